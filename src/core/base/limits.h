@@ -1,0 +1,38 @@
+// The one table of limits (design, law 9): each has a unit and a reason; `metastore --help-limits` prints it. Values
+// are data, so that the simulator draws tiny ones per seed.
+#ifndef METASTORE_CORE_BASE_LIMITS_H_
+#define METASTORE_CORE_BASE_LIMITS_H_
+
+#include <cstdint>
+
+namespace metastore {
+
+/// name, default, unit, reason.
+#define METASTORE_LIMITS(X)                                                                                           \
+  X(request_bytes_max, 1'572'864, "bytes", "a log entry; etcd's --max-request-bytes")                                 \
+  X(receive_slack_bytes, 524'288, "bytes", "a received gRPC message may exceed request_bytes_max by this, as etcd's") \
+  X(txn_ops_max, 128, "operations", "work of one apply; etcd's --max-txn-ops")                                        \
+  X(unapplied_entries_max, 5'000, "entries", "committed but not applied; past it: too many requests, as etcd")        \
+  X(proposals_pending_max, 20'000, "requests", "proposals waiting for commit; past it: too many requests")            \
+  X(reads_pending_max, 20'000, "requests", "linearizable reads waiting; past it: too many requests")                  \
+  X(apply_bytes_a_step, 1'048'576, "bytes", "entries applied in one step, so that a step stays near 1 ms")            \
+  X(compact_records_a_step, 2'000, "records", "physical compaction in one step, so that a step stays near 1 ms")      \
+  X(log_entries_kept, 5'000, "entries", "applied entries kept in memory for slow followers")                          \
+  X(log_bytes_max, 67'108'864, "bytes", "applied entries kept in memory for slow followers")                          \
+  X(wal_segment_bytes, 67'108'864, "bytes", "one WAL file; cut at a record boundary")                                 \
+  X(wal_batch_bytes_max, 8'388'608, "bytes", "log writes joined into one fdatasync")                                  \
+  X(connection_send_bytes_max, 1'048'576, "bytes", "waiting to be sent on one connection before reading pauses")      \
+  X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
+  X(header_bytes_max, 65'536, "bytes", "request headers of one stream or HTTP/1.1 request")                           \
+  X(connections_max, 10'000, "connections", "client connections of one member")
+
+struct Limits {
+#define METASTORE_LIMIT_FIELD(name, value, unit, reason) std::uint64_t name = value;
+  METASTORE_LIMITS(METASTORE_LIMIT_FIELD)
+#undef METASTORE_LIMIT_FIELD
+  bool operator==(const Limits&) const = default;
+};
+
+}  // namespace metastore
+
+#endif  // METASTORE_CORE_BASE_LIMITS_H_

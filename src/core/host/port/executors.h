@@ -1,0 +1,50 @@
+// Who carries out effects: the log store, the gateway, the peer link, the trace's sink. The host hands each its share
+// once a turn; their answers come back as events through the Inbox.
+#ifndef METASTORE_CORE_HOST_PORT_EXECUTORS_H_
+#define METASTORE_CORE_HOST_PORT_EXECUTORS_H_
+
+#include <vector>
+
+#include "core/base/trace.h"
+#include "core/host/port/files.h"
+#include "core/replica/effects.h"
+#include "core/replica/input.h"
+
+namespace metastore::port {
+
+/// Where events for the replica go. They are stepped in order, in a later turn of the loop.
+class Inbox {
+ public:
+  virtual ~Inbox() = default;
+  virtual void post(Event event) = 0;
+  /// Storage cannot be trusted any more: the member stops now, and nothing further is stepped (design, law 4).
+  virtual void storage_failed(const StorageError& error) = 0;
+};
+
+class LogExecutor {
+ public:
+  virtual ~LogExecutor() = default;
+  virtual void write(std::vector<raft::LogWrite> writes) = 0;
+};
+
+class ClientExecutor {
+ public:
+  virtual ~ClientExecutor() = default;
+  virtual void reply(std::vector<Reply> replies) = 0;
+};
+
+class PeerExecutor {
+ public:
+  virtual ~PeerExecutor() = default;
+  virtual void send(std::vector<raft::Envelope> messages) = 0;
+};
+
+class TraceSink {
+ public:
+  virtual ~TraceSink() = default;
+  virtual void trace(const std::vector<TraceLine>& lines) = 0;
+};
+
+}  // namespace metastore::port
+
+#endif  // METASTORE_CORE_HOST_PORT_EXECUTORS_H_

@@ -1,0 +1,107 @@
+// The consensus of one member as a pure step function: Raft with pre-vote and check-quorum (Ongaro's thesis, chapters
+// 3, 4, 6 and 9.6; etcd's vocabulary). It knows entries as opaque bytes, but reads configuration changes.
+// It must never touch a clock, a disk or a socket: time comes in with each call, everything else goes out as Output.
+//
+//   compacted <= applied <= commit <= last        persisted <= last
+//
+// Invariants: 1. term and commit never fall. 2. One vote a term. 3. No message but a pre-vote leaves that claims a
+// term, a vote or a log position which on_log_written has not confirmed; a leader's own appends may leave while its
+// entries are still being written, once its term and vote are durable (thesis 10.2.1, design D8).
+#ifndef METASTORE_CORE_RAFT_RAFT_H_
+#define METASTORE_CORE_RAFT_RAFT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/limits.h"
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "core/base/trace.h"
+#include "core/raft/types.h"
+
+namespace metastore::raft {
+
+struct Config {
+  MemberId id;
+  std::uint64_t seed = 0;  ///< Of the stream that election deadlines are drawn from.
+  Duration heartbeat_interval = Duration::milliseconds(100);
+  Duration election_timeout = Duration::milliseconds(1000);  ///< T: a deadline is drawn from [T, 1.2 T).
+  bool pre_vote = true;
+  Limits limits;
+};
+
+/// What the log store found at boot. Entries follow `compacted` without a gap.
+struct Recovered {
+  HardState hard_state;
+  Mark compacted;  ///< Index 0, term 0 and an empty configuration where the log begins at its first entry.
+  std::vector<Entry> entries;
+};
+
+enum class Role : std::uint8_t { follower, pre_candidate, candidate, leader };
+
+/// A ReadIndex answer: reads that carried `context` may be served once `index` is applied.
+struct ReadReady {
+  std::uint64_t context = 0;
+  LogIndex index;
+  bool operator==(const ReadReady&) const = default;
+};
+
+/// What one call wants done. Appended to, never cleared.
+struct Output {
+  std::vector<LogWrite> log_writes;
+  std::vector<Envelope> messages;
+  std::vector<ReadReady> reads_ready;
+  std::vector<std::uint64_t> reads_failed;  ///< Contexts whose leadership ended before they were confirmed.
+  std::vector<TraceLine> trace;
+};
+
+class Raft {
+ public:
+  Raft(const Config& config, Recovered recovered, Instant now);
+  ~Raft();
+  Raft(const Raft&) = delete;
+  Raft& operator=(const Raft&) = delete;
+
+  /// Elections, heartbeats and check-quorum: to be called at or after wake_at(). Calling early does nothing.
+  void on_woken(Instant now, Output& out);
+  void on_message(Instant now, const Envelope& envelope, Output& out);
+  /// All log writes up to `id` are durable here.
+  void on_log_written(Instant now, LogWriteId id, Output& out);
+
+  /// Appends an entry of this leader's term. Returns where it will stand if it commits.
+  /// Errors: no_leader if this member is not the leader.
+  Result<LogIndex> propose(Instant now, EntryType type, Bytes data, Output& out);
+  /// Asks that leadership be confirmed for a read (thesis 6.4); answered in reads_ready or reads_failed.
+  /// Errors: no_leader if this member is not the leader.
+  Status<> read_index(Instant now, std::uint64_t context, Output& out);
+  /// Writes what has been appended since the last flush as one LogWrite and sends what is owed. The replica calls it
+  /// once at the end of a turn, so that a batch of proposals is one write and one message a peer.
+  void flush(Instant now, Output& out);
+
+  /// The store has everything up to `index`; entries at or before it may leave memory (limits.log_entries_kept).
+  void on_applied(LogIndex index);
+
+  Instant wake_at() const;
+  Role role() const;
+  Term term() const;
+  MemberId leader() const;  ///< 0 if none is known.
+  LogIndex commit_index() const;
+  LogIndex last_index() const;
+  const ConfState& conf_state() const;
+  /// Requires: `index` lies behind what has left memory and is at most last_index().
+  const Entry& entry(LogIndex index) const;
+
+  /// Asserts everything that must hold between two calls. Bounds: O(members + entries in memory).
+  void check_invariants() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace metastore::raft
+
+#endif  // METASTORE_CORE_RAFT_RAFT_H_

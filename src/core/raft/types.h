@@ -1,0 +1,124 @@
+// Raft's nouns: entries, hard state, configuration, log writes, messages. Plain values; an entry's data is opaque here.
+// Numbers of enumerators are those of etcd's raftpb, since they stand in the WAL.
+#ifndef METASTORE_CORE_RAFT_TYPES_H_
+#define METASTORE_CORE_RAFT_TYPES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/encoder.h"
+#include "core/base/tagged.h"
+
+namespace metastore::raft {
+
+enum class EntryType : std::uint8_t { normal = 0, conf_change = 1, conf_change_v2 = 2 };
+
+struct Entry {
+  Term term;
+  LogIndex index;
+  EntryType type = EntryType::normal;
+  Bytes data;  ///< Empty for the entry with which a leader opens its term.
+  bool operator==(const Entry&) const = default;
+};
+
+/// What must be durable before anything that claims it is sent (thesis 3.8).
+struct HardState {
+  Term term;
+  MemberId vote;  ///< 0: nobody in this term.
+  LogIndex commit;
+  bool operator==(const HardState&) const = default;
+};
+
+/// The members that count, each list sorted by id. `voters_outgoing` is empty outside a joint configuration.
+struct ConfState {
+  std::vector<MemberId> voters;
+  std::vector<MemberId> learners;
+  std::vector<MemberId> voters_outgoing;
+  std::vector<MemberId> learners_next;
+  bool auto_leave = false;
+  bool operator==(const ConfState&) const = default;
+};
+
+/// A point of the log that a checkpoint or a snapshot stands for.
+struct Mark {
+  LogIndex index;
+  Term term;
+  ConfState conf_state;
+  bool operator==(const Mark&) const = default;
+};
+
+/// One atomic step of the durable log. An appended index replaces all entries at and after it. Writes are executed in
+/// the order of their ids; several may share one fdatasync.
+struct LogWrite {
+  LogWriteId id;
+  std::optional<HardState> hard_state;
+  std::vector<Entry> append;  ///< Consecutive indexes.
+  bool operator==(const LogWrite&) const = default;
+};
+
+struct VoteRequest {
+  Term term;  ///< The term campaigned for; with pre_vote the term that would be.
+  LogIndex last_index;
+  Term last_term;
+  bool pre_vote = false;
+  bool leader_transfer = false;  ///< Overrides the vote refusal while a leader is alive (thesis 4.2.3).
+  bool operator==(const VoteRequest&) const = default;
+};
+
+struct VoteReply {
+  Term term;
+  Term campaign_term;  ///< Of the request that is answered, so that a late grant counts for no other campaign.
+  bool pre_vote = false;
+  bool granted = false;
+  bool operator==(const VoteReply&) const = default;
+};
+
+struct AppendRequest {
+  Term term;
+  LogIndex previous_index;
+  Term previous_term;
+  std::vector<Entry> entries;
+  LogIndex commit;
+  std::uint64_t read_round = 0;  ///< The leader's newest ReadIndex round (thesis 6.4), to be echoed.
+  bool operator==(const AppendRequest&) const = default;
+};
+
+struct AppendReply {
+  Term term;
+  bool accepted = false;
+  LogIndex match_index;     ///< If accepted: durable here and equal to the leader's up to this index.
+  LogIndex rejected_index;  ///< If not: the previous_index that did not match.
+  LogIndex hint_index;      ///< If not: the newest index that may match.
+  Term hint_term;           ///< If not: the term at hint_index.
+  std::uint64_t read_round = 0;
+  bool operator==(const AppendReply&) const = default;
+};
+
+using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply>;
+
+struct Envelope {
+  MemberId from;
+  MemberId to;
+  Message message;
+  bool operator==(const Envelope&) const = default;
+};
+
+void encode(Encoder& out, const Entry& entry);
+void encode(Encoder& out, const HardState& state);
+void encode(Encoder& out, const ConfState& state);
+void encode(Encoder& out, const LogWrite& write);
+void encode(Encoder& out, const Envelope& envelope);
+
+std::string describe(const Entry& entry);
+std::string describe(const HardState& state);
+std::string describe(const ConfState& state);
+std::string describe(const LogWrite& write);
+std::string describe(const Envelope& envelope);
+
+}  // namespace metastore::raft
+
+#endif  // METASTORE_CORE_RAFT_TYPES_H_

@@ -1,0 +1,50 @@
+// What a replica wants done, as data. The laws of the boundary (design, section 3):
+//
+// 1. An emitted effect has no precondition. What must wait for durability stays in the replica until LogWritten. So
+//    effects may be executed in any order that their fields' comments allow.
+// 2. Durable state: checkpointed <= min(applied, persisted).
+// 4. A storage failure is not an input: the host stops the process, the simulator crashes the member.
+// 5. Every ClientRequest gets exactly one reply: done, refused (did not happen) or unknown (may have).
+// 6. Every id that can outlive a restart contains Config.incarnation.
+// 7. Inputs and effects are values: no pointers into the replica, no closures, no handles, no passwords.
+// 8. Same config, same recovered state, same inputs: same effects, byte for byte, on every compiler.
+// 9. Everything is bounded by a named limit; so is a step: about 1 ms.
+#ifndef METASTORE_CORE_REPLICA_EFFECTS_H_
+#define METASTORE_CORE_REPLICA_EFFECTS_H_
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/encoder.h"
+#include "core/base/error.h"
+#include "core/base/tagged.h"
+#include "core/base/time.h"
+#include "core/base/trace.h"
+#include "core/raft/types.h"
+
+namespace metastore {
+
+struct Reply {
+  RequestId id;
+  std::variant<Bytes, ErrorCode> result;  ///< The response's protobuf message, or why there is none.
+  bool operator==(const Reply&) const = default;
+};
+
+struct Effects {
+  std::vector<raft::LogWrite> log_writes;  ///< FIFO, coalescable; answered by LogWritten.
+  std::vector<raft::Envelope> messages;    ///< No order; may vanish.
+  std::vector<Reply> replies;              ///< No order.
+  Instant wake_at = Instant::never();      ///< Latest wins; answered by Woken.
+  std::vector<TraceLine> trace;            ///< FIFO; no part of the hash.
+  bool operator==(const Effects&) const = default;
+};
+
+/// Everything but the trace.
+void encode(Encoder& out, const Effects& effects);
+std::string describe(const Effects& effects);
+
+}  // namespace metastore
+
+#endif  // METASTORE_CORE_REPLICA_EFFECTS_H_

@@ -1,0 +1,62 @@
+// Everything that can happen to a replica, as data (design, section 3). Decoded at the edge; one canonical encoding,
+// which the rolling hash and recordings use.
+#ifndef METASTORE_CORE_REPLICA_INPUT_H_
+#define METASTORE_CORE_REPLICA_INPUT_H_
+
+#include <string>
+#include <variant>
+
+#include "core/base/bytes.h"
+#include "core/base/encoder.h"
+#include "core/base/tagged.h"
+#include "core/base/time.h"
+#include "core/kv/method.h"
+#include "core/raft/types.h"
+
+namespace metastore {
+
+/// The clock reached the last wake_at, or some later time.
+struct Woken {
+  bool operator==(const Woken&) const = default;
+};
+
+/// SIGTERM: finish what is owed, take nothing new.
+struct Stopping {
+  bool operator==(const Stopping&) const = default;
+};
+
+/// From a peer; it may have been lost, repeated, reordered or late.
+struct PeerMessage {
+  raft::Envelope envelope;
+  bool operator==(const PeerMessage&) const = default;
+};
+
+/// All log writes up to `id` are durable.
+struct LogWritten {
+  LogWriteId id;
+  bool operator==(const LogWritten&) const = default;
+};
+
+/// One unary RPC. It gets exactly one Reply.
+struct ClientRequest {
+  RequestId id;  ///< Never repeated within one run of the member.
+  kv::Method method = kv::Method::range;
+  Bytes message;  ///< The request's protobuf message, as it came.
+  Instant deadline = Instant::never();
+  bool operator==(const ClientRequest&) const = default;
+};
+
+using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest>;
+
+struct Input {
+  Instant now;
+  Event event;
+  bool operator==(const Input&) const = default;
+};
+
+void encode(Encoder& out, const Input& input);
+std::string describe(const Input& input);
+
+}  // namespace metastore
+
+#endif  // METASTORE_CORE_REPLICA_INPUT_H_
