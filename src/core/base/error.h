@@ -39,25 +39,25 @@ enum class Outcome : std::uint8_t {
 };
 
 /// name, wire code, text, outcome.
-#define METASTORE_ERRORS(X)                                                                                       \
-  X(empty_key, invalid_argument, "etcdserver: key is not provided", refused)                                      \
-  X(key_not_found, invalid_argument, "etcdserver: key not found", refused)                                        \
-  X(value_provided, invalid_argument, "etcdserver: value is provided", refused)                                   \
-  X(lease_provided, invalid_argument, "etcdserver: lease is provided", refused)                                   \
-  X(too_many_ops, invalid_argument, "etcdserver: too many operations in txn request", refused)                    \
-  X(duplicate_key, invalid_argument, "etcdserver: duplicate key given in txn request", refused)                   \
-  X(invalid_sort_option, invalid_argument, "etcdserver: invalid sort option", refused)                            \
-  X(compacted, out_of_range, "etcdserver: mvcc: required revision has been compacted", refused)                   \
-  X(future_revision, out_of_range, "etcdserver: mvcc: required revision is a future revision", refused)           \
-  X(lease_not_found, not_found, "etcdserver: requested lease not found", refused)                                 \
-  X(request_too_large, invalid_argument, "etcdserver: request is too large", refused)                             \
-  /* etcd maps this one to a type without a gRPC status: Unknown on the wire (contract 1.3). */                   \
-  X(too_many_requests, unknown, "etcdserver: too many requests", refused)                                         \
-  X(no_leader, unavailable, "etcdserver: no leader", refused)                                                     \
-  X(leader_changed, unavailable, "etcdserver: leader changed", unknown)                                           \
-  X(stopped, unavailable, "etcdserver: server stopped", unknown)                                                  \
-  X(timeout, unavailable, "etcdserver: request timed out", unknown)                                               \
-  X(deadline_exceeded, deadline_exceeded, "context deadline exceeded", unknown)                                   \
+#define METASTORE_ERRORS(X)                                                                             \
+  X(empty_key, invalid_argument, "etcdserver: key is not provided", refused)                            \
+  X(key_not_found, invalid_argument, "etcdserver: key not found", refused)                              \
+  X(value_provided, invalid_argument, "etcdserver: value is provided", refused)                         \
+  X(lease_provided, invalid_argument, "etcdserver: lease is provided", refused)                         \
+  X(too_many_ops, invalid_argument, "etcdserver: too many operations in txn request", refused)          \
+  X(duplicate_key, invalid_argument, "etcdserver: duplicate key given in txn request", refused)         \
+  X(invalid_sort_option, invalid_argument, "etcdserver: invalid sort option", refused)                  \
+  X(compacted, out_of_range, "etcdserver: mvcc: required revision has been compacted", refused)         \
+  X(future_revision, out_of_range, "etcdserver: mvcc: required revision is a future revision", refused) \
+  X(lease_not_found, not_found, "etcdserver: requested lease not found", refused)                       \
+  X(request_too_large, invalid_argument, "etcdserver: request is too large", refused)                   \
+  /* etcd maps this one to a type without a gRPC status: Unknown on the wire (contract 1.3). */         \
+  X(too_many_requests, unknown, "etcdserver: too many requests", refused)                               \
+  X(no_leader, unavailable, "etcdserver: no leader", refused)                                           \
+  X(leader_changed, unavailable, "etcdserver: leader changed", unknown)                                 \
+  X(stopped, unavailable, "etcdserver: server stopped", unknown)                                        \
+  X(timeout, unavailable, "etcdserver: request timed out", unknown)                                     \
+  X(deadline_exceeded, deadline_exceeded, "context deadline exceeded", unknown)                         \
   X(undecodable, internal, "grpc: error unmarshalling request: the message is not valid protobuf", refused)
 
 enum class ErrorCode : std::uint8_t {

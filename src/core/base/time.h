@@ -47,9 +47,7 @@ class Instant {
   constexpr Instant operator-(Duration d) const {
     return *this == never() ? never() : Instant(nanoseconds_ - d.nanoseconds());
   }
-  constexpr Duration operator-(Instant other) const {
-    return Duration::nanoseconds(nanoseconds_ - other.nanoseconds_);
-  }
+  constexpr Duration operator-(Instant other) const { return Duration::nanoseconds(nanoseconds_ - other.nanoseconds_); }
   constexpr auto operator<=>(const Instant&) const = default;
 
  private:

@@ -9,14 +9,14 @@
 namespace metastore::kv {
 
 /// enumerator, gRPC path.
-#define METASTORE_METHODS(X)                              \
-  X(range, "/etcdserverpb.KV/Range")                      \
-  X(put, "/etcdserverpb.KV/Put")                          \
-  X(delete_range, "/etcdserverpb.KV/DeleteRange")         \
-  X(txn, "/etcdserverpb.KV/Txn")                          \
-  X(compact, "/etcdserverpb.KV/Compact")                  \
-  X(member_list, "/etcdserverpb.Cluster/MemberList")      \
-  X(status, "/etcdserverpb.Maintenance/Status")           \
+#define METASTORE_METHODS(X)                         \
+  X(range, "/etcdserverpb.KV/Range")                 \
+  X(put, "/etcdserverpb.KV/Put")                     \
+  X(delete_range, "/etcdserverpb.KV/DeleteRange")    \
+  X(txn, "/etcdserverpb.KV/Txn")                     \
+  X(compact, "/etcdserverpb.KV/Compact")             \
+  X(member_list, "/etcdserverpb.Cluster/MemberList") \
+  X(status, "/etcdserverpb.Maintenance/Status")      \
   X(alarm, "/etcdserverpb.Maintenance/Alarm")
 
 enum class Method : std::uint8_t {

@@ -46,7 +46,13 @@ struct ClientRequest {
   bool operator==(const ClientRequest&) const = default;
 };
 
-using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest>;
+/// The inbox is empty: what the events before it gathered (proposals, reads, acknowledgements) is settled at once, as
+/// one log write, one message a peer and one ReadIndex round. The host ends every turn with it.
+struct BatchEnded {
+  bool operator==(const BatchEnded&) const = default;
+};
+
+using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded>;
 
 struct Input {
   Instant now;

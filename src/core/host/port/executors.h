@@ -39,6 +39,21 @@ class PeerExecutor {
   virtual void send(std::vector<raft::Envelope> messages) = 0;
 };
 
+/// Sees the boundary: every input before it is stepped, and what each turn wants done before it is executed.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_input(const Input& input) = 0;
+  virtual void on_effects(const Effects& effects) = 0;
+};
+
+/// Told once that the member cannot go on. Production exits; the simulator crashes the member.
+class Supervisor {
+ public:
+  virtual ~Supervisor() = default;
+  virtual void member_failed(const StorageError& error) = 0;
+};
+
 class TraceSink {
  public:
   virtual ~TraceSink() = default;

@@ -1,0 +1,16 @@
+// The versions that we speak and say. The etcd version is the API level: clients decide by it what they may use.
+#ifndef METASTORE_CORE_BASE_VERSION_H_
+#define METASTORE_CORE_BASE_VERSION_H_
+
+#include <string_view>
+
+namespace metastore {
+
+inline constexpr std::string_view metastore_version = "0.1.0";
+inline constexpr std::string_view etcd_version = "3.7.1";
+/// The cluster version that the first leader sets: etcd_version without its patch level.
+inline constexpr std::string_view etcd_cluster_version = "3.7.0";
+
+}  // namespace metastore
+
+#endif  // METASTORE_CORE_BASE_VERSION_H_

@@ -1,0 +1,41 @@
+// What a replica is told once, before its first step. Values only; nothing in it changes later.
+#ifndef METASTORE_CORE_REPLICA_CONFIG_H_
+#define METASTORE_CORE_REPLICA_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/limits.h"
+#include "core/base/tagged.h"
+#include "core/base/time.h"
+#include "core/raft/raft.h"
+
+namespace metastore {
+
+struct Config {
+  MemberId member;
+  ClusterId cluster;
+  /// Larger at each start of this member, and durable before the replica exists: ids that can outlive a restart
+  /// contain it (design, law 6).
+  std::uint64_t incarnation = 0;
+  std::uint64_t seed = 0;
+  std::string name;
+  std::vector<std::string> client_urls;  ///< Published with the name when the member is ready.
+  Duration heartbeat_interval = Duration::milliseconds(100);
+  Duration election_timeout = Duration::milliseconds(1000);
+  bool pre_vote = true;
+  Limits limits;
+
+  /// How long a request may wait for consensus: etcd's 5 s and two election timeouts (contract 1.4).
+  Duration request_timeout() const { return Duration::seconds(5) + election_timeout * 2; }
+};
+
+/// What storage found at boot. It is complete: construction needs nothing else.
+struct Recovered {
+  raft::Recovered log;
+};
+
+}  // namespace metastore
+
+#endif  // METASTORE_CORE_REPLICA_CONFIG_H_

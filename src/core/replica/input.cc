@@ -1,0 +1,46 @@
+#include "core/replica/input.h"
+
+namespace metastore {
+namespace {
+
+struct EventEncoder {
+  Encoder& out;
+
+  void operator()(const Woken&) {}
+  void operator()(const Stopping&) {}
+  void operator()(const PeerMessage& event) { raft::encode(out, event.envelope); }
+  void operator()(const LogWritten& event) { out.tagged(event.id); }
+  void operator()(const ClientRequest& event) {
+    out.tagged(event.id);
+    out.u64(static_cast<std::uint64_t>(event.method));
+    out.bytes(event.message);
+    out.instant(event.deadline);
+  }
+  void operator()(const BatchEnded&) {}
+};
+
+struct EventDescriber {
+  std::string operator()(const Woken&) { return "woken"; }
+  std::string operator()(const Stopping&) { return "stopping"; }
+  std::string operator()(const PeerMessage& event) { return "peer message: " + raft::describe(event.envelope); }
+  std::string operator()(const LogWritten& event) { return "log written up to #" + std::to_string(event.id.value()); }
+  std::string operator()(const ClientRequest& event) {
+    return "request #" + std::to_string(event.id.value()) + ": " + std::string(kv::name(event.method)) + ", " +
+           std::to_string(event.message.size()) + " bytes";
+  }
+  std::string operator()(const BatchEnded&) { return "batch ended"; }
+};
+
+}  // namespace
+
+void encode(Encoder& out, const Input& input) {
+  out.instant(input.now);
+  out.u64(input.event.index());
+  std::visit(EventEncoder{out}, input.event);
+}
+
+std::string describe(const Input& input) {
+  return "[" + std::to_string(input.now.nanoseconds() / 1'000) + " us] " + std::visit(EventDescriber{}, input.event);
+}
+
+}  // namespace metastore

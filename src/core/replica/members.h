@@ -1,0 +1,47 @@
+// The member table: ids, names and URLs as the log has them (contract 5.8, section 8). It changes only at apply, by
+// configuration entries and by each member's own publication; who votes is Raft's business, not this table's.
+#ifndef METASTORE_CORE_REPLICA_MEMBERS_H_
+#define METASTORE_CORE_REPLICA_MEMBERS_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/tagged.h"
+#include "core/raft/types.h"
+
+namespace metastore {
+
+struct Member {
+  MemberId id;
+  std::string name;  ///< Empty until the member has published itself.
+  std::vector<std::string> peer_urls;
+  std::vector<std::string> client_urls;
+  bool is_learner = false;
+  bool operator==(const Member&) const = default;
+};
+
+class Members {
+ public:
+  /// Applies a committed configuration entry. One whose content cannot be read is our bug or foreign damage that the
+  /// log's checksums did not see: it asserts.
+  void apply_conf_change(const raft::Entry& entry);
+  /// A member tells its name and client URLs; one that is not (any more) a member changes nothing.
+  void publish(MemberId id, std::string name, std::vector<std::string> client_urls);
+
+  const std::map<MemberId, Member>& all() const { return members_; }
+  const Member* find(MemberId id) const;
+
+ private:
+  std::map<MemberId, Member> members_;
+  std::set<MemberId> removed_;  ///< They can never come back.
+};
+
+/// The entries with which the log of a new cluster begins: one configuration change a member, at term 1, sorted by
+/// member id, from index 1 on. They count as committed.
+std::vector<raft::Entry> bootstrap_entries(std::vector<Member> members);
+
+}  // namespace metastore
+
+#endif  // METASTORE_CORE_REPLICA_MEMBERS_H_

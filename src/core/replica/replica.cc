@@ -1,0 +1,262 @@
+#include "core/replica/replica.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/base/assert.h"
+#include "core/base/version.h"
+#include "core/kv/command.h"
+#include "core/replica/responses.h"
+
+namespace metastore {
+namespace {
+
+raft::Config raft_config(const Config& config) {
+  return {.id = config.member,
+          .seed = config.seed,
+          .heartbeat_interval = config.heartbeat_interval,
+          .election_timeout = config.election_timeout,
+          .pre_vote = config.pre_vote,
+          .limits = config.limits};
+}
+
+}  // namespace
+
+Replica::Replica(const Config& config, Recovered recovered, Instant now)
+    : config_(config),
+      raft_(raft_config(config), std::move(recovered.log), now),
+      applier_(config.limits),
+      waiting_(config.request_timeout()),
+      reads_(config.incarnation),
+      last_proposal_id_(config.incarnation << 32) {
+  size_bytes_ = applier_.store().encoded_bytes();
+}
+
+void Replica::step(const Input& input, Effects& effects) {
+  struct Visitor {
+    Replica& replica;
+    Instant now;
+    Effects& effects;
+
+    void operator()(const Woken&) { replica.raft_.on_woken(now, replica.raft_output_); }
+    void operator()(const Stopping&) { replica.stopping_ = true; }
+    void operator()(const PeerMessage& event) { replica.raft_.on_message(now, event.envelope, replica.raft_output_); }
+    void operator()(const LogWritten& event) { replica.raft_.on_log_written(now, event.id, replica.raft_output_); }
+    void operator()(const ClientRequest& event) { replica.on_request(now, event, effects); }
+    void operator()(const BatchEnded&) { replica.settle(now, effects); }
+  };
+  std::visit(Visitor{*this, input.now, effects}, input.event);
+}
+
+void Replica::on_request(Instant now, const ClientRequest& client, Effects& effects) {
+  if (stopping_) return effects.replies.push_back({client.id, ErrorCode::stopped});
+  Result<kv::Request> decoded = kv::decode(client.method, client.message, config_.limits);
+  if (!decoded) return effects.replies.push_back({client.id, decoded.error()});
+  const kv::Request& request = decoded.value();
+  switch (request.consistency()) {
+    case kv::Consistency::local:
+      return serve(request, client.id, effects);
+    case kv::Consistency::linearizable: {
+      if (waiting_.size() >= config_.limits.reads_pending_max) {
+        return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
+      }
+      const Waiting::Key key = waiting_.add(client.id, now, client.deadline);
+      return reads_.gather({key, std::move(decoded).value()});
+    }
+    case kv::Consistency::proposed:
+      return propose(now, client, effects);
+  }
+  UNREACHABLE();
+}
+
+void Replica::propose(Instant now, const ClientRequest& client, Effects& effects) {
+  const std::uint64_t unapplied = raft_.commit_index().value() - applied_index_.value();
+  if (unapplied > config_.limits.unapplied_entries_max || waiting_.size() >= config_.limits.proposals_pending_max) {
+    return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
+  }
+  Bytes command = kv::encode_command(next_proposal_id(), client.method, client.message.view());
+  if (command.size() > config_.limits.request_bytes_max) {
+    return effects.replies.push_back({client.id, ErrorCode::request_too_large});
+  }
+  append(now, waiting_.add(client.id, now, client.deadline), std::move(command));
+}
+
+void Replica::append(Instant now, Waiting::Key key, Bytes command) {
+  // Without a leader a proposal waits for one until its deadline, as etcd's does (contract 5.8).
+  if (raft_.role() != raft::Role::leader) return held_.push_back({key, std::move(command)});
+  const Result<LogIndex> index = raft_.propose(now, raft::EntryType::normal, std::move(command), raft_output_);
+  ASSERT(index.ok());
+  proposals_.add(index.value(), raft_.term(), key);
+}
+
+void Replica::append_held(Instant now) {
+  if (held_.empty() || raft_.role() != raft::Role::leader) return;
+  for (Held& held : std::exchange(held_, {})) append(now, held.key, std::move(held.command));
+}
+
+void Replica::publish(Instant now) {
+  // What a new leader owes the log once its term has begun: its own name and URLs, and the cluster version.
+  if (raft_.role() != raft::Role::leader || announced_term_ == raft_.term()) return;
+  if (applied_index_ < raft_.commit_index() || members_.find(config_.member) == nullptr) return;
+  announced_term_ = raft_.term();
+  if (!is_published()) {
+    const Bytes command =
+        kv::encode_member_attributes(next_proposal_id(), config_.member, config_.name, config_.client_urls);
+    ASSERT(raft_.propose(now, raft::EntryType::normal, command, raft_output_).ok());
+  }
+  if (cluster_version_ != etcd_cluster_version) {
+    const Bytes command = kv::encode_cluster_version(next_proposal_id(), etcd_cluster_version);
+    ASSERT(raft_.propose(now, raft::EntryType::normal, command, raft_output_).ok());
+  }
+}
+
+void Replica::settle(Instant now, Effects& effects) {
+  apply_committed(effects);
+  compact(effects);
+  append_held(now);
+  publish(now);
+  if (reads_.has_gathered() && raft_.role() == raft::Role::leader) {
+    ASSERT(raft_.read_index(now, reads_.begin_round(), raft_output_).ok());
+  }
+  raft_.flush(now, raft_output_);
+  drain_raft(effects);
+  for (Read& read : reads_.take_ready(applied_index_)) {
+    if (const auto id = waiting_.take(read.key)) serve(read.request, *id, effects);
+  }
+  for (const Waiting::Expired& expired : waiting_.expire(now)) {
+    effects.replies.push_back({expired.request, expired.error});
+  }
+  const bool has_work_left = applied_index_ < raft_.commit_index() || !applier_.store().is_compacted();
+  effects.wake_at = has_work_left ? now : std::min(raft_.wake_at(), waiting_.next_deadline());
+}
+
+void Replica::drain_raft(Effects& effects) {
+  const auto append_to = [](auto& target, auto& source) {
+    std::move(source.begin(), source.end(), std::back_inserter(target));
+    source.clear();
+  };
+  append_to(effects.log_writes, raft_output_.log_writes);
+  append_to(effects.messages, raft_output_.messages);
+  append_to(effects.trace, raft_output_.trace);
+  for (const raft::ReadReady& ready : raft_output_.reads_ready) reads_.confirm(ready.context, ready.index);
+  raft_output_.reads_ready.clear();
+  for (const std::uint64_t context : raft_output_.reads_failed) {
+    for (const Read& read : reads_.fail(context)) answer(read.key, ErrorCode::leader_changed, effects);
+  }
+  raft_output_.reads_failed.clear();
+}
+
+void Replica::apply_committed(Effects& effects) {
+  std::uint64_t bytes_left = config_.limits.apply_bytes_a_step;
+  while (applied_index_ < raft_.commit_index() && bytes_left > 0) {
+    const raft::Entry& entry = raft_.entry(applied_index_.next());
+    // An empty entry costs something too.
+    bytes_left -= std::min<std::uint64_t>(bytes_left, entry.data.size() + 64);
+    apply(entry, effects);
+  }
+  raft_.on_applied(applied_index_);
+}
+
+void Replica::apply(const raft::Entry& entry, Effects& effects) {
+  ASSERT(entry.index == applied_index_.next());
+  applied_index_ = entry.index;
+  if (entry.type == raft::EntryType::conf_change) {
+    members_.apply_conf_change(entry);
+  } else if (!entry.data.empty()) {
+    apply_command(entry, effects);
+  }
+}
+
+void Replica::apply_command(const raft::Entry& entry, Effects& effects) {
+  std::vector<Waiting::Key> lost;
+  const std::optional<Waiting::Key> key = proposals_.take(entry.index, entry.term, lost);
+  for (const Waiting::Key lost_key : lost) answer(lost_key, ErrorCode::leader_changed, effects);
+
+  kv::Applied applied = applier_.apply(entry.data.view(), header());
+  size_bytes_ = std::max(size_bytes_, applier_.store().encoded_bytes());
+  if (applied.member_attributes.has_value()) {
+    kv::MemberAttributes& attributes = *applied.member_attributes;
+    const bool was_published = is_published();
+    members_.publish(attributes.member, std::move(attributes.name), std::move(attributes.client_urls));
+    if (!was_published && is_published()) {
+      effects.trace.push_back(
+          {TraceLevel::info, "published local member to cluster through raft", {{"local-member-name", config_.name}}});
+    }
+  }
+  if (applied.cluster_version.has_value()) {
+    effects.trace.push_back(
+        {TraceLevel::info, "set initial cluster version", {{"cluster-version", *applied.cluster_version}}});
+    cluster_version_ = std::move(*applied.cluster_version);
+  }
+  if (!key.has_value()) return;
+  if (!applied.reply.ok()) return answer(*key, applied.reply.error(), effects);
+  if (applied.waits_for_compaction && !applier_.store().is_compacted()) {
+    return awaiting_compaction_.push_back({*key, std::move(applied.reply).value()});
+  }
+  answer(*key, std::move(applied.reply).value(), effects);
+}
+
+void Replica::compact(Effects& effects) {
+  if (!applier_.store().is_compacted()) applier_.compact_some(config_.limits.compact_records_a_step);
+  if (!applier_.store().is_compacted()) return;
+  for (PhysicalCompaction& done : std::exchange(awaiting_compaction_, {})) {
+    answer(done.key, std::move(done.reply), effects);
+  }
+}
+
+void Replica::serve(const kv::Request& request, RequestId id, Effects& effects) {
+  const auto reply = [&](Bytes response) { effects.replies.push_back({id, std::move(response)}); };
+  switch (request.method()) {
+    case kv::Method::member_list:
+      return reply(member_list_response(header(), members_));
+    case kv::Method::status:
+      return reply(status_response(header(), status()));
+    case kv::Method::alarm:
+      return reply(alarm_response(header(), status()));
+    default:
+      break;
+  }
+  Result<Bytes> response = applier_.read(request, header());
+  if (!response) return effects.replies.push_back({id, response.error()});
+  reply(std::move(response).value());
+}
+
+void Replica::answer(Waiting::Key key, std::variant<Bytes, ErrorCode> result, Effects& effects) {
+  if (const auto id = waiting_.take(key)) effects.replies.push_back({*id, std::move(result)});
+}
+
+kv::Header Replica::header() const {
+  return {.cluster = config_.cluster, .member = config_.member, .term = raft_.term()};
+}
+
+std::uint64_t Replica::next_proposal_id() { return (std::uint64_t{1} << 63) | ++last_proposal_id_; }
+
+bool Replica::is_published() const {
+  const Member* self = members_.find(config_.member);
+  return self != nullptr && self->name == config_.name && self->client_urls == config_.client_urls;
+}
+
+ReplicaStatus Replica::status() const {
+  return {.leader = raft_.leader(),
+          .is_leader = raft_.role() == raft::Role::leader,
+          .term = raft_.term(),
+          .commit_index = raft_.commit_index(),
+          .applied_index = applied_index_,
+          .revision = applier_.store().current_revision(),
+          .size_in_use_bytes = applier_.store().encoded_bytes(),
+          .size_bytes = size_bytes_,
+          .cluster_version = cluster_version_,
+          .is_published = is_published(),
+          .is_idle = waiting_.empty()};
+}
+
+std::uint64_t Replica::hash() const { return applier_.store().hash(); }
+
+void Replica::check_invariants() const {
+  raft_.check_invariants();
+  applier_.store().check_invariants();
+  ASSERT(applied_index_ <= raft_.commit_index());
+}
+
+}  // namespace metastore

@@ -1,0 +1,102 @@
+// One member's whole decision-making as a pure function of its inputs: Raft, the store, what clients wait for. It must
+// never touch a clock, a disk, a socket, entropy or a thread; the laws of its boundary stand in effects.h.
+#ifndef METASTORE_CORE_REPLICA_REPLICA_H_
+#define METASTORE_CORE_REPLICA_REPLICA_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/kv/applier.h"
+#include "core/raft/raft.h"
+#include "core/replica/config.h"
+#include "core/replica/effects.h"
+#include "core/replica/input.h"
+#include "core/replica/members.h"
+#include "core/replica/proposals.h"
+#include "core/replica/reads.h"
+#include "core/replica/waiting.h"
+
+namespace metastore {
+
+/// What a replica says of itself, for health, logs and tests. All of it is state, nothing is assumed.
+struct ReplicaStatus {
+  MemberId leader;  ///< 0 if none is known.
+  bool is_leader = false;
+  Term term;
+  LogIndex commit_index;
+  LogIndex applied_index;
+  Revision revision;
+  std::int64_t size_in_use_bytes = 0;
+  std::int64_t size_bytes = 0;
+  std::string cluster_version;  ///< Empty until the leader has set it.
+  bool is_published = false;    ///< This member's name and client URLs stand in the member table.
+  bool is_idle = true;          ///< No request is waiting for its reply.
+};
+
+class Replica {
+ public:
+  Replica(const Config& config, Recovered recovered, Instant now);
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  /// Appends to `effects` and never clears it; `wake_at` is overwritten by BatchEnded.
+  void step(const Input& input, Effects& effects);
+
+  ReplicaStatus status() const;
+  const Members& members() const { return members_; }
+  /// Of the whole replicated state, as far as it is applied.
+  std::uint64_t hash() const;
+  void check_invariants() const;
+
+ private:
+  void on_request(Instant now, const ClientRequest& request, Effects& effects);
+  void propose(Instant now, const ClientRequest& request, Effects& effects);
+  void append(Instant now, Waiting::Key key, Bytes command);
+  void append_held(Instant now);
+  void publish(Instant now);
+
+  void settle(Instant now, Effects& effects);
+  void drain_raft(Effects& effects);
+  void apply_committed(Effects& effects);
+  void apply(const raft::Entry& entry, Effects& effects);
+  void apply_command(const raft::Entry& entry, Effects& effects);
+  void compact(Effects& effects);
+  void serve(const kv::Request& request, RequestId id, Effects& effects);
+  void answer(Waiting::Key key, std::variant<Bytes, ErrorCode> result, Effects& effects);
+
+  kv::Header header() const;
+  std::uint64_t next_proposal_id();
+  bool is_published() const;
+
+  const Config config_;
+  raft::Raft raft_;
+  raft::Output raft_output_;
+  kv::Applier applier_;
+  Members members_;
+  Waiting waiting_;
+  Reads reads_;
+  Proposals proposals_;
+
+  struct Held {
+    Waiting::Key key;
+    Bytes command;
+  };
+  std::vector<Held> held_;  ///< Proposals that no leader could be given yet.
+  struct PhysicalCompaction {
+    Waiting::Key key;
+    Bytes reply;
+  };
+  std::vector<PhysicalCompaction> awaiting_compaction_;  ///< Replies owed once old revisions are gone.
+
+  LogIndex applied_index_;
+  std::int64_t size_bytes_ = 0;
+  std::string cluster_version_;
+  Term announced_term_;  ///< In which this leader has proposed what a new leader owes.
+  std::uint64_t last_proposal_id_;
+  bool stopping_ = false;
+};
+
+}  // namespace metastore
+
+#endif  // METASTORE_CORE_REPLICA_REPLICA_H_

@@ -1,0 +1,61 @@
+#include "core/replica/responses.h"
+
+#include "core/base/version.h"
+#include "core/proto/rpc.pb.h"
+
+namespace metastore {
+namespace {
+
+void fill(etcdserverpb::ResponseHeader& out, const kv::Header& header) {
+  out.set_cluster_id(header.cluster.value());
+  out.set_member_id(header.member.value());
+  out.set_raft_term(header.term.value());
+}
+
+Bytes encoded(const google::protobuf::Message& message) {
+  return Bytes::build(message.ByteSizeLong(), [&](char* out) {
+    message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(out));
+  });
+}
+
+}  // namespace
+
+Bytes member_list_response(const kv::Header& header, const Members& members) {
+  etcdserverpb::MemberListResponse response;
+  fill(*response.mutable_header(), header);  // Cluster replies leave the revision 0 (contract 1.4).
+  for (const auto& [id, member] : members.all()) {
+    etcdserverpb::Member& out = *response.add_members();
+    out.set_id(id.value());
+    out.set_name(member.name);
+    for (const std::string& url : member.peer_urls) out.add_peerurls(url);
+    for (const std::string& url : member.client_urls) out.add_clienturls(url);
+    out.set_islearner(member.is_learner);
+  }
+  return encoded(response);
+}
+
+Bytes status_response(const kv::Header& header, const ReplicaStatus& status) {
+  etcdserverpb::StatusResponse response;
+  fill(*response.mutable_header(), header);
+  response.mutable_header()->set_revision(status.revision.value());
+  response.set_version(std::string(etcd_version));
+  response.set_dbsize(status.size_bytes);
+  response.set_dbsizeinuse(status.size_in_use_bytes);
+  response.set_leader(status.leader.value());
+  response.set_raftindex(status.commit_index.value());
+  response.set_raftterm(status.term.value());
+  response.set_raftappliedindex(status.applied_index.value());
+  if (status.leader == MemberId()) response.add_errors(std::string(text(ErrorCode::no_leader)));
+  response.set_storageversion(status.cluster_version);
+  response.mutable_downgradeinfo();
+  return encoded(response);
+}
+
+Bytes alarm_response(const kv::Header& header, const ReplicaStatus& status) {
+  etcdserverpb::AlarmResponse response;
+  fill(*response.mutable_header(), header);
+  response.mutable_header()->set_revision(status.revision.value());
+  return encoded(response);
+}
+
+}  // namespace metastore
