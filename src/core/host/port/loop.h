@@ -5,6 +5,7 @@
 #define METASTORE_CORE_HOST_PORT_LOOP_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/base/time.h"
@@ -13,7 +14,17 @@ namespace metastore::port {
 
 class Task {
  public:
+  Task() = default;
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
   virtual void run() = 0;
+
+  /// Where a loop notes what it owes this task, so that it need not search or allocate. For loops alone.
+  struct Place {
+    std::size_t soon = 0;
+    Instant deadline = Instant::never();
+  };
+  Place place;
 
  protected:
   ~Task() = default;
