@@ -1,0 +1,191 @@
+// The multi-version store: every key's records since the last compaction, in memory (design D2). Pure: it knows no
+// leases, watchers, protobuf runtime or disks, and equal sequences of calls make equal stores on every member. The
+// model of revisions, generations and tombstones is etcd's (contract 5.1, 5.2, 5.4).
+//
+//      compact_revision        current_revision
+//   ---------|----------------------|-------------> revision
+//    one     | every record         | records of an open transaction
+//    record  | (history)            |
+//    a key   |
+#ifndef METASTORE_CORE_MVCC_STORE_H_
+#define METASTORE_CORE_MVCC_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <utility>
+
+#include "core/base/assert.h"
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+#include "core/base/tagged.h"
+#include "core/mvcc/arena.h"
+#include "core/mvcc/key_index.h"
+#include "core/mvcc/key_range.h"
+#include "core/mvcc/record.h"
+#include "core/mvcc/revision.h"
+
+namespace metastore::mvcc {
+
+/// Bytes of memory, for status pages and tests; no decision may depend on them.
+struct MemoryUse {
+  std::size_t records = 0;  ///< What the arena holds, free blocks included.
+  std::size_t index = 0;
+  std::size_t history = 0;
+  std::size_t total() const { return records + index + history; }
+};
+
+class Transaction;
+
+/// 1. current_revision() is 1 in an empty store and rises by one with each transaction that changed something.
+/// 2. Records and history stand in revision order, without gaps above compact_revision().
+/// 3. A record is retained iff its revision is >= compact_revision(), or it is no tombstone and the newest of its key
+///    up to compact_revision(). Deviates: of several changes of one key in one revision etcd keeps the last alone, we
+///    all, so that history from compact_revision() is whole.
+/// 4. What 3. does not retain is invisible at once and freed by compact_some().
+class Store {
+ public:
+  Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  Revision current_revision() const { return current_; }
+  /// never_compacted (-1) until the first compact().
+  Revision compact_revision() const { return compacted_; }
+
+  /// Whether a read at `revision` can be answered: compacted, future_revision or done.
+  Status<> check_readable(Revision revision) const;
+
+  /// The record of `key` at `revision`, or none if it does not exist there.
+  /// Requires: check_readable(revision), or the open transaction's revision.   Bounds: O(log keys + log versions).
+  Record get(BytesView key, Revision revision) const;
+
+  /// Visits the records of `range` at `revision` in key order until `visit(Record)` returns false.
+  /// To go on later, ask again from the last key plus a zero byte.   Requires: as get().
+  template <typename Visit>
+  void range(const KeyRange& range, Revision revision, Visit&& visit) const {
+    index_.visit(range, [&](Record newest) {
+      Record record = at(newest, revision);
+      return !record || visit(record);
+    });
+  }
+
+  /// How many keys `range` holds at `revision`.   Bounds: O(keys in range), reads no value.
+  std::uint64_t count(const KeyRange& range, Revision revision) const;
+
+  /// Visits every record, tombstones included, of the revisions [from, current_revision()] in the order of the changes
+  /// until `visit(Record)` returns false.   Requires: from >= compact_revision().
+  template <typename Visit>
+  void history(Revision from, Visit&& visit) const {
+    ASSERT(from >= compacted_);
+    for (std::size_t i = first_event(from); i < history_.size(); ++i) {
+      if (history_[i].record.mod_revision() > current_ || !visit(history_[i].record)) return;
+    }
+  }
+
+  /// Makes `revision` the oldest that can be read, at once: compacted, future_revision or done.
+  Status<> compact(Revision revision);
+  /// Frees what compact() gave up, looking at no more than `budget` records; true once nothing is left to free.
+  bool compact_some(std::size_t budget);
+
+  /// dbSizeInUse: what the retained records take when encoded, plus a fixed base. It follows from the calls so far
+  /// alone, not from what compact_some() has freed yet, so it is equal on all members.
+  std::uint64_t encoded_bytes() const;
+
+  /// Hash of the revision, the compact revision and all keys as they are now.
+  /// Bounds: O(1), kept up with each change; check_invariants() computes it again.
+  std::uint64_t hash() const;
+  /// Hash of all keys as they were at `revision`, and of the tombstones made by that very revision: what a compaction
+  /// there leaves, so it is the same before and after it (contract 1.9).
+  /// Requires: check_readable(revision).   Bounds: O(keys).
+  std::uint64_t hash_kv(Revision revision) const;
+
+  std::size_t key_count() const { return index_.size(); }
+  MemoryUse memory() const;
+  void check_invariants() const;
+
+ private:
+  friend class Transaction;
+
+  struct Event {
+    Record record;
+    /// Bytes that compact(record.mod_revision()) gives up, of all records up to this one and since the beginning.
+    std::uint64_t released_bytes;
+  };
+
+  /// The newest record of the chain up to `revision`, unless there is none or it is a tombstone.
+  Record at(Record newest, Revision revision) const;
+  std::size_t first_event(Revision from) const;
+  void free(Record record);
+  void erase_tombstone(Record tombstone);
+
+  Revision current_{1};
+  Revision compacted_ = never_compacted;
+  Arena arena_;
+  KeyIndex index_;
+  std::deque<Event> history_;
+  /// The events at the front that compact_some() has looked at but that stay, because they are at compact_revision().
+  std::size_t swept_ = 0;
+  std::uint64_t written_bytes_ = 0;
+  std::uint64_t released_bytes_ = 0;       ///< By compact_revision().
+  std::uint64_t next_released_bytes_ = 0;  ///< What compact(current + 1) would give up if that changed nothing.
+  std::uint64_t live_hash_ = 0;
+  bool open_ = false;
+};
+
+/// The changes of one request. They share one revision and are seen by reads at revision(), while reads at
+/// current_revision() do not see them until commit(). Only one may be open; dropped without commit() it leaves no
+/// trace. It may stay open over several steps of the replica.
+class Transaction {
+ public:
+  explicit Transaction(Store& store);
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction();
+
+  /// The revision of this transaction's changes, at which its own reads see them.
+  Revision revision() const { return store_.current_.next(); }
+  bool changed() const { return next_sub_ > 0; }
+  /// current_revision() while nothing has changed, then revision(): etcd's header of an inner reply (contract 5.1).
+  Revision header_revision() const { return changed() ? revision() : store_.current_; }
+
+  struct Change {
+    Record record;
+    Record previous;  ///< None if the key did not exist.
+  };
+  Change put(BytesView key, BytesView value, LeaseId lease);
+  /// Deletes all keys of `range` and calls `visit(Record previous)` for each in key order; returns their number.
+  template <typename Visit>
+  std::uint64_t delete_range(const KeyRange& range, Visit&& visit) {
+    std::uint64_t deleted = 0;
+    store_.index_.visit_mutable(range, [&](Record newest, KeyIndex::Position position) {
+      if (newest.tombstone()) return;
+      visit(newest);
+      append_tombstone(newest, position);
+      ++deleted;
+    });
+    return deleted;
+  }
+  std::uint64_t delete_range(const KeyRange& range) {
+    return delete_range(range, [](Record) {});
+  }
+
+  Record get(BytesView key) const { return store_.get(key, revision()); }
+  const Store& store() const { return store_; }
+
+  /// Makes the changes visible; the store's revision rises iff there are any.
+  void commit();
+
+ private:
+  void append_tombstone(Record newest, KeyIndex::Position position);
+  Record append(const RecordFields& fields, Record previous);
+  void roll_back();
+
+  Store& store_;
+  std::int64_t next_sub_ = 0;
+  bool open_ = true;
+};
+
+}  // namespace metastore::mvcc
+
+#endif  // METASTORE_CORE_MVCC_STORE_H_
