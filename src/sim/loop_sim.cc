@@ -1,0 +1,83 @@
+#include "sim/loop_sim.h"
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+
+namespace metastore::sim {
+
+LoopSim::LoopSim(World& world, Prng prng) : world_(world), prng_(prng) {
+  // As if the machine had been up for up to 100 days.
+  origin_ = prng_.between(Duration::seconds(1), Duration::seconds(8'640'000));
+}
+
+LoopSim::~LoopSim() {
+  for (const auto& [task, appointments] : tasks_) {
+    world_.cancel(appointments.turn);
+    world_.cancel(appointments.deadline);
+  }
+}
+
+WallTime LoopSim::wall_now() const {
+  constexpr std::int64_t beginning_of_2026 = 1'767'225'600'000'000'000;
+  return {beginning_of_2026 + world_.now().nanoseconds()};
+}
+
+void LoopSim::run_soon(port::Task& task) {
+  Appointments& appointments = tasks_[&task];
+  if (!world_.is_pending(appointments.turn)) appointments.turn = world_.at(world_.now(), task);
+}
+
+void LoopSim::run_at(port::Task& task, Instant at) {
+  Appointments& appointments = tasks_[&task];
+  world_.cancel(appointments.deadline);
+  if (at != Instant::never()) appointments.deadline = world_.at(at - origin_, task);
+}
+
+void LoopSim::cancel(port::Task& task) {
+  const auto found = tasks_.find(&task);
+  if (found == tasks_.end()) return;
+  world_.cancel(found->second.turn);
+  world_.cancel(found->second.deadline);
+  tasks_.erase(found);
+}
+
+WorkerSim::WorkerSim(World& world, Prng prng, const WorkerLatency& latency)
+    : world_(world), prng_(prng), latency_(latency) {}
+
+WorkerSim::~WorkerSim() {
+  world_.cancel(work_);
+  for (const Worked& worked : worked_) world_.cancel(worked.ticket);
+}
+
+void WorkerSim::submit(port::Job& job) {
+  waiting_.push_back(&job);
+  if (waiting_.size() == 1) begin_work();
+}
+
+void WorkerSim::begin_work() {
+  Duration work = prng_.between(latency_.work_min, latency_.work_max);
+  if (prng_.chance(latency_.stall_chance, 1000)) {
+    work = work + latency_.stall;
+    ++stalls_;
+  }
+  work_ = world_.after(work, working_);
+}
+
+void WorkerSim::finish_work() {
+  port::Job* const job = waiting_.front();
+  waiting_.pop_front();
+  job->run();
+  // Reports arrive in the order of the work.
+  last_report_ = std::max(last_report_, world_.now() + prng_.between(Duration(), latency_.report_max));
+  worked_.push_back({job, world_.at(last_report_, reporting_)});
+  if (!waiting_.empty()) begin_work();
+}
+
+void WorkerSim::report() {
+  port::Job* const job = worked_.front().job;
+  worked_.pop_front();
+  job->done();
+}
+
+}  // namespace metastore::sim

@@ -1,0 +1,104 @@
+// One member's loop thread and helper threads in virtual time. A crash is the destruction of these objects: whatever
+// they still had to do will not happen. Time begins anew at each boot, from a drawn origin, as a machine's does.
+#ifndef METASTORE_SIM_LOOP_SIM_H_
+#define METASTORE_SIM_LOOP_SIM_H_
+
+#include <deque>
+#include <map>
+
+#include "core/base/prng.h"
+#include "core/host/port/loop.h"
+#include "sim/world.h"
+
+namespace metastore::sim {
+
+class LoopSim final : public port::Loop {
+ public:
+  LoopSim(World& world, Prng prng);
+  ~LoopSim() override;
+  LoopSim(const LoopSim&) = delete;
+  LoopSim& operator=(const LoopSim&) = delete;
+
+  Instant now() const override { return world_.now() + origin_; }
+  WallTime wall_now() const override;
+  std::array<std::uint64_t, 2> entropy() override { return {prng_.next(), prng_.next()}; }
+  void run_soon(port::Task& task) override;
+  void run_at(port::Task& task, Instant at) override;
+  void cancel(port::Task& task) override;
+
+ private:
+  struct Appointments {
+    World::Ticket turn;
+    World::Ticket deadline;
+  };
+
+  World& world_;
+  Prng prng_;
+  Duration origin_;
+  /// Only looked up by address, never walked in a way that shows.
+  std::map<port::Task*, Appointments> tasks_;
+};
+
+/// How long a helper thread takes before a job's work is done, and from there until the loop hears of it.
+struct WorkerLatency {
+  Duration work_min;
+  Duration work_max;
+  Duration report_max;
+  /// A stall: `stall_chance` of 1,000 jobs take `stall` longer.
+  std::uint32_t stall_chance = 0;
+  Duration stall;
+};
+
+class WorkerSim final : public port::Worker {
+ public:
+  WorkerSim(World& world, Prng prng, const WorkerLatency& latency);
+  ~WorkerSim() override;
+  WorkerSim(const WorkerSim&) = delete;
+  WorkerSim& operator=(const WorkerSim&) = delete;
+
+  void submit(port::Job& job) override;
+  std::uint64_t stalls() const { return stalls_; }
+
+ private:
+  /// The job at the front of waiting_ is at work; when its time is up it is run.
+  class Working final : public port::Task {
+   public:
+    explicit Working(WorkerSim& worker) : worker_(worker) {}
+    void run() override { worker_.finish_work(); }
+
+   private:
+    WorkerSim& worker_;
+  };
+  /// The loop hears of the job at the front of worked_.
+  class Reporting final : public port::Task {
+   public:
+    explicit Reporting(WorkerSim& worker) : worker_(worker) {}
+    void run() override { worker_.report(); }
+
+   private:
+    WorkerSim& worker_;
+  };
+
+  void begin_work();
+  void finish_work();
+  void report();
+
+  World& world_;
+  Prng prng_;
+  WorkerLatency latency_;
+  Working working_{*this};
+  Reporting reporting_{*this};
+  World::Ticket work_;
+  std::deque<port::Job*> waiting_;
+  struct Worked {
+    port::Job* job;
+    World::Ticket ticket;
+  };
+  std::deque<Worked> worked_;
+  Instant last_report_ = Instant::from_nanoseconds(0);
+  std::uint64_t stalls_ = 0;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_LOOP_SIM_H_

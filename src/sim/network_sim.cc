@@ -1,0 +1,301 @@
+#include "sim/network_sim.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/assert.h"
+
+namespace metastore::sim {
+
+/// One side of a connection: what is on its way to it, and whom to tell.
+class NetworkSim::End {
+ public:
+  End(NetworkSim& network, Link& link, std::string remote_address)
+      : network_(network), link_(link), remote_address_(std::move(remote_address)) {}
+  ~End() {
+    network_.world_.cancel(delivery_);
+    network_.world_.cancel(drain_);
+  }
+
+  void attach(ConnectionSim& connection) { connection_ = &connection; }
+  void detach();
+  bool is_attached() const { return connection_ != nullptr; }
+  void set_user(port::ConnectionUser& user) {
+    user_ = &user;
+    deliver_soon();
+  }
+  void pause_reading(bool is_paused) {
+    is_paused_ = is_paused;
+    deliver_soon();
+  }
+  void write(std::string bytes);
+  void shut_down();
+  std::string_view remote_address() const { return remote_address_; }
+
+  void arrive(std::string bytes);
+  void arrive_end();
+  /// The rest of what was on its way is lost from a drawn place on, and the end comes at once.
+  void lose_rest();
+
+ private:
+  class Delivery final : public port::Task {
+   public:
+    explicit Delivery(End& end) : end_(end) {}
+    void run() override { end_.deliver(); }
+
+   private:
+    End& end_;
+  };
+  class Drain final : public port::Task {
+   public:
+    explicit Drain(End& end) : end_(end) {}
+    void run() override { end_.drain(); }
+
+   private:
+    End& end_;
+  };
+  struct Piece {
+    Instant at;
+    std::string bytes;
+    bool is_end = false;
+  };
+
+  End& other() const;
+  void push(Piece piece);
+  void deliver_soon();
+  void deliver();
+  void drain_soon();
+  void drain();
+
+  NetworkSim& network_;
+  Link& link_;
+  std::string remote_address_;
+  ConnectionSim* connection_ = nullptr;
+  port::ConnectionUser* user_ = nullptr;
+  Delivery delivering_{*this};
+  Drain draining_{*this};
+  World::Ticket delivery_;
+  World::Ticket drain_;
+  std::deque<Piece> incoming_;
+  std::uint64_t incoming_bytes_ = 0;
+  bool is_end_coming_ = false;
+  bool is_told_end_ = false;
+  bool is_paused_ = false;
+  bool is_writing_ = false;
+  bool is_shut_down_ = false;
+};
+
+struct NetworkSim::Link {
+  /// The far side learns of the connection.
+  class Arrival final : public port::Task {
+   public:
+    explicit Arrival(Link& link) : link_(link) {}
+    void run() override { link_.arrive(); }
+
+   private:
+    Link& link_;
+  };
+  class Reset final : public port::Task {
+   public:
+    explicit Reset(Link& link) : link_(link) {}
+    void run() override { link_.reset(); }
+
+   private:
+    Link& link_;
+  };
+  /// Both sides are gone. A turn of its own, because a side may go while it is being told something.
+  class Farewell final : public port::Task {
+   public:
+    explicit Farewell(Link& link) : link_(link) {}
+    void run() override { link_.network.forget(link_.id); }
+
+   private:
+    Link& link_;
+  };
+
+  Link(NetworkSim& owner, std::uint64_t number, int to_port)
+      : network(owner),
+        id(number),
+        port(to_port),
+        near(owner, *this, "127.0.0.1:" + std::to_string(to_port)),
+        far(owner, *this, "127.0.0.1:" + std::to_string(32'768 + number % 28'000)) {}
+  ~Link() {
+    network.world_.cancel(arrival_ticket);
+    network.world_.cancel(reset_ticket);
+    network.world_.cancel(farewell_ticket);
+  }
+  void arrive();
+  void reset() {
+    ++network.counts_.resets;
+    near.lose_rest();
+    far.lose_rest();
+  }
+  void detached() {
+    if (!near.is_attached() && !far.is_attached() && has_arrived) {
+      farewell_ticket = network.world_.at(network.world_.now(), farewell);
+    }
+  }
+
+  NetworkSim& network;
+  std::uint64_t id;
+  int port;
+  End near;
+  End far;
+  bool has_arrived = false;
+  Arrival arrival{*this};
+  Reset resetting{*this};
+  Farewell farewell{*this};
+  World::Ticket arrival_ticket;
+  World::Ticket reset_ticket;
+  World::Ticket farewell_ticket;
+};
+
+class NetworkSim::ConnectionSim final : public port::Connection {
+ public:
+  explicit ConnectionSim(End& end) : end_(end) { end.attach(*this); }
+  ~ConnectionSim() override { end_.detach(); }
+  void set_user(port::ConnectionUser& user) override { end_.set_user(user); }
+  void write(std::string bytes) override { end_.write(std::move(bytes)); }
+  void pause_reading(bool is_paused) override { end_.pause_reading(is_paused); }
+  void shut_down() override { end_.shut_down(); }
+  std::string_view remote_address() const override { return end_.remote_address(); }
+
+ private:
+  End& end_;
+};
+
+class NetworkSim::ListenerSim final : public port::Listener {
+ public:
+  ListenerSim(NetworkSim& network, int port) : network_(network), port_(port) {}
+  ~ListenerSim() override { network_.acceptors_.erase(port_); }
+
+ private:
+  NetworkSim& network_;
+  int port_;
+};
+
+void NetworkSim::End::detach() {
+  connection_ = nullptr;
+  user_ = nullptr;
+  other().arrive_end();
+  link_.detached();
+}
+
+void NetworkSim::End::write(std::string bytes) {
+  ASSERT(!is_writing_ && !is_shut_down_);
+  is_writing_ = true;
+  const std::uint64_t piece_max = network_.faults_.piece_bytes_max;
+  for (BytesView rest = bytes; !rest.empty();) {
+    std::uint64_t count = rest.size();
+    if (piece_max > 0) count = std::min(count, 1 + network_.prng_.below(piece_max));
+    other().arrive(std::string(rest.substr(0, count)));
+    rest.remove_prefix(count);
+  }
+  if (other().incoming_bytes_ <= network_.faults_.window_bytes) drain_soon();
+}
+
+void NetworkSim::End::shut_down() {
+  if (is_shut_down_) return;
+  is_shut_down_ = true;
+  other().arrive_end();
+}
+
+void NetworkSim::End::arrive(std::string bytes) {
+  if (is_end_coming_) return;
+  ++network_.counts_.pieces;
+  incoming_bytes_ += bytes.size();
+  push({Instant(), std::move(bytes), false});
+}
+
+void NetworkSim::End::arrive_end() {
+  if (is_end_coming_) return;
+  is_end_coming_ = true;
+  push({Instant(), {}, true});
+}
+
+void NetworkSim::End::push(Piece piece) {
+  piece.at = network_.world_.now() + network_.prng_.between(network_.faults_.delay_min, network_.faults_.delay_max);
+  if (!incoming_.empty()) piece.at = std::max(piece.at, incoming_.back().at);
+  incoming_.push_back(std::move(piece));
+  deliver_soon();
+}
+
+void NetworkSim::End::lose_rest() {
+  const std::size_t kept = static_cast<std::size_t>(network_.prng_.below(incoming_.size() + 1));
+  while (incoming_.size() > kept) {
+    incoming_bytes_ -= incoming_.back().bytes.size();
+    incoming_.pop_back();
+  }
+  is_end_coming_ = false;
+  arrive_end();
+}
+
+void NetworkSim::End::deliver_soon() {
+  if (user_ == nullptr || is_paused_ || is_told_end_ || incoming_.empty()) return;
+  if (!network_.world_.is_pending(delivery_)) delivery_ = network_.world_.at(incoming_.front().at, delivering_);
+}
+
+void NetworkSim::End::deliver() {
+  if (user_ == nullptr || is_paused_) return;
+  const Piece piece = std::move(incoming_.front());
+  incoming_.pop_front();
+  incoming_bytes_ -= piece.bytes.size();
+  if (other().is_writing_ && incoming_bytes_ <= network_.faults_.window_bytes) other().drain_soon();
+  deliver_soon();
+  if (!piece.is_end) return user_->on_bytes(piece.bytes);
+  is_told_end_ = true;
+  user_->on_closed();
+}
+
+void NetworkSim::End::drain_soon() {
+  if (network_.world_.is_pending(drain_)) return;
+  drain_ = network_.world_.after(network_.prng_.between(Duration(), network_.faults_.delay_min), draining_);
+}
+
+void NetworkSim::End::drain() {
+  is_writing_ = false;
+  if (user_ != nullptr && !is_told_end_) user_->on_drained();
+}
+
+NetworkSim::End& NetworkSim::End::other() const { return this == &link_.near ? link_.far : link_.near; }
+
+void NetworkSim::Link::arrive() {
+  has_arrived = true;
+  const auto acceptor = network.acceptors_.find(port);
+  if (acceptor == network.acceptors_.end()) {
+    ++network.counts_.refused;
+    near.lose_rest();
+    return detached();
+  }
+  acceptor->second->on_accepted(std::make_unique<ConnectionSim>(far));
+}
+
+NetworkSim::NetworkSim(World& world, Prng prng, const NetworkFaults& faults)
+    : world_(world), prng_(prng), faults_(faults) {}
+
+NetworkSim::~NetworkSim() = default;
+
+Result<std::unique_ptr<port::Listener>, port::NetworkError> NetworkSim::listen(std::string_view, int port,
+                                                                               port::Acceptor& acceptor) {
+  if (port == 0) {
+    port = 20'000;
+    while (acceptors_.contains(port)) ++port;
+  }
+  if (!acceptors_.emplace(port, &acceptor).second) return port::NetworkError{"the address is in use"};
+  return std::unique_ptr<port::Listener>(std::make_unique<ListenerSim>(*this, port));
+}
+
+std::unique_ptr<port::Connection> NetworkSim::connect(int port) {
+  ++counts_.connections;
+  const std::uint64_t id = next_link_++;
+  Link& link = *links_.emplace(id, std::make_unique<Link>(*this, id, port)).first->second;
+  link.arrival_ticket = world_.after(prng_.between(faults_.delay_min, faults_.delay_max), link.arrival);
+  if (prng_.chance(faults_.reset_chance, 1000)) {
+    link.reset_ticket = world_.after(prng_.between(Duration(), faults_.reset_after_max), link.resetting);
+  }
+  return std::make_unique<ConnectionSim>(link.near);
+}
+
+void NetworkSim::forget(std::uint64_t link) { links_.erase(link); }
+
+}  // namespace metastore::sim

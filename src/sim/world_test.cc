@@ -1,0 +1,238 @@
+#include "sim/world.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "sim/loop_sim.h"
+#include "sim/network_sim.h"
+
+namespace metastore::sim {
+namespace {
+
+struct Note final : port::Task {
+  Note(std::string& log, char letter) : log_(log), letter_(letter) {}
+  void run() override { log_ += letter_; }
+  std::string& log_;
+  char letter_;
+};
+
+Instant at_ms(std::int64_t ms) { return Instant::from_nanoseconds(ms * 1'000'000); }
+
+TEST_CASE("what is asked for happens in the order of time, then of asking, and time jumps in between") {
+  World world;
+  std::string log;
+  Note a(log, 'a'), b(log, 'b'), c(log, 'c'), d(log, 'd');
+  world.at(at_ms(20), a);
+  world.at(at_ms(10), b);
+  const World::Ticket forgotten = world.at(at_ms(5), d);
+  world.at(at_ms(10), c);
+  world.cancel(forgotten);
+  CHECK_FALSE(world.is_pending(forgotten));
+  CHECK(world.step());
+  CHECK(world.now() == at_ms(10));
+  while (world.step()) {
+  }
+  CHECK(log == "bca");
+  CHECK(world.now() == at_ms(20));
+  CHECK(world.events() == 3);
+}
+
+TEST_CASE("a ticket whose moment has passed forgets nobody else's") {
+  World world;
+  std::string log;
+  Note a(log, 'a'), b(log, 'b');
+  const World::Ticket first = world.at(at_ms(1), a);
+  world.step();
+  const World::Ticket second = world.at(at_ms(2), b);
+  CHECK(first.slot == second.slot);
+  world.cancel(first);
+  CHECK(world.is_pending(second));
+  world.step();
+  CHECK(log == "ab");
+}
+
+TEST_CASE("a loop runs a task once however often it was asked, keeps its latest deadline, and forgets on cancel") {
+  World world;
+  LoopSim loop(world, Prng(1, "loop"));
+  std::string log;
+  Note a(log, 'a'), b(log, 'b'), c(log, 'c');
+  loop.run_soon(a);
+  loop.run_soon(a);
+  loop.run_at(b, loop.now() + Duration::milliseconds(5));
+  loop.run_at(b, loop.now() + Duration::milliseconds(9));
+  loop.run_soon(c);
+  loop.run_at(c, loop.now());
+  loop.cancel(c);
+  const Instant before = loop.now();
+  while (world.step()) {
+  }
+  CHECK(log == "ab");
+  CHECK(loop.now() - before == Duration::milliseconds(9));
+}
+
+TEST_CASE("a loop that is destroyed runs nothing any more") {
+  World world;
+  std::string log;
+  Note a(log, 'a');
+  {
+    LoopSim loop(world, Prng(1, "loop"));
+    loop.run_soon(a);
+    loop.run_at(a, loop.now() + Duration::seconds(1));
+  }
+  CHECK_FALSE(world.step());
+  CHECK(log.empty());
+}
+
+struct Noted final : port::Job {
+  Noted(std::string& log, char letter) : log_(log), letter_(letter) {}
+  void run() override { log_ += letter_; }
+  void done() override { log_ += static_cast<char>(letter_ - 'a' + 'A'); }
+  std::string& log_;
+  char letter_;
+};
+
+TEST_CASE("a worker does its jobs in order, reports in order, and a destroyed one does neither") {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    World world;
+    std::string log;
+    Noted a(log, 'a'), b(log, 'b'), c(log, 'c');
+    const WorkerLatency latency = {.work_min = Duration::microseconds(10),
+                                   .work_max = Duration::microseconds(90),
+                                   .report_max = Duration::microseconds(200)};
+    {
+      WorkerSim worker(world, Prng(seed, "worker"), latency);
+      worker.submit(a);
+      worker.submit(b);
+      CHECK(log.empty());
+      while (world.step()) {
+      }
+      worker.submit(c);
+    }
+    while (world.step()) {
+    }
+    std::string worked, reported;
+    for (const char letter : log) (letter >= 'a' ? worked : reported) += letter;
+    CHECK(worked == "ab");
+    CHECK(reported == "AB");
+    CHECK(log.find('a') < log.find('A'));
+    CHECK(log.find('b') < log.find('B'));
+  }
+}
+
+/// Writes what it was given, keeps what it got.
+struct Talker final : port::ConnectionUser {
+  void on_bytes(BytesView bytes) override { got.append(bytes); }
+  void on_drained() override { ++drained; }
+  void on_closed() override { ++closed; }
+  std::string got;
+  int drained = 0;
+  int closed = 0;
+};
+
+struct Door final : port::Acceptor {
+  void on_accepted(std::unique_ptr<port::Connection> accepted) override {
+    connection = std::move(accepted);
+    connection->set_user(talker);
+  }
+  std::unique_ptr<port::Connection> connection;
+  Talker talker;
+};
+
+constexpr NetworkFaults chopping = {
+    .delay_min = Duration::microseconds(20), .delay_max = Duration::milliseconds(3), .piece_bytes_max = 7};
+
+TEST_CASE("bytes arrive in order and once, in pieces, in both directions, and the end comes behind them") {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    World world;
+    NetworkSim network(world, Prng(seed, "network"), chopping);
+    Door door;
+    const auto listener = std::move(network.listen("127.0.0.1", 2379, door)).value();
+    CHECK_FALSE(network.listen("127.0.0.1", 2379, door).ok());
+    Talker client;
+    auto connection = network.connect(2379);
+    connection->set_user(client);
+    const std::string request(100, 'q');
+    connection->write(request + "end");
+    while (world.step()) {
+    }
+    CHECK(door.talker.got == request + "end");
+    CHECK(client.drained == 1);
+    door.connection->write("reply");
+    door.connection->shut_down();
+    while (world.step()) {
+    }
+    CHECK(client.got == "reply");
+    CHECK(client.closed == 1);
+    CHECK(door.talker.closed == 0);
+    connection.reset();
+    while (world.step()) {
+    }
+    CHECK(door.talker.closed == 1);
+    CHECK(network.counts().pieces > 14);
+  }
+}
+
+TEST_CASE("a paused reader holds the writer up, and loses nothing") {
+  World world;
+  NetworkFaults faults = chopping;
+  faults.window_bytes = 50;
+  NetworkSim network(world, Prng(1, "network"), faults);
+  Door door;
+  const auto listener = std::move(network.listen("127.0.0.1", 2379, door)).value();
+  Talker client;
+  auto connection = network.connect(2379);
+  connection->set_user(client);
+  while (world.step()) {
+  }
+  door.connection->pause_reading(true);
+  connection->write(std::string(200, 'x'));
+  while (world.step()) {
+  }
+  CHECK(door.talker.got.empty());
+  CHECK(client.drained == 0);
+  door.connection->pause_reading(false);
+  while (world.step()) {
+  }
+  CHECK(door.talker.got == std::string(200, 'x'));
+  CHECK(client.drained == 1);
+}
+
+TEST_CASE("nobody listens: the connection closes; a reset closes both sides and leaves a beginning of the bytes") {
+  World world;
+  NetworkFaults faults = chopping;
+  faults.reset_chance = 1000;
+  faults.reset_after_max = Duration::milliseconds(20);
+  NetworkSim network(world, Prng(3, "network"), faults);
+  Talker refused;
+  auto nowhere = network.connect(1);
+  nowhere->set_user(refused);
+  while (world.step()) {
+  }
+  CHECK(refused.closed == 1);
+  CHECK(network.counts().refused == 1);
+
+  bool is_cut = false;
+  Door door;
+  const auto listener = std::move(network.listen("127.0.0.1", 2379, door)).value();
+  for (int round = 0; round < 50; ++round) {
+    door.talker = Talker();
+    Talker client;
+    auto connection = network.connect(2379);
+    connection->set_user(client);
+    std::string text;
+    for (int i = 0; i < 100; ++i) text += static_cast<char>('a' + i % 26);
+    connection->write(text);
+    while (world.step()) {
+    }
+    CHECK(client.closed == 1);
+    CHECK(door.talker.got == text.substr(0, door.talker.got.size()));
+    is_cut = is_cut || (!door.talker.got.empty() && door.talker.got.size() < text.size());
+  }
+  CHECK(is_cut);
+  CHECK(network.counts().resets > 40);
+}
+
+}  // namespace
+}  // namespace metastore::sim
