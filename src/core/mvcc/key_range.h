@@ -12,6 +12,8 @@ struct KeyRange {
   /// Empty: `key` alone. One zero byte: all keys from `key` on. Else: [key, end), which is empty if end <= key.
   BytesView end;
 
+  static KeyRange all() { return {BytesView("\0", 1), BytesView("\0", 1)}; }
+
   bool is_single() const { return end.empty(); }
   bool is_open() const { return end == BytesView("\0", 1); }
   bool contains(BytesView candidate) const {

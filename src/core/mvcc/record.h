@@ -62,6 +62,7 @@ class Record {
   /// Writes a record into `memory`. Requires: allocation_size(fields, previous) bytes there.
   static Record write(char* memory, const RecordFields& fields, Record previous, Revision compacted);
   std::size_t allocation_size() const;
+  std::uint64_t ordinal() const;
   Record previous() const;
   Far far() const;
   void forget_previous();

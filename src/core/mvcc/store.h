@@ -113,8 +113,19 @@ class Store {
     std::uint64_t released_bytes;
   };
 
-  /// The newest record of the chain up to `revision`, unless there is none or it is a tombstone.
-  Record at(Record newest, Revision revision) const;
+  /// What a store takes that holds nothing, and what the place of a record takes beside its message: both reckoned,
+  /// so that they are equal everywhere.
+  static constexpr std::uint64_t base_bytes = 16 * 1024;
+  static constexpr std::uint64_t place_bytes = 16;
+  static std::uint64_t bytes_of(Record record) { return place_bytes + record.encoded().size(); }
+
+  /// The newest record of the chain up to `revision`, if any.
+  Record newest_at(Record newest, Revision revision) const;
+  /// The same, unless it is a tombstone.
+  Record at(Record newest, Revision revision) const {
+    const Record record = newest_at(newest, revision);
+    return record && record.tombstone() ? Record() : record;
+  }
   std::size_t first_event(Revision from) const;
   void free(Record record);
   void erase_tombstone(Record tombstone);
@@ -178,10 +189,15 @@ class Transaction {
 
  private:
   void append_tombstone(Record newest, KeyIndex::Position position);
-  Record append(const RecordFields& fields, Record previous);
+  /// Writes the next record of this revision; the caller puts it into the index.
+  Record append(RecordFields fields, Record previous);
   void roll_back();
 
   Store& store_;
+  std::uint64_t released_bytes_;            ///< What a compaction at revision() would give up ...
+  std::uint64_t released_later_bytes_ = 0;  ///< ... and what only one behind it.
+  std::uint64_t former_written_bytes_;
+  std::uint64_t former_live_hash_;
   std::int64_t next_sub_ = 0;
   bool open_ = true;
 };
