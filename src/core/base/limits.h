@@ -19,6 +19,9 @@ namespace metastore {
   X(compact_records_a_step, 2'000, "records", "physical compaction in one step, so that a step stays near 1 ms")      \
   X(log_entries_kept, 5'000, "entries", "applied entries kept in memory for slow followers")                          \
   X(log_bytes_max, 67'108'864, "bytes", "applied entries kept in memory for slow followers")                          \
+  X(append_message_bytes_max, 1'048'576, "bytes", "entries in one message to a peer, unless one alone is larger")     \
+  X(append_window_bytes_max, 8'388'608, "bytes", "entries sent to one peer ahead of its acknowledgement")             \
+  X(raft_messages_held_max, 4'096, "messages", "waiting for this member's own disk; past it they are lost")           \
   X(wal_segment_bytes, 67'108'864, "bytes", "one WAL file; cut at a record boundary")                                 \
   X(wal_batch_bytes_max, 8'388'608, "bytes", "log writes joined into one fdatasync")                                  \
   X(connection_send_bytes_max, 1'048'576, "bytes", "waiting to be sent on one connection before reading pauses")      \

@@ -58,6 +58,10 @@ struct Output {
   std::vector<TraceLine> trace;
 };
 
+std::string describe(Role role);
+
+struct State;
+
 class Raft {
  public:
   Raft(const Config& config, Recovered recovered, Instant now);
@@ -72,7 +76,8 @@ class Raft {
   void on_log_written(Instant now, LogWriteId id, Output& out);
 
   /// Appends an entry of this leader's term. Returns where it will stand if it commits.
-  /// Errors: no_leader if this member is not the leader.
+  /// Errors: no_leader if this member is not the leader; too_many_requests for a configuration change before the
+  /// former one, and an entry of this leader's own term, are committed.
   Result<LogIndex> propose(Instant now, EntryType type, Bytes data, Output& out);
   /// Asks that leadership be confirmed for a read (thesis 6.4); answered in reads_ready or reads_failed.
   /// Errors: no_leader if this member is not the leader.
@@ -98,7 +103,6 @@ class Raft {
   void check_invariants() const;
 
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

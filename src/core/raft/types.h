@@ -113,6 +113,8 @@ void encode(Encoder& out, const ConfState& state);
 void encode(Encoder& out, const LogWrite& write);
 void encode(Encoder& out, const Envelope& envelope);
 
+/// In hexadecimal, as etcd prints members.
+std::string describe(MemberId id);
 std::string describe(const Entry& entry);
 std::string describe(const HardState& state);
 std::string describe(const ConfState& state);

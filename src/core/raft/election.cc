@@ -1,0 +1,168 @@
+#include "core/raft/election.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/base/assert.h"
+#include "core/raft/replication.h"
+
+namespace metastore::raft {
+namespace {
+
+/// Whether somebody leads whom an election would only disturb (thesis 4.2.3). A leader who asks for votes itself is
+/// proof that it leads no more.
+bool has_live_leader(const State& state, MemberId asking) {
+  if (state.role == Role::leader) return true;
+  return state.leader != MemberId() && state.leader != asking &&
+         state.now < state.leader_heard + state.config.election_timeout;
+}
+
+bool is_up_to_date(const State& state, const VoteRequest& request) {
+  return std::tuple(request.last_term, request.last_index) >= std::tuple(state.log.last_term(), state.log.last_index());
+}
+
+void ask_for_votes(State& state, Term term, bool pre_vote, LogWriteId write, Output& out) {
+  for (const MemberId id : all_members(state.conf())) {
+    if (id == state.config.id || !is_voter(state.conf(), id)) continue;
+    send(state, id, VoteRequest{term, state.log.last_index(), state.log.last_term(), pre_vote}, write, out);
+  }
+}
+
+void become_pre_candidate(State& state, Output& out) {
+  state.role = Role::pre_candidate;
+  state.leader = MemberId();
+  state.votes = {{state.config.id, true}};
+  ask_for_votes(state, state.term.next(), true, LogWriteId(), out);
+}
+
+void become_candidate(State& state, Output& out) {
+  state.role = Role::candidate;
+  state.leader = MemberId();
+  state.votes.clear();
+  state.set_term_and_vote(state.term.next(), state.config.id);
+  ask_for_votes(state, state.term, false, state.vote_write, out);
+  send(state, state.config.id, VoteReply{state.term, state.term, false, true}, state.vote_write, out);
+}
+
+void become_leader(State& state, Output& out) {
+  ASSERT(state.vote == state.config.id);
+  ASSERT(state.vote_write <= state.outbox.durable());
+  state.role = Role::leader;
+  state.leader = state.config.id;
+  state.votes.clear();
+  open_term(state, out);
+}
+
+void refuse(State& state, MemberId from, const VoteRequest& request, std::string_view fact, Output& out) {
+  trace(out, TraceLevel::info, fact, {{"candidate", from}, {"campaign_term", request.term}, {"term", state.term}});
+  send(state, from, VoteReply{state.term, request.term, request.pre_vote, false}, state.vote_write, out);
+}
+
+}  // namespace
+
+void reset_election_deadline(State& state) {
+  const Duration timeout = state.config.election_timeout;
+  state.election_deadline = state.now + state.deadlines.between(timeout, timeout + timeout / 5);
+}
+
+void become_follower(State& state, Term term, MemberId leader, Output& out) {
+  ASSERT(term >= state.term);
+  if (term > state.term) state.set_term_and_vote(term, MemberId());
+  if (state.leadership) {
+    state.leadership->reads.fail(out);
+    state.leadership.reset();
+  }
+  if (state.role != Role::follower) reset_election_deadline(state);
+  state.role = Role::follower;
+  state.leader = leader;
+  state.votes.clear();
+}
+
+void on_election_deadline(State& state, Output& out) {
+  reset_election_deadline(state);
+  if (state.outbox.stalled_at(state.config.election_timeout) <= state.now) {
+    trace(out, TraceLevel::info, "timeout while the disk stalls -> wait, no vote could be cast",
+          {{"term", state.term}});
+  } else if (state.config.pre_vote && !state.is_only_voter()) {
+    trace(out, TraceLevel::info, "timeout -> ask for pre-votes", {{"was", describe(state.role)}, {"term", state.term}});
+    become_pre_candidate(state, out);
+  } else {
+    trace(out, TraceLevel::info, "timeout -> campaign", {{"was", describe(state.role)}, {"term", state.term.next()}});
+    become_candidate(state, out);
+  }
+}
+
+Instant leadership_ends_at(const State& state) {
+  const Duration timeout = state.config.election_timeout;
+  const Instant quorum_heard = reached_by_quorum(state.conf(), [&state](MemberId id) {
+    return id == state.config.id ? Instant::never() : state.leadership->peers.at(id).heard;
+  });
+  // Where nobody else could lead, stepping down would only refuse clients what the disk may still do.
+  if (state.is_only_voter()) return Instant::never();
+  return std::min(quorum_heard + timeout, state.outbox.stalled_at(timeout));
+}
+
+void check_leadership(State& state, Output& out) {
+  if (state.now < leadership_ends_at(state)) return;
+  const bool is_stalled = state.outbox.stalled_at(state.config.election_timeout) <= state.now;
+  trace(out, TraceLevel::warn,
+        is_stalled ? "disk stalled for an election timeout -> step down"
+                   : "no quorum heard for an election timeout -> step down",
+        {{"term", state.term}});
+  become_follower(state, state.term, MemberId(), out);
+}
+
+void on_vote_request(State& state, MemberId from, const VoteRequest& request, Output& out) {
+  if (has_live_leader(state, from) && !request.leader_transfer) {
+    return refuse(state, from, request, "vote asked while the leader lives -> refuse", out);
+  }
+  if (!request.pre_vote && request.term > state.term) {
+    trace(out, TraceLevel::info, "higher term in a vote request -> follow it",
+          {{"from", from}, {"term", request.term}});
+    become_follower(state, request.term, MemberId(), out);
+  }
+  if (request.pre_vote ? request.term <= state.term : request.term < state.term) {
+    return refuse(state, from, request, "vote asked for an old term -> refuse", out);
+  }
+  if (!request.pre_vote && state.vote != MemberId() && state.vote != from) {
+    return refuse(state, from, request, "vote asked but already given in this term -> refuse", out);
+  }
+  if (!is_up_to_date(state, request)) {
+    return refuse(state, from, request, "vote asked with a shorter log -> refuse", out);
+  }
+  trace(out, TraceLevel::info, request.pre_vote ? "pre-vote asked -> grant" : "vote asked -> grant",
+        {{"candidate", from}, {"campaign_term", request.term}});
+  if (!request.pre_vote) {
+    become_follower(state, state.term, MemberId(), out);
+    if (state.vote != from) state.set_term_and_vote(state.term, from);
+    reset_election_deadline(state);
+  }
+  send(state, from, VoteReply{state.term, request.term, request.pre_vote, true}, state.vote_write, out);
+}
+
+void on_vote_reply(State& state, MemberId from, const VoteReply& reply, Output& out) {
+  if (reply.term > state.term) {
+    trace(out, TraceLevel::info, "higher term in a vote reply -> follow it", {{"from", from}, {"term", reply.term}});
+    return become_follower(state, reply.term, MemberId(), out);
+  }
+  const Role asking = reply.pre_vote ? Role::pre_candidate : Role::candidate;
+  const Term campaign_term = reply.pre_vote ? state.term.next() : state.term;
+  if (state.role != asking || reply.campaign_term != campaign_term) return;
+  state.votes.emplace(from, reply.granted);
+  switch (vote_result(state.conf(), state.votes)) {
+    case VoteResult::pending:
+      return;
+    case VoteResult::lost:
+      trace(out, TraceLevel::info, "quorum of refusals -> follow", {{"campaign_term", campaign_term}});
+      return become_follower(state, state.term, MemberId(), out);
+    case VoteResult::won:
+      if (reply.pre_vote) {
+        trace(out, TraceLevel::info, "quorum of pre-votes -> campaign", {{"term", campaign_term}});
+        return become_candidate(state, out);
+      }
+      trace(out, TraceLevel::info, "quorum of votes -> lead", {{"term", state.term}});
+      return become_leader(state, out);
+  }
+}
+
+}  // namespace metastore::raft

@@ -1,0 +1,93 @@
+// The whole state of one member's consensus, shared by the files that step it: raft.cc dispatches, election.cc and
+// replication.cc hold the rules, invariants.cc checks them. Nobody outside of this folder sees it.
+#ifndef METASTORE_CORE_RAFT_STATE_H_
+#define METASTORE_CORE_RAFT_STATE_H_
+
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/base/prng.h"
+#include "core/raft/log.h"
+#include "core/raft/membership.h"
+#include "core/raft/outbox.h"
+#include "core/raft/progress.h"
+#include "core/raft/quorum.h"
+#include "core/raft/raft.h"
+#include "core/raft/read_index.h"
+
+namespace metastore::raft {
+
+/// What a leader keeps for another member.
+struct Peer {
+  Progress progress;
+  Instant heard;                   ///< When it last answered in this term.
+  LogIndex commit_sent;            ///< The newest commit index that it was told.
+  std::uint64_t round_sent = 0;    ///< The newest ReadIndex round that it was told,
+  std::uint64_t round_echoed = 0;  ///< and that it answered.
+  bool is_owed = true;             ///< A message is due though there may be nothing new: a heartbeat or a probe.
+  bool is_left_behind = false;     ///< It needs entries that have left memory.
+};
+
+/// What exists only while this member leads.
+struct Leadership {
+  LogIndex first_index;  ///< The empty entry that opened the term: nothing is committed by counting before it.
+  Instant heartbeat_at;
+  std::map<MemberId, Peer> peers;
+  ReadRounds reads;
+};
+
+struct State {
+  State(const Config& config_, Recovered recovered, Instant now_);
+
+  const Config config;
+  Prng deadlines;
+  Instant now;  ///< Of the call that is under way.
+
+  Role role = Role::follower;
+  Term term;
+  MemberId vote;
+  LogIndex commit;
+  MemberId leader;
+  Log log;
+  Membership membership;
+
+  Outbox outbox;
+  LogWriteId vote_write;         ///< The write that makes term and vote durable.
+  HardState written_hard_state;  ///< What the newest write holds.
+
+  Instant election_deadline;
+  Instant leader_heard;            ///< By a follower, from `leader`.
+  std::map<MemberId, bool> votes;  ///< Of a candidate or pre-candidate.
+  std::optional<Leadership> leadership;
+
+  /// Requires: role == Role::leader.
+  Leadership& leading() { return *leadership; }
+  const ConfState& conf() const { return membership.current(); }
+  bool is_only_voter() const;
+  /// Changes to term and vote become durable with the next write.
+  void set_term_and_vote(Term new_term, MemberId new_vote);
+};
+
+/// Sends `message` once `write` is durable here.
+void send(State& state, MemberId to, Message message, LogWriteId write, Output& out);
+
+/// A trace field of one of our own types; a member's id is text, as etcd prints it.
+struct Field : TraceField {
+  Field(std::string_view key_, Term term) : TraceField{key_, term.value()} {}
+  Field(std::string_view key_, LogIndex index) : TraceField{key_, index.value()} {}
+  Field(std::string_view key_, MemberId id) : TraceField{key_, describe(id)} {}
+  Field(std::string_view key_, std::string text) : TraceField{key_, std::move(text)} {}
+};
+
+void trace(Output& out, TraceLevel level, std::string_view fact, std::initializer_list<Field> fields);
+
+/// Invariants 1 to 3 of raft.h and those of every part.
+void check_invariants(const State& state);
+
+}  // namespace metastore::raft
+
+#endif  // METASTORE_CORE_RAFT_STATE_H_
