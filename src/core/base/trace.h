@@ -21,8 +21,8 @@ struct TraceField {
 
 /// The place in the code that states a fact, filled in by the compiler. It is no part of the fact: all are equal.
 struct TraceSource {
-  const char* file;
-  int line;
+  const char* file = __builtin_FILE();
+  int line = __builtin_LINE();
   bool operator==(const TraceSource&) const { return true; }
 };
 
@@ -30,7 +30,7 @@ struct TraceLine {
   TraceLevel level = TraceLevel::info;
   std::string_view message;  ///< A literal: the fact, in etcd's words where etcd logs the same.
   std::vector<TraceField> fields;
-  TraceSource source{__builtin_FILE(), __builtin_LINE()};
+  TraceSource source = {};
   bool operator==(const TraceLine&) const = default;
 };
 

@@ -1,0 +1,202 @@
+#include "server/configuration.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace metastore::server {
+namespace {
+
+/// A check's answer: nothing, or the sentence that tells what to change.
+using Verdict = Status<std::string>;
+
+constexpr std::uint64_t election_timeout_max = 50'000;
+constexpr std::uint64_t request_bytes_max_max = 512 << 20;
+constexpr std::uint64_t streams_max = 4'294'967'295;
+
+Verdict check_timing(const Flags& flags) {
+  const std::string heartbeat = std::to_string(flags.heartbeat_interval) + "ms";
+  const std::string election = std::to_string(flags.election_timeout) + "ms";
+  if (flags.heartbeat_interval == 0) return "--heartbeat-interval must be >0 (set to " + heartbeat + ")";
+  if (flags.election_timeout > election_timeout_max) {
+    return "--election-timeout[" + election + "] is too long, and should be set less than 50000ms";
+  }
+  if (flags.heartbeat_interval > flags.election_timeout / 5) {
+    return "--election-timeout[" + election + "] should be at least as 5 times as --heartbeat-interval[" + heartbeat +
+           "]";
+  }
+  return Done{};
+}
+
+Verdict check_limits(const Flags& flags) {
+  if (flags.max_request_bytes == 0 || flags.max_request_bytes > request_bytes_max_max) {
+    return "--max-request-bytes must be from 1 to " + std::to_string(request_bytes_max_max);
+  }
+  if (flags.max_txn_ops == 0) return std::string("--max-txn-ops must be >0");
+  if (flags.max_concurrent_streams == 0 || flags.max_concurrent_streams > streams_max) {
+    return "--max-concurrent-streams must be from 1 to " + std::to_string(streams_max);
+  }
+  const std::pair<const char*, Duration> durations[] = {{"--grpc-keepalive-min-time", flags.grpc_keepalive_min_time},
+                                                        {"--grpc-keepalive-interval", flags.grpc_keepalive_interval},
+                                                        {"--grpc-keepalive-timeout", flags.grpc_keepalive_timeout}};
+  for (const auto& [flag, duration] : durations) {
+    if (duration < Duration()) return std::string(flag) + " must not be negative";
+  }
+  return Done{};
+}
+
+Verdict check_log(const Flags& flags) {
+  if (flags.logger != "zap") return "--logger must be 'zap' (set to '" + flags.logger + "')";
+  if (flags.log_outputs != "default" && flags.log_outputs != "stderr") {
+    return "--log-outputs must be 'default' or 'stderr' (set to '" + flags.log_outputs + "')";
+  }
+  return Done{};
+}
+
+Result<TraceLevel, std::string> parse_level(const std::string& level) {
+  const std::map<std::string_view, TraceLevel> levels = {{"debug", TraceLevel::debug},  {"info", TraceLevel::info},
+                                                         {"warn", TraceLevel::warn},    {"error", TraceLevel::error},
+                                                         {"dpanic", TraceLevel::error}, {"panic", TraceLevel::error},
+                                                         {"fatal", TraceLevel::error}};
+  const auto found = levels.find(level);
+  if (found == levels.end()) return "--log-level must be debug, info, warn or error (set to '" + level + "')";
+  return found->second;
+}
+
+Result<std::vector<Url>, std::string> urls_of(std::string_view flag, const std::string& list) {
+  Result<std::vector<Url>, std::string> urls = parse_urls(list);
+  if (!urls) return "--" + std::string(flag) + ": " + urls.error();
+  return urls;
+}
+
+Result<std::vector<Url>, std::string> listen_urls_of(std::string_view flag, const std::string& list) {
+  Result<std::vector<Url>, std::string> urls = urls_of(flag, list);
+  if (!urls) return urls;
+  for (const Url& url : urls.value()) {
+    if (url.scheme != "http") {
+      return "--" + std::string(flag) + ": '" + to_string(url) +
+             "' asks for TLS, which this build cannot serve; use http";
+    }
+    if (!is_address(url.host)) {
+      return "--" + std::string(flag) + ": expected IP in URL for binding (" + to_string(url) +
+             "); use an IP address or localhost";
+    }
+  }
+  return urls;
+}
+
+std::vector<std::string> texts_of(const std::vector<Url>& urls) {
+  std::vector<std::string> texts;
+  for (const Url& url : urls) texts.push_back(to_string(url));
+  return texts;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
+  return all;
+}
+
+/// Each name of --initial-cluster with its URLs, sorted.
+Result<std::map<std::string, std::vector<std::string>>, std::string> parse_cluster(std::string_view list) {
+  std::map<std::string, std::vector<std::string>> members;
+  for (;;) {
+    const std::size_t comma = list.find(',');
+    const std::string_view part = list.substr(0, comma);
+    const std::size_t equals = part.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      return "--initial-cluster: '" + std::string(part) + "' is not of the form name=url";
+    }
+    const Result<Url, std::string> url = parse_url(part.substr(equals + 1));
+    if (!url) return "--initial-cluster: " + url.error();
+    members[std::string(part.substr(0, equals))].push_back(to_string(url.value()));
+    if (comma == std::string_view::npos) break;
+    list.remove_prefix(comma + 1);
+  }
+  for (auto& [name, urls] : members) std::stable_sort(urls.begin(), urls.end());
+  return members;
+}
+
+Verdict check_cluster(const Flags& flags, const std::vector<std::string>& peer_urls) {
+  if (!flags.given.contains("initial-cluster")) return Done{};
+  const auto members = parse_cluster(flags.initial_cluster);
+  if (!members) return members.error();
+  const auto self = members.value().find(flags.name);
+  if (self == members.value().end()) {
+    return "couldn't find local name \"" + flags.name +
+           "\" in the initial cluster configuration; name this member in --initial-cluster or change --name";
+  }
+  if (self->second != peer_urls) {
+    return "--initial-cluster has " + flags.name + "=" + joined(self->second) +
+           " but --initial-advertise-peer-urls is " + joined(peer_urls) + "; make them equal";
+  }
+  if (members.value().size() > 1) {
+    return "--initial-cluster names " + std::to_string(members.value().size()) +
+           " members, but this build serves clusters of one member; leave only " + flags.name + " in it";
+  }
+  return Done{};
+}
+
+Limits limits_of(const Flags& flags) {
+  Limits limits;
+  limits.request_bytes_max = flags.max_request_bytes;
+  limits.txn_ops_max = flags.max_txn_ops;
+  limits.connection_streams_max = flags.max_concurrent_streams;
+  limits.log_entries_kept = flags.snapshot_catchup_entries;
+  return limits;
+}
+
+/// As configure(), with a sentence for the mistake.
+Result<Configuration, std::string> interpret(const Flags& flags) {
+  for (const Verdict& verdict : {check_timing(flags), check_limits(flags), check_log(flags)}) {
+    if (!verdict) return verdict.error();
+  }
+  if (flags.name.empty()) return std::string("--name must not be empty");
+  if (flags.given.contains("listen-client-urls") && !flags.given.contains("advertise-client-urls")) {
+    return std::string("--advertise-client-urls is required when --listen-client-urls is set explicitly");
+  }
+  if (flags.initial_cluster_state != "new" && flags.initial_cluster_state != "existing") {
+    return "--initial-cluster-state must be 'new' or 'existing' (set to '" + flags.initial_cluster_state + "')";
+  }
+  const auto level = parse_level(flags.log_level);
+  if (!level) return level.error();
+  const auto listen_client = listen_urls_of("listen-client-urls", flags.listen_client_urls);
+  if (!listen_client) return listen_client.error();
+  const auto listen_peer = listen_urls_of("listen-peer-urls", flags.listen_peer_urls);
+  if (!listen_peer) return listen_peer.error();
+  const auto advertise_client = urls_of("advertise-client-urls", flags.advertise_client_urls);
+  if (!advertise_client) return advertise_client.error();
+  const auto advertise_peer = urls_of("initial-advertise-peer-urls", flags.initial_advertise_peer_urls);
+  if (!advertise_peer) return advertise_peer.error();
+  std::vector<std::string> peer_urls = texts_of(advertise_peer.value());
+  std::stable_sort(peer_urls.begin(), peer_urls.end());
+  if (const Verdict verdict = check_cluster(flags, peer_urls); !verdict) return verdict.error();
+
+  return Configuration{
+      .name = flags.name,
+      .data_dir = flags.given.contains("data-dir") ? flags.data_dir : flags.name + ".metastore",
+      .listen_client_urls = listen_client.value(),
+      .advertise_client_urls = texts_of(advertise_client.value()),
+      .advertise_peer_urls = std::move(peer_urls),
+      .cluster_token = flags.initial_cluster_token,
+      .starts_new_cluster = flags.initial_cluster_state == "new",
+      .heartbeat_interval = Duration::milliseconds(static_cast<std::int64_t>(flags.heartbeat_interval)),
+      .election_timeout = Duration::milliseconds(static_cast<std::int64_t>(flags.election_timeout)),
+      .pre_vote = flags.pre_vote,
+      .keepalive_min_time = flags.grpc_keepalive_min_time,
+      .keepalive_interval = flags.grpc_keepalive_interval,
+      .keepalive_timeout = flags.grpc_keepalive_timeout,
+      .limits = limits_of(flags),
+      .log_level = level.value(),
+  };
+}
+
+}  // namespace
+
+Result<Configuration, Exit> configure(const Flags& flags) {
+  Result<Configuration, std::string> configuration = interpret(flags);
+  if (!configuration) return bad_configuration(configuration.error());
+  return std::move(configuration).value();
+}
+
+}  // namespace metastore::server

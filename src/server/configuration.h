@@ -1,0 +1,41 @@
+// What the flags mean together: defaults that depend on other flags, the checks of contract 3.1, and a sentence for
+// each mistake that says what to change. Nothing here looks at the machine; whether a port is free or a directory can
+// be written is found out by whoever uses it.
+#ifndef METASTORE_SERVER_CONFIGURATION_H_
+#define METASTORE_SERVER_CONFIGURATION_H_
+
+#include <string>
+#include <vector>
+
+#include "core/base/limits.h"
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "core/base/trace.h"
+#include "server/flags.h"
+#include "server/urls.h"
+
+namespace metastore::server {
+
+struct Configuration {
+  std::string name;
+  std::string data_dir;
+  std::vector<Url> listen_client_urls;
+  std::vector<std::string> advertise_client_urls;
+  std::vector<std::string> advertise_peer_urls;  ///< Sorted.
+  std::string cluster_token;
+  bool starts_new_cluster = true;  ///< What to do if the data directory is empty.
+  Duration heartbeat_interval;
+  Duration election_timeout;
+  bool pre_vote = true;
+  Duration keepalive_min_time;
+  Duration keepalive_interval;
+  Duration keepalive_timeout;
+  Limits limits;
+  TraceLevel log_level = TraceLevel::info;
+};
+
+Result<Configuration, Exit> configure(const Flags& flags);
+
+}  // namespace metastore::server
+
+#endif  // METASTORE_SERVER_CONFIGURATION_H_
