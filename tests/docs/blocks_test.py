@@ -25,12 +25,14 @@ class Blocks(unittest.TestCase):
             os.chmod(os.path.join(root, "dev"), 0o755)
             with open(os.path.join(root, "README.md"), "w", encoding="utf-8") as file:
                 file.write(text)
-            done = subprocess.run([sys.executable, RUNNER, root, "README.md"], capture_output=True, text=True, check=False)
+            done = subprocess.run([sys.executable, RUNNER, root, "README.md"],
+                                  capture_output=True, text=True, check=False)
             self.assertEqual(sorted(os.listdir(root)), ["README.md", "dev"])
             return done.returncode, done.stdout
 
     def test_blocks_run_in_order_in_one_shell(self):
-        status, _ = self.run_document("# T\n```sh\nx=1\n```\nthen\n```sh\n[[ $x == 1 ]]\ntouch made\n```\n```text\nfalse\n```\n")
+        status, _ = self.run_document("# T\n```sh\nx=1\n```\nthen\n```sh\n[[ $x == 1 ]]\ntouch made\n```\n"
+                                      "```text\nfalse\n```\n")
         self.assertEqual(status, 0)
 
     def test_a_failing_block_is_named_by_its_line(self):
@@ -58,7 +60,8 @@ grep 'ready .* --name two$' member.log
         self.assertEqual(status, 0)
 
     def test_a_member_that_ends_is_noticed(self):
-        status, output = self.run_document("# T\n```sh\n./dev run\n```\n", "#!/usr/bin/env bash\necho port taken\nexit 1\n")
+        status, output = self.run_document("# T\n```sh\n./dev run\n```\n",
+                                           "#!/usr/bin/env bash\necho port taken\nexit 1\n")
         self.assertEqual(status, 1)
         self.assertIn("port taken", output)
 
