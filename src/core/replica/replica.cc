@@ -127,6 +127,10 @@ void Replica::settle(Instant now, Effects& effects) {
   for (const Waiting::Expired& expired : waiting_.expire(now)) {
     effects.replies.push_back({expired.request, expired.error});
   }
+  if (!said_ready_ && is_published() && raft_.leader() != MemberId()) {
+    said_ready_ = true;
+    effects.trace.push_back({TraceLevel::info, "ready to serve client requests", {}});
+  }
   const bool has_work_left = applied_index_ < raft_.commit_index() || !applier_.store().is_compacted();
   effects.wake_at = has_work_left ? now : std::min(raft_.wake_at(), waiting_.next_deadline());
 }

@@ -94,6 +94,7 @@ class Replica {
   std::string cluster_version_;
   Term announced_term_;  ///< In which this leader has proposed what a new leader owes.
   std::uint64_t last_proposal_id_;
+  bool said_ready_ = false;
   bool stopping_ = false;
 };
 
