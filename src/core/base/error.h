@@ -58,6 +58,8 @@ enum class Outcome : std::uint8_t {
   X(stopped, unavailable, "etcdserver: server stopped", unknown)                                        \
   X(timeout, unavailable, "etcdserver: request timed out", unknown)                                     \
   X(deadline_exceeded, deadline_exceeded, "context deadline exceeded", unknown)                         \
+  /* Raising and clearing alarms comes with the quota. */                                               \
+  X(alarm_unchangeable, unimplemented, "etcdserver: alarms cannot be raised or cleared yet", refused)   \
   X(undecodable, internal, "grpc: error unmarshalling request: the message is not valid protobuf", refused)
 
 enum class ErrorCode : std::uint8_t {

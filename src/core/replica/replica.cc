@@ -26,7 +26,6 @@ raft::Config raft_config(const Config& config) {
 Replica::Replica(const Config& config, Recovered recovered, Instant now)
     : config_(config),
       raft_(raft_config(config), std::move(recovered.log), now),
-      applier_(config.limits),
       waiting_(config.request_timeout()),
       reads_(config.incarnation),
       last_proposal_id_(config.incarnation << 32) {

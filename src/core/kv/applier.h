@@ -1,0 +1,49 @@
+// Joins requests with the store: answers reads, executes log entries. It is the one writer of the store, and what it
+// answers follows from the entries alone, on every member, whether or not that member owes the reply.
+#ifndef METASTORE_CORE_KV_APPLIER_H_
+#define METASTORE_CORE_KV_APPLIER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+#include "core/kv/command.h"
+#include "core/kv/request.h"
+#include "core/kv/response.h"
+#include "core/mvcc/store.h"
+
+namespace metastore::kv {
+
+/// What one log entry did, beside changing the store.
+struct Applied {
+  std::uint64_t proposal_id = 0;
+  Result<Bytes> reply;  ///< The response's protobuf message; empty if nobody asked.
+  std::optional<MemberAttributes> member_attributes;
+  std::optional<std::string> cluster_version;
+  bool waits_for_compaction = false;  ///< The reply is owed only once the store is compacted physically too.
+};
+
+class Applier {
+ public:
+  const mvcc::Store& store() const { return store_; }
+
+  /// Answers from the state as it is. Whether that may be stale was decided by request.consistency().
+  /// Requires: the request is a range or a read-only txn.   Errors: those of range() and read_txn().
+  Result<Bytes> read(const Request& request, const Header& header) const;
+
+  /// Executes the command of a committed entry.
+  /// Requires: `command` was encoded by core/kv/command.h; a damaged one is our bug or a log's that checksums missed.
+  Applied apply(BytesView command, const Header& header);
+
+  /// Frees what compactions gave up, looking at no more than `budget` records; true once nothing is left to free.
+  bool compact_some(std::size_t budget) { return store_.compact_some(budget); }
+
+ private:
+  mvcc::Store store_;
+};
+
+}  // namespace metastore::kv
+
+#endif  // METASTORE_CORE_KV_APPLIER_H_

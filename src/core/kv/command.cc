@@ -1,0 +1,168 @@
+#include "core/kv/command.h"
+
+#include "core/base/assert.h"
+#include "core/kv/wire.h"
+
+namespace metastore::kv {
+namespace {
+
+/// The members of InternalRaftRequest.
+enum Field : std::uint32_t {
+  put = 4,
+  delete_range = 5,
+  txn = 6,
+  compaction = 7,
+  header = 100,
+  cluster_version_set = 1300,
+  cluster_member_attr_set = 1301,
+};
+
+constexpr std::uint32_t header_id = 1;
+constexpr std::size_t header_bytes = 1 + 10;
+constexpr std::uint64_t id_mark = std::uint64_t{1} << 63;
+
+Field field_of(Method method) {
+  switch (method) {
+    case Method::put:
+      return Field::put;
+    case Method::delete_range:
+      return Field::delete_range;
+    case Method::txn:
+      return Field::txn;
+    case Method::compact:
+      return Field::compaction;
+    default:
+      UNREACHABLE();
+  }
+}
+
+std::size_t size_around(Field field, std::size_t size) {
+  return message_field_size(field, size) + message_field_size(Field::header, header_bytes);
+}
+
+/// The body of `size` bytes, written by `write_body`, and the header behind it, in the order of their numbers.
+template <typename WriteBody>
+Bytes encode(std::uint64_t id, Field field, std::size_t size, WriteBody&& write_body) {
+  ASSERT((id & id_mark) != 0);
+  const std::size_t total = size_around(field, size);
+  return Bytes::build(total, [&](char* out) {
+    WireWriter writer(out);
+    const auto write_header = [&] {
+      writer.message_field(Field::header, header_bytes);
+      writer.varint_field(header_id, id);
+    };
+    if (field > Field::header) write_header();
+    writer.message_field(field, size);
+    write_body(writer);
+    if (field < Field::header) write_header();
+    ASSERT(writer.end() == out + total);
+  });
+}
+
+bool read_header(BytesView message, Command& out) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == varint_tag(header_id)) out.id = reader.u64();
+  }
+  return reader.ok();
+}
+
+bool read(BytesView message, ClusterVersion& out) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == bytes_tag(1)) out.version = reader.bytes();
+  }
+  return reader.ok();
+}
+
+bool read_attributes(BytesView message, MemberAttributes& out) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == bytes_tag(1)) out.name = reader.bytes();
+    if (reader.tag() == bytes_tag(2)) out.client_urls.emplace_back(reader.bytes());
+  }
+  return reader.ok();
+}
+
+bool read(BytesView message, MemberAttributes& out) {
+  WireReader reader(message);
+  bool ok = true;
+  while (ok && reader.next()) {
+    if (reader.tag() == varint_tag(1)) out.member = MemberId(reader.u64());
+    if (reader.tag() == bytes_tag(2)) ok = read_attributes(reader.bytes(), out);
+  }
+  return ok && reader.ok();
+}
+
+}  // namespace
+
+std::size_t command_size(Method method, std::size_t message_size) {
+  return size_around(field_of(method), message_size);
+}
+
+Bytes encode_command(std::uint64_t id, Method method, BytesView message) {
+  return encode(id, field_of(method), message.size(), [&](WireWriter& writer) { writer.raw(message); });
+}
+
+Bytes encode_cluster_version(std::uint64_t id, std::string_view version) {
+  return encode(id, Field::cluster_version_set, bytes_field_size(1, version.size()),
+                [&](WireWriter& writer) { writer.bytes_field(1, version); });
+}
+
+Bytes encode_member_attributes(std::uint64_t id, MemberId member, std::string_view name,
+                               const std::vector<std::string>& client_urls) {
+  std::size_t attributes = bytes_field_size(1, name.size());
+  for (const std::string& url : client_urls) attributes += message_field_size(2, url.size());
+  const std::size_t size = varint_field_size(1, member.value()) + message_field_size(2, attributes);
+  return encode(id, Field::cluster_member_attr_set, size, [&](WireWriter& writer) {
+    writer.varint_field(1, member.value());
+    writer.message_field(2, attributes);
+    writer.bytes_field(1, name);
+    for (const std::string& url : client_urls) {
+      writer.message_field(2, url.size());
+      writer.raw(url);
+    }
+  });
+}
+
+std::optional<Command> decode_command(BytesView data) {
+  Command command;
+  bool has_body = false;
+  WireReader reader(data);
+  const auto read_body = [&](auto body) {
+    has_body = true;
+    if (!read(reader.bytes(), body)) return false;
+    command.body = std::move(body);
+    return true;
+  };
+  bool ok = true;
+  while (ok && reader.next()) {
+    switch (reader.tag()) {
+      case bytes_tag(Field::header):
+        ok = read_header(reader.bytes(), command);
+        break;
+      case bytes_tag(Field::put):
+        ok = read_body(PutRequest{});
+        break;
+      case bytes_tag(Field::delete_range):
+        ok = read_body(DeleteRangeRequest{});
+        break;
+      case bytes_tag(Field::txn):
+        ok = read_body(TxnRequest{});
+        break;
+      case bytes_tag(Field::compaction):
+        ok = read_body(CompactionRequest{});
+        break;
+      case bytes_tag(Field::cluster_version_set):
+        ok = read_body(ClusterVersion{});
+        break;
+      case bytes_tag(Field::cluster_member_attr_set):
+        ok = read_body(MemberAttributes{});
+        break;
+    }
+  }
+  if (!ok || !reader.ok() || !has_body) return std::nullopt;
+  return command;
+}
+
+}  // namespace metastore::kv

@@ -1,0 +1,54 @@
+// What stands in a normal log entry: etcd's InternalRaftRequest, written around the received request bytes, which are
+// not encoded again (contract 1.2). A change here is a change of the disk format.
+#ifndef METASTORE_CORE_KV_COMMAND_H_
+#define METASTORE_CORE_KV_COMMAND_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/tagged.h"
+#include "core/kv/method.h"
+#include "core/kv/request.h"
+
+namespace metastore::kv {
+
+/// A member tells its name and client URLs.
+struct MemberAttributes {
+  MemberId member;
+  std::string name;
+  std::vector<std::string> client_urls;
+  bool operator==(const MemberAttributes&) const = default;
+};
+
+/// The version of the API that the whole cluster speaks.
+struct ClusterVersion {
+  std::string version;
+  bool operator==(const ClusterVersion&) const = default;
+};
+
+struct Command {
+  std::uint64_t id = 0;
+  std::variant<PutRequest, DeleteRangeRequest, TxnRequest, CompactionRequest, ClusterVersion, MemberAttributes> body;
+};
+
+/// The size of the command around a request of `message_size` bytes, whatever its id.
+std::size_t command_size(Method method, std::size_t message_size);
+
+/// Requires: bit 63 of `id` is set, so that every id is a varint of ten bytes and sizes do not depend on it;
+/// the method is proposed (put, delete_range, txn, compact).   Ensures: the result has command_size() bytes.
+Bytes encode_command(std::uint64_t id, Method method, BytesView message);
+Bytes encode_member_attributes(std::uint64_t id, MemberId member, std::string_view name,
+                               const std::vector<std::string>& client_urls);
+Bytes encode_cluster_version(std::uint64_t id, std::string_view version);
+
+/// The command in `data`, viewing its bytes; none if it is damaged or of a kind that we do not write.
+std::optional<Command> decode_command(BytesView data);
+
+}  // namespace metastore::kv
+
+#endif  // METASTORE_CORE_KV_COMMAND_H_

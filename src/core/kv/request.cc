@@ -1,0 +1,144 @@
+#include "core/kv/request.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+
+#include "core/base/overloaded.h"
+#include "core/kv/key_conflicts.h"
+
+namespace metastore::kv {
+namespace {
+
+using Refusal = std::optional<ErrorCode>;
+
+Refusal check(const RangeRequest& request) {
+  if (request.range.key.empty()) return ErrorCode::empty_key;
+  if (request.sort_order < SortOrder::none || request.sort_order > SortOrder::descend ||
+      request.sort_target < SortTarget::key || request.sort_target > SortTarget::value) {
+    return ErrorCode::invalid_sort_option;
+  }
+  return std::nullopt;
+}
+
+Refusal check(const PutRequest& request) {
+  if (request.key.empty()) return ErrorCode::empty_key;
+  if (request.ignore_value && !request.value.empty()) return ErrorCode::value_provided;
+  if (request.ignore_lease && request.lease != 0) return ErrorCode::lease_provided;
+  return std::nullopt;
+}
+
+Refusal check(const DeleteRangeRequest& request) {
+  if (request.range.key.empty()) return ErrorCode::empty_key;
+  return std::nullopt;
+}
+
+/// `budget` is what the parents leave of txn_ops_max; a txn spends its longest list of it.
+Refusal check_lists(const TxnRequest& txn, std::size_t budget) {
+  const std::size_t spent = std::max({txn.compare.size(), txn.success.size(), txn.failure.size()});
+  if (spent > budget) return ErrorCode::too_many_ops;
+  for (const Compare& compare : txn.compare) {
+    if (compare.range.key.empty()) return ErrorCode::empty_key;
+  }
+  const Overloaded check_one{
+      [](std::monostate) -> Refusal { return ErrorCode::key_not_found; },
+      [&](const TxnRequest& nested) -> Refusal { return check_lists(nested, budget - spent); },
+      [](const auto& request) -> Refusal { return check(request); },
+  };
+  for (const std::vector<Operation>* branch : {&txn.success, &txn.failure}) {
+    for (const Operation& operation : *branch) {
+      if (const Refusal refusal = std::visit(check_one, operation.request)) return refusal;
+    }
+  }
+  return std::nullopt;
+}
+
+Refusal check(const TxnRequest& txn, const Limits& limits) {
+  if (const Refusal refusal = check_lists(txn, limits.txn_ops_max)) return refusal;
+  if (changes_a_key_twice(txn.success) || changes_a_key_twice(txn.failure)) return ErrorCode::duplicate_key;
+  return std::nullopt;
+}
+
+/// Nothing can be wrong with these by themselves.
+Refusal check(const CompactionRequest&) { return std::nullopt; }
+Refusal check(const MemberListRequest&) { return std::nullopt; }
+Refusal check(const StatusRequest&) { return std::nullopt; }
+
+Refusal check(const AlarmRequest& request) {
+  if (request.action != 0) return ErrorCode::alarm_unchangeable;
+  return std::nullopt;
+}
+
+Request::Body empty_body(Method method) {
+  switch (method) {
+    case Method::range:
+      return RangeRequest{};
+    case Method::put:
+      return PutRequest{};
+    case Method::delete_range:
+      return DeleteRangeRequest{};
+    case Method::txn:
+      return TxnRequest{};
+    case Method::compact:
+      return CompactionRequest{};
+    case Method::member_list:
+      return MemberListRequest{};
+    case Method::status:
+      return StatusRequest{};
+    case Method::alarm:
+      return AlarmRequest{};
+  }
+  UNREACHABLE();
+}
+
+bool are_all_ranges(const std::vector<Operation>& operations) {
+  return std::all_of(operations.begin(), operations.end(), [](const Operation& operation) {
+    return std::holds_alternative<RangeRequest>(operation.request);
+  });
+}
+
+bool are_all_serializable(const std::vector<Operation>& operations) {
+  return std::all_of(operations.begin(), operations.end(), [](const Operation& operation) {
+    const auto* range = std::get_if<RangeRequest>(&operation.request);
+    return range != nullptr && range->serializable;
+  });
+}
+
+}  // namespace
+
+bool is_read_only(const TxnRequest& txn) { return are_all_ranges(txn.success) && are_all_ranges(txn.failure); }
+
+Consistency Request::consistency() const {
+  const auto local_if = [](bool stale_is_fine) {
+    return stale_is_fine ? Consistency::local : Consistency::linearizable;
+  };
+  const Overloaded choose{
+      [&](const RangeRequest& range) { return local_if(range.serializable); },
+      [&](const TxnRequest& txn) {
+        if (!is_read_only(txn)) return Consistency::proposed;
+        return local_if(are_all_serializable(txn.success) && are_all_serializable(txn.failure));
+      },
+      [](const PutRequest&) { return Consistency::proposed; },
+      [](const DeleteRangeRequest&) { return Consistency::proposed; },
+      [](const CompactionRequest&) { return Consistency::proposed; },
+      [&](const MemberListRequest& list) { return local_if(!list.linearizable); },
+      [](const StatusRequest&) { return Consistency::local; },
+      [](const AlarmRequest&) { return Consistency::linearizable; },
+  };
+  return std::visit(choose, body_);
+}
+
+Result<Request> decode(Method method, Bytes message, const Limits& limits) {
+  Request::Body body = empty_body(method);
+  const bool is_readable = std::visit([&](auto& out) { return read(message.view(), out); }, body);
+  if (!is_readable) return ErrorCode::undecodable;
+  const Overloaded check_body{
+      [&](const TxnRequest& txn) { return check(txn, limits); },
+      [](const auto& request) { return check(request); },
+  };
+  if (const Refusal refusal = std::visit(check_body, body)) return *refusal;
+  return Request(method, std::move(message), std::move(body));
+}
+
+}  // namespace metastore::kv

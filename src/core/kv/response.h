@@ -1,0 +1,71 @@
+// What clients are told, before it is bytes: records of the store by reference, revisions, counts. Encoding is one pass
+// for the sizes and one copy, since records are kept as the messages that replies contain.
+#ifndef METASTORE_CORE_KV_RESPONSE_H_
+#define METASTORE_CORE_KV_RESPONSE_H_
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/tagged.h"
+#include "core/mvcc/record.h"
+
+namespace metastore::kv {
+
+/// Who answers. In the replies inside a txn's reply it is nobody: there the header carries the revision alone.
+struct Header {
+  ClusterId cluster;
+  MemberId member;
+  Term term;
+  bool operator==(const Header&) const = default;
+};
+
+/// Which part of a record a reply shows.
+enum class Shown : std::uint8_t { all, all_but_value, all_but_value_and_lease };
+
+struct RangeResponse {
+  Revision revision;
+  std::vector<mvcc::Record> records;
+  Shown shown = Shown::all;
+  bool more = false;
+  std::uint64_t count = 0;
+};
+
+struct PutResponse {
+  Revision revision;
+  mvcc::Record previous;  ///< None unless it was asked for and there was one.
+};
+
+struct DeleteRangeResponse {
+  Revision revision;
+  std::uint64_t deleted = 0;
+  std::vector<mvcc::Record> previous;  ///< Empty unless asked for.
+};
+
+struct OperationResponse;
+
+struct TxnResponse {
+  Revision revision;  ///< 0 in a nested one.
+  bool succeeded = false;
+  std::vector<OperationResponse> responses;
+};
+
+struct OperationResponse {
+  std::variant<std::monostate, RangeResponse, PutResponse, DeleteRangeResponse, TxnResponse> response;
+};
+
+struct CompactionResponse {
+  Revision revision;
+};
+
+/// The response's protobuf message.   Requires: its records are still in the store.
+Bytes encode(const Header& header, const RangeResponse& response);
+Bytes encode(const Header& header, const PutResponse& response);
+Bytes encode(const Header& header, const DeleteRangeResponse& response);
+Bytes encode(const Header& header, const TxnResponse& response);
+Bytes encode(const Header& header, const CompactionResponse& response);
+
+}  // namespace metastore::kv
+
+#endif  // METASTORE_CORE_KV_RESPONSE_H_
