@@ -40,7 +40,7 @@ void Members::apply_conf_change(const raft::Entry& entry) {
   ASSERT(entry.type == raft::EntryType::conf_change);
   raftpb::ConfChange change;
   ASSERT(change.ParseFromArray(entry.data.data(), static_cast<int>(entry.data.size())));
-  const MemberId id(change.nodeid());
+  const MemberId id(change.node_id());
   switch (change.type()) {
     case raftpb::ConfChangeAddNode:
     case raftpb::ConfChangeAddLearnerNode: {
@@ -81,7 +81,7 @@ std::vector<raft::Entry> bootstrap_entries(std::vector<Member> members) {
   for (const Member& member : members) {
     raftpb::ConfChange change;
     change.set_type(raftpb::ConfChangeAddNode);
-    change.set_nodeid(member.id.value());
+    change.set_node_id(member.id.value());
     change.set_context(to_context(member));
     entries.push_back({Term(1), LogIndex(entries.size() + 1), raft::EntryType::conf_change,
                        Bytes::copy_of(change.SerializeAsString())});

@@ -74,10 +74,10 @@ void Replica::propose(Instant now, const ClientRequest& client, Effects& effects
   if (unapplied > config_.limits.unapplied_entries_max || waiting_.size() >= config_.limits.proposals_pending_max) {
     return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
   }
-  Bytes command = kv::encode_command(next_proposal_id(), client.method, client.message.view());
-  if (command.size() > config_.limits.request_bytes_max) {
+  if (kv::command_size(client.method, client.message.size()) > config_.limits.request_bytes_max) {
     return effects.replies.push_back({client.id, ErrorCode::request_too_large});
   }
+  Bytes command = kv::encode_command(next_proposal_id(), client.method, client.message.view());
   append(now, waiting_.add(client.id, now, client.deadline), std::move(command));
 }
 
@@ -91,7 +91,10 @@ void Replica::append(Instant now, Waiting::Key key, Bytes command) {
 
 void Replica::append_held(Instant now) {
   if (held_.empty() || raft_.role() != raft::Role::leader) return;
-  for (Held& held : std::exchange(held_, {})) append(now, held.key, std::move(held.command));
+  for (Held& held : std::exchange(held_, {})) {
+    // One that was refused at its deadline must not happen any more.
+    if (waiting_.contains(held.key)) append(now, held.key, std::move(held.command));
+  }
 }
 
 void Replica::publish(Instant now) {

@@ -27,8 +27,8 @@ struct ReplicaStatus {
   LogIndex commit_index;
   LogIndex applied_index;
   Revision revision;
-  std::int64_t size_in_use_bytes = 0;
-  std::int64_t size_bytes = 0;
+  std::uint64_t size_in_use_bytes = 0;
+  std::uint64_t size_bytes = 0;
   std::string cluster_version;  ///< Empty until the leader has set it.
   bool is_published = false;    ///< This member's name and client URLs stand in the member table.
   bool is_idle = true;          ///< No request is waiting for its reply.
@@ -90,7 +90,7 @@ class Replica {
   std::vector<PhysicalCompaction> awaiting_compaction_;  ///< Replies owed once old revisions are gone.
 
   LogIndex applied_index_;
-  std::int64_t size_bytes_ = 0;
+  std::uint64_t size_bytes_ = 0;
   std::string cluster_version_;
   Term announced_term_;  ///< In which this leader has proposed what a new leader owes.
   std::uint64_t last_proposal_id_;

@@ -39,8 +39,8 @@ Bytes status_response(const kv::Header& header, const ReplicaStatus& status) {
   fill(*response.mutable_header(), header);
   response.mutable_header()->set_revision(status.revision.value());
   response.set_version(std::string(etcd_version));
-  response.set_dbsize(status.size_bytes);
-  response.set_dbsizeinuse(status.size_in_use_bytes);
+  response.set_dbsize(static_cast<std::int64_t>(status.size_bytes));
+  response.set_dbsizeinuse(static_cast<std::int64_t>(status.size_in_use_bytes));
   response.set_leader(status.leader.value());
   response.set_raftindex(status.commit_index.value());
   response.set_raftterm(status.term.value());

@@ -32,6 +32,7 @@ class Waiting {
   Key add(RequestId request, Instant now, Instant client_deadline);
   /// The request behind `key`, which is then no longer waiting; nothing if it was answered before.
   std::optional<RequestId> take(Key key);
+  bool contains(Key key) const { return requests_.contains(key); }
   /// Takes out all whose deadline has come. The client's own gives deadline_exceeded, ours gives timeout.
   std::vector<Expired> expire(Instant now);
 

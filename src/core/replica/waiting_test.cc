@@ -1,0 +1,42 @@
+#include "core/replica/waiting.h"
+
+#include <doctest/doctest.h>
+
+namespace metastore {
+namespace {
+
+constexpr Instant start = Instant::from_nanoseconds(1'000);
+
+TEST_CASE("a waiting request is taken out once") {
+  Waiting waiting(Duration::seconds(7));
+  const Waiting::Key key = waiting.add(RequestId(5), start, Instant::never());
+  CHECK(waiting.size() == 1);
+  CHECK(waiting.take(key) == RequestId(5));
+  CHECK_FALSE(waiting.take(key).has_value());
+  CHECK(waiting.empty());
+  CHECK(waiting.next_deadline() == Instant::never());
+}
+
+TEST_CASE("the sooner of the client's and our own deadline decides, and says whose it was") {
+  Waiting waiting(Duration::seconds(7));
+  waiting.add(RequestId(1), start, Instant::never());
+  waiting.add(RequestId(2), start, start + Duration::seconds(1));
+  waiting.add(RequestId(3), start, start + Duration::seconds(70));
+  CHECK(waiting.next_deadline() == start + Duration::seconds(1));
+
+  CHECK(waiting.expire(start + Duration::milliseconds(999)).empty());
+  const auto clients = waiting.expire(start + Duration::seconds(1));
+  REQUIRE(clients.size() == 1);
+  CHECK(clients[0].request == RequestId(2));
+  CHECK(clients[0].error == ErrorCode::deadline_exceeded);
+
+  const auto ours = waiting.expire(start + Duration::seconds(7));
+  REQUIRE(ours.size() == 2);
+  CHECK(ours[0].request == RequestId(1));
+  CHECK(ours[0].error == ErrorCode::timeout);
+  CHECK(ours[1].error == ErrorCode::timeout);
+  CHECK(waiting.empty());
+}
+
+}  // namespace
+}  // namespace metastore

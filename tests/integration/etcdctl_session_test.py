@@ -1,0 +1,62 @@
+"""The same etcdctl session against ours and against Debian's etcd prints the same: output, errors, exit status.
+
+Usage: etcdctl_session_test.py METASTORE ETCD SESSION...
+A session is a text file: each line is one etcdctl command; lines after it that begin with "< " are its input; "#" is
+prose. Ids differ between the two, since they are made from ports: they are replaced by their names before comparing."""
+
+import re
+import shlex
+import sys
+import unittest
+
+from servers import HOST, Server, etcdctl
+
+METASTORE, ETCD, SESSIONS = sys.argv[1], sys.argv[2], sys.argv[3:]
+
+
+def read_session(path):
+    commands = []
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("< ") or line.rstrip("\n") == "<":
+                commands[-1][1].append(line[2:].rstrip("\n"))
+            elif line.strip() and not line.startswith("#"):
+                commands.append((shlex.split(line), []))
+    return [(arguments, "".join(text + "\n" for text in stdin)) for arguments, stdin in commands]
+
+
+def normalized(text, server, ids):
+    text = text.replace(server.endpoint, "CLIENT").replace(f"{HOST}:{server.peer_port}", "PEER")
+    for name, number in ids.items():
+        text = text.replace(str(number), name).replace(format(number, "x"), name)
+    text = re.sub(r'"ts":"[^"]*"|"caller":"[^"]*"|"target":"[^"]*"', "", text)
+    text = re.sub(r"took = [0-9.]+[mµn]?s", "took = TIME", text)
+    # A request id that etcdctl draws for its own log line.
+    return re.sub(r"endpoint://client-[0-9a-f-]+", "endpoint://client", text)
+
+
+def identifiers(server):
+    status, out, err = etcdctl(server.endpoint, "get", "nothing", "-w", "json")
+    assert status == 0, err
+    return {"CLUSTER": int(re.search(r'"cluster_id":(\d+)', out)[1]),
+            "MEMBER": int(re.search(r'"member_id":(\d+)', out)[1])}
+
+
+class EtcdctlSession(unittest.TestCase):
+    maxDiff = None
+
+    def test_ours_prints_what_etcd_prints(self):
+        for path in SESSIONS:
+            with Server(METASTORE) as ours, Server(ETCD) as theirs:
+                our_ids, their_ids = identifiers(ours), identifiers(theirs)
+                for arguments, stdin in read_session(path):
+                    with self.subTest(session=path, command=" ".join(arguments)):
+                        got, expected = (
+                            (status, normalized(out, server, ids), normalized(err, server, ids))
+                            for server, ids in ((ours, our_ids), (theirs, their_ids))
+                            for status, out, err in [etcdctl(server.endpoint, *arguments, stdin=stdin)])
+                        self.assertEqual(expected, got)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=1)

@@ -1,0 +1,154 @@
+"""The member as a process: ports, directories, signals, flags, and the door as gRPC's own C++ library sees it.
+
+Usage: process_test.py METASTORE GRPC_CLIENT"""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import unittest
+import urllib.error
+import urllib.request
+
+from servers import Server, etcdctl
+
+METASTORE, GRPC_CLIENT = sys.argv[1:3]
+
+# Contract 1.1, service by service; the paths behind "--" are those that this build answers.
+SERVICES = ["etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease", "etcdserverpb.Cluster",
+            "etcdserverpb.Maintenance", "etcdserverpb.Auth"]
+BUILT = ["/etcdserverpb.KV/Range", "/etcdserverpb.KV/Put", "/etcdserverpb.KV/DeleteRange", "/etcdserverpb.KV/Txn",
+         "/etcdserverpb.KV/Compact", "/etcdserverpb.Cluster/MemberList", "/etcdserverpb.Maintenance/Status",
+         "/etcdserverpb.Maintenance/Alarm"]
+
+
+def run(*command, seconds=60, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, **options)
+
+
+def fetch(url, method="GET"):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+class Process(unittest.TestCase):
+    def grpc_client(self, server, *arguments):
+        done = run(GRPC_CLIENT, server.endpoint, *arguments)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        return done.stdout
+
+    def test_every_rpc_answers(self):
+        with Server(METASTORE) as server:
+            out = self.grpc_client(server, "rpcs", *SERVICES, "--", *BUILT)
+            self.assertGreaterEqual(int(out.split()[0]), 40)
+
+    def test_the_largest_request_passes_and_one_byte_more_does_not(self):
+        with Server(METASTORE, ["--max-request-bytes=100000"]) as server:
+            self.grpc_client(server, "sizes", "100000")
+        with Server(METASTORE) as server:
+            self.grpc_client(server, "sizes", str(1572864))
+
+    def test_puts_in_flight_on_one_connection_get_a_revision_each(self):
+        with Server(METASTORE) as server:
+            self.grpc_client(server, "concurrent", "2000")
+
+    def test_http1_on_the_same_port(self):
+        with Server(METASTORE) as server:
+            base = f"http://{server.endpoint}"
+            self.assertEqual((200, '{"health":"true","reason":""}'), fetch(base + "/health"))
+            self.assertEqual(200, fetch(base + "/health?serializable=true")[0])
+            self.assertEqual(405, fetch(base + "/health", "POST")[0])
+            status, body = fetch(base + "/version")
+            self.assertEqual((200, {"etcdserver": "3.7.1", "etcdcluster": "3.7.0", "storage": "3.7.0"}),
+                             (status, json.loads(body)))
+            self.assertEqual(404, fetch(base + "/nothing")[0])
+
+    def test_status_tells_the_real_state(self):
+        with Server(METASTORE) as server:
+            before = self.status(server)
+            self.assertEqual(before["leader"], before["header"]["member_id"])
+            self.assertEqual(before["raftTerm"], before["header"]["raft_term"])
+            for i in range(3):
+                etcdctl(server.endpoint, "put", f"k{i}", "x" * 1000)
+            after = self.status(server)
+            self.assertEqual(before["raftIndex"] + 3, after["raftIndex"])
+            self.assertEqual(before["header"]["revision"] + 3, after["header"]["revision"])
+            self.assertGreater(after["dbSize"], before["dbSize"] + 3000)
+
+    def status(self, server):
+        code, out, err = etcdctl(server.endpoint, "endpoint", "status", "-w", "json")
+        self.assertEqual(0, code, err)
+        return json.loads(out)[0]["Status"]
+
+    def test_a_restart_keeps_all_and_raises_the_term(self):
+        with Server(METASTORE) as server:
+            etcdctl(server.endpoint, "put", "kept", "1")
+            before = self.status(server)
+            self.assertEqual(0, server.terminate())
+            server.start()
+            after = self.status(server)
+            self.assertEqual("kept\n1\n", etcdctl(server.endpoint, "get", "kept")[1])
+            self.assertEqual(before["header"]["revision"], after["header"]["revision"])
+            self.assertGreater(after["raftTerm"], before["raftTerm"])
+            self.assertEqual(before["header"]["member_id"], after["header"]["member_id"])
+
+    def test_every_log_line_is_zap_json_and_none_is_an_error(self):
+        with Server(METASTORE, ["--log-level=debug"]) as server:
+            etcdctl(server.endpoint, "put", "a", "1")
+            server.terminate()
+            lines = server.log().splitlines()
+            for line in lines:
+                entry = json.loads(line)
+                self.assertLessEqual({"level", "ts", "caller", "msg"}, set(entry))
+                self.assertNotEqual("error", entry["level"], line)
+            self.assertEqual(1, sum("ready to serve client requests" in line for line in lines))
+
+    def test_the_data_directory_is_ours_alone(self):
+        with Server(METASTORE) as server:
+            self.assertEqual(0o700, stat.S_IMODE(os.stat(server.data_directory).st_mode))
+            second = Server(METASTORE, directory=server.directory)
+            done = run(*second.command(), seconds=10)
+            self.assertEqual(1, done.returncode)
+            self.assertIn(server.data_directory, done.stderr)
+
+    def test_a_port_in_use_is_named_with_the_flag_to_change(self):
+        with Server(METASTORE) as server:
+            second = Server(METASTORE)
+            second.client_port = server.client_port
+            done = run(*second.command(), seconds=10)
+            self.assertEqual(1, done.returncode)
+            self.assertIn(server.endpoint, done.stderr)
+            self.assertIn("--listen-client-urls", done.stderr)
+
+    def test_flags_that_are_wrong_say_so(self):
+        self.assertEqual(2, run(METASTORE, "--no-such-flag").returncode)
+        self.assertEqual(2, run(METASTORE, "--heartbeat-interval=soon").returncode)
+        bad = run(METASTORE, "--heartbeat-interval=100", "--election-timeout=200")
+        self.assertEqual(1, bad.returncode)
+        self.assertIn("election-timeout", bad.stderr)
+        self.assertEqual(0, run(METASTORE, "--help").returncode)
+        version = run(METASTORE, "-version").stdout
+        self.assertIn("metastore Version: ", version)
+        self.assertIn("etcd Version: 3.7.1\n", version)
+        self.assertIn("request_bytes_max", run(METASTORE, "--help-limits").stdout)
+
+    def test_sigterm_drains_and_exits_soon(self):
+        with Server(METASTORE) as server:
+            etcdctl(server.endpoint, "put", "a", "1")
+            self.assertEqual(0, server.terminate(seconds=3))
+
+    def test_the_environment_gives_flags_and_the_command_line_beats_it(self):
+        with Server(METASTORE, environment={"ETCD_MAX_TXN_OPS": "1", "ETCD_NAME": "other"}) as server:
+            code, _, err = etcdctl(server.endpoint, "txn", stdin="\nput a 1\nput b 2\n\n\n")
+            self.assertIn("too many operations in txn request", err)
+            self.assertNotEqual(0, code)
+            self.assertIn(", m1, ", etcdctl(server.endpoint, "member", "list")[1])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,114 @@
+"""Starts real servers for the integration tests: ours and Debian's etcd, on ports that the kernel gave, in a directory
+of their own. Nothing outlives a test: every server dies with its `with` block."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+READY_SECONDS = 30
+
+
+# A loopback address of this process alone: nobody else takes a port on it between drawing and listening.
+HOST = f"127.{1 + (os.getpid() >> 16) % 254}.{(os.getpid() >> 8) % 256}.{1 + os.getpid() % 254}"
+
+
+def free_ports(count):
+    """Ports that the kernel gives. Sockets are held until all are drawn, so that no two are the same."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind((HOST, 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Server:
+    """One member: `binary` is metastore or etcd, both take etcd's flags."""
+
+    def __init__(self, binary, arguments=(), directory=None, wrapper=(), environment=None):
+        self.binary = binary
+        self.arguments = list(arguments)
+        self.wrapper = list(wrapper)
+        self.environment = environment or {}
+        self.owns_directory = directory is None
+        self.directory = directory or tempfile.mkdtemp(prefix="metastore-test-")
+        self.data_directory = os.path.join(self.directory, "data")
+        self.log_path = os.path.join(self.directory, "log")
+        self.client_port, self.peer_port = free_ports(2)
+        self.process = None
+
+    @property
+    def endpoint(self):
+        return f"{HOST}:{self.client_port}"
+
+    def command(self):
+        client, peer = f"http://{self.endpoint}", f"http://{HOST}:{self.peer_port}"
+        return self.wrapper + [
+            self.binary, "--name=m1", f"--data-dir={self.data_directory}",
+            f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=m1={peer}", "--initial-cluster-token=test"] + self.arguments
+
+    def start(self, wait=True):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("ETCD_", "ETCDCTL_"))}
+        environment.update(self.environment)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=environment, cwd=self.directory, start_new_session=True)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.binary} exited with {self.process.returncode}:\n{self.log()}")
+            try:
+                with urllib.request.urlopen(f"http://{self.endpoint}/health", timeout=1) as answer:
+                    if json.load(answer)["health"] == "true":
+                        return
+            except (OSError, ValueError):
+                pass
+            time.sleep(0.01)
+        raise AssertionError(f"{self.binary} was not ready after {READY_SECONDS} s:\n{self.log()}")
+
+    def log(self):
+        with open(self.log_path, errors="replace") as log:
+            return log.read()
+
+    def signal(self, number):
+        os.killpg(self.process.pid, number)
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
+
+    def terminate(self, seconds=10):
+        self.signal(signal.SIGTERM)
+        return self.process.wait(timeout=seconds)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+        if self.owns_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def etcdctl(endpoint, *arguments, stdin="", seconds=20):
+    """Runs Debian's etcdctl and returns (exit status, stdout, stderr)."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ETCDCTL_")}
+    environment["ETCDCTL_API"] = "3"
+    done = subprocess.run(["etcdctl", f"--endpoints={endpoint}", *arguments], input=stdin, capture_output=True,
+                          text=True, timeout=seconds, env=environment, check=False)
+    return done.returncode, done.stdout, done.stderr
