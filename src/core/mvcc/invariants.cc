@@ -9,7 +9,8 @@ namespace metastore::mvcc {
 /// Computes from the chains alone what the store keeps up incrementally.
 void Store::check_invariants() const {
   ASSERT(compacted_ <= current_);
-  const Revision oldest_in_history = history_.empty() ? current_.next() : history_.front().record.mod_revision();
+  const RevisionPair oldest_in_history =
+      history_.empty() ? RevisionPair{current_.next()} : history_.front().record.revision();
   const bool swept = swept_ == history_.size() || history_[swept_].record.mod_revision() > compacted_;
   std::vector<Record> recent;
   std::uint64_t retained_bytes = 0;
@@ -32,7 +33,7 @@ void Store::check_invariants() const {
       ASSERT(record.mod_revision() <= current_ || open_);
       if (retained) retained_bytes += bytes_of(record);
       allocated_bytes += record.allocation_size();
-      if (record.mod_revision() >= oldest_in_history) recent.push_back(record);
+      if (record.revision() >= oldest_in_history) recent.push_back(record);
     }
     return true;
   });
