@@ -1,0 +1,118 @@
+#include "storage/recovery.h"
+
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "storage/log_replay.h"
+#include "storage/wal_reader.h"
+
+namespace metastore::storage {
+
+using port::StorageError;
+using port::StorageResult;
+using port::StorageStatus;
+
+namespace {
+
+constexpr std::string_view member_directory = "member";
+constexpr std::string_view wal_directory = "member/wal";
+constexpr std::string_view etcd_database = "member/snap/db";
+
+StorageStatus make_directories(port::Files& files) {
+  if (const StorageStatus status = files.create_directory(member_directory); !status) return status;
+  if (const StorageStatus status = files.sync_directory(""); !status) return status;
+  if (const StorageStatus status = files.create_directory(wal_directory); !status) return status;
+  return files.sync_directory(member_directory);
+}
+
+struct ReadLog {
+  Wal::Position position;
+  raft::Recovered recovered;
+};
+
+StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segments) {
+  LogReplay replay(segments.front().sequence == 0);
+  WalReader reader(files, std::string(wal_directory), std::move(segments));
+  ReadLog log;
+  const auto refused = [](std::string_view reason, const std::string& where) {
+    return StorageError{"the log holds what no member writes, in " + where + ": " + std::string(reason)};
+  };
+
+  struct Placed {
+    Record record;
+    std::string where;
+  };
+  std::vector<Placed> batch;
+  while (true) {
+    StorageResult<std::optional<Record>> next = reader.next();
+    if (!next) return next.error();
+    if (!next.value()) break;
+    Record& record = *next.value();
+    if (const Metadata* metadata = std::get_if<Metadata>(&record)) log.position.metadata = *metadata;
+    if (reader.in_head() && !batch.empty()) return refused("its segment ends within a batch", batch.front().where);
+    const bool ends_batch = reader.in_head() || std::holds_alternative<raft::HardState>(record);
+    batch.push_back({std::move(record), reader.position()});
+    if (!ends_batch) continue;
+    for (const Placed& placed : batch) {
+      if (const auto reason = replay.take(placed.record)) return refused(*reason, placed.where);
+    }
+    batch.clear();
+  }
+  if (const auto reason = replay.finish()) return refused(*reason, reader.position());
+  log.position.tail = reader.tail();
+  log.position.hard_state = replay.hard_state();
+  log.position.last_index = replay.last_index();
+  log.recovered = replay.release();
+  return log;
+}
+
+}  // namespace
+
+StorageResult<Recovery> recover(port::Files& files, const Limits& limits, const NewMember& new_member) {
+  if (files.exists(etcd_database)) {
+    return StorageError{"the data directory is etcd's own: it has " + std::string(etcd_database) +
+                        ", which metastore cannot serve; choose another data directory"};
+  }
+  if (const StorageStatus status = make_directories(files); !status) return status.error();
+  const StorageResult<std::optional<Identity>> identity = read_identity(files);
+  if (!identity) return identity.error();
+  StorageResult<std::vector<Segment>> segments = list_segments(files, wal_directory);
+  if (!segments) return segments.error();
+
+  Recovery recovery;
+  recovery.created = segments.value().empty();
+  recovery.identity = identity.value().value_or(Identity{new_member.data_id, 0});
+  if (recovery.created) {
+    if (recovery.identity.incarnation > 0) {
+      return StorageError{"this member has run before, but its log in " + std::string(wal_directory) +
+                          " is gone; it must be removed from its cluster and added again with an empty data directory"};
+    }
+    if (const StorageStatus status = write_identity(files, recovery.identity); !status) return status.error();
+    const StorageStatus status = Wal::create(files, std::string(wal_directory), new_member.metadata, new_member.first);
+    if (!status) return status.error();
+    segments = list_segments(files, wal_directory);
+    if (!segments) return segments.error();
+  } else if (!identity.value()) {
+    return StorageError{
+        "the data directory has a log but no member/identity: it was written by etcd, or the file is "
+        "gone; metastore cannot serve it"};
+  }
+
+  StorageResult<ReadLog> log = read_log(files, std::move(segments).value());
+  if (!log) return log.error();
+  const Wal::Position& position = log.value().position;
+  StorageResult<std::unique_ptr<Wal>> wal = Wal::resume(files, std::string(wal_directory), limits, position);
+  if (!wal) return wal.error();
+  ++recovery.identity.incarnation;
+  if (const StorageStatus status = write_identity(files, recovery.identity); !status) return status.error();
+
+  recovery.metadata = position.metadata;
+  recovery.torn = position.tail.torn;
+  recovery.recovered = std::move(log.value().recovered);
+  recovery.wal = std::move(wal).value();
+  return recovery;
+}
+
+}  // namespace metastore::storage
