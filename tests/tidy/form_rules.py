@@ -78,6 +78,13 @@ def names(tree):
             yield path, 1, "file names are snake_case"
 
 
+def _is_named(name, text):
+    """By itself, or by the rest of it before an ending that a loop adds: 'world' + '_test.cc'."""
+    return f"'{name}'" in text or any(
+        name.endswith(ending) and f"'{name.removesuffix(ending)}'" in text and f"'{ending}'" in text
+        for ending in ("_test.cc", "_fuzz.cc"))
+
+
 def registered(tree):
     """Every .cc, and every test in Python, is named by its folder's meson.build; each testdata/ by a test beside it."""
     for path in tree:
@@ -85,8 +92,8 @@ def registered(tree):
         build = os.path.join(folder, "meson.build")
         script = path.startswith("tests/") and name.endswith("_test.py")
         if path.endswith(".cc") or script:
-            shared = path.startswith("tests/") and "meson.build" in tree and f"'{path}'" in tree.text("meson.build")
-            if not shared and (build not in tree or f"'{name}'" not in tree.text(build)):
+            shared = "meson.build" in tree and f"'{path}'" in tree.text("meson.build")
+            if not shared and not (build in tree and _is_named(name, tree.text(build))):
                 yield path, 1, f"is not named in {build}: dead, or never run"
         if os.path.basename(folder) == "testdata":
             owner = os.path.dirname(folder)

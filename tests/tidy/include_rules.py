@@ -62,8 +62,9 @@ def include_directions(tree):
             yield path, 1, f"the folder {source!r} has no row in MAY_INCLUDE of tests/tidy/include_rules.py"
             continue
         allowed = [source, "core/proto"] + MAY_INCLUDE[source]
-        if is_test(path) and not source.startswith("core/"):
-            allowed.append("sim")  # Its twins of files and sockets are what tests run on.
+        if is_test(path):
+            # Scripts are read by tests/script; outside core, tests run on the simulator's files and sockets.
+            allowed += ["tests"] if source.startswith("core/") else ["tests", "sim"]
         for number, name, quoted in includes(tree, path):
             target = folder_of("src/" + name)
             if quoted and not any(target == one or target.startswith(one + "/") for one in allowed):

@@ -38,14 +38,18 @@ def spelled(symbol):
 
 
 def symbols(archives):
-    """(needed, defined) demangled names of the archives together."""
-    needed, defined = set(), set()
+    """What the archives together need, with the first object that does, and what they define: demangled names."""
+    needed, defined, place = {}, set(), ""
     for archive in archives:
         for line in _run("nm", "--extern-only", "--demangle", archive).splitlines():
-            match = re.match(r"[0-9a-f]* *([A-Za-z]) (.*)$", line)
-            if match and match.group(2) != "_GLOBAL_OFFSET_TABLE_":
-                (needed if match.group(1) in "Uwv" else defined).add(spelled(match.group(2)))
-    return needed - defined, defined
+            match = re.match(r"(?:[0-9a-f]{16}| {16}) ([A-Za-z]) (.*)$", line)
+            if not match:
+                place = line.rstrip(":").rsplit("/", 1)[-1] or place
+            elif match.group(1) not in "Uwv":
+                defined.add(spelled(match.group(2)))
+            elif match.group(2) != "_GLOBAL_OFFSET_TABLE_":
+                needed.setdefault(spelled(match.group(2)), place)
+    return {symbol: by for symbol, by in needed.items() if symbol not in defined}, defined
 
 
 def mutable_objects(archives):
@@ -73,8 +77,9 @@ def parse_allowed(text):
 
 def judge(needed, mutable, allowed):
     """Sentences about what is needed and not allowed, allowed and not needed, or can change."""
-    unknown = {symbol for symbol in needed if not symbol.startswith(FAMILIES) and not _is_of_family(symbol)}
-    return ([f"needs {symbol}, which the allow list does not name" for symbol in sorted(unknown - set(allowed))]
+    unknown = {symbol for symbol in needed if not _is_of_family(symbol)}
+    return ([f"{needed[symbol]} needs {symbol}, which the allow list does not name"
+             for symbol in sorted(unknown - set(allowed))]
             + [f"{symbol} is allowed and no longer needed; please remove it"
                for symbol in sorted(set(allowed) - unknown - set(mutable))]
             + [f"{symbol} is a variable of static storage; make it a member" for symbol in mutable
@@ -97,7 +102,8 @@ def main():
     _, known = symbols(options.known)
     with open(options.allowed, encoding="utf-8") as file:
         allowed = parse_allowed(file.read())
-    findings = judge(needed - known, mutable_objects(options.own), allowed)
+    needed = {symbol: by for symbol, by in needed.items() if symbol not in known}
+    findings = judge(needed, mutable_objects(options.own), allowed)
     for finding in findings:
         print(finding)
     sys.exit(1 if findings else 0)

@@ -82,9 +82,10 @@ EXAMPLES = {
          "src/core/kv/txn_test.cc": "double x = 0;\n",
          "src/main.cc": 'std::getenv("ETCD_NAME");\n'}],
     "total_orders": [
-        ({"src/core/kv/txn.cc": "  std::sort(ops.begin(), ops.end());\n"}, "std::stable_sort"),
-        {"src/core/kv/txn.cc": "  // Keys are unique here: a total order.\n  std::sort(ops.begin(), ops.end());\n"
-                               "  std::stable_sort(ops.begin(), ops.end());\n"}],
+        ({"src/core/kv/txn.cc": "  std::sort(ops.begin(), ops.end(), by_key);\n"}, "std::stable_sort"),
+        ({"src/core/kv/txn.cc": "  std::nth_element(a, b, c);\n"}, "std::stable_sort"),
+        {"src/core/kv/txn.cc": "  // Keys are unique: a total order.\n  std::sort(ops.begin(), ops.end(), by_key);\n",
+         "src/core/raft/quorum.cc": "  std::sort(ids.begin(), ids.end());\n  std::stable_sort(a, b, by_key);\n"}],
     "unfinished_marks": [
         ({"src/core/kv/txn.cc": "// TO" "DO: nested ones\n"}, "cannot merge"),
         {"src/core/kv/txn.cc": "// All of it.\n"}],
@@ -116,7 +117,8 @@ EXAMPLES = {
         ({"tests/tidy/new_test.py": "", "tests/tidy/meson.build": ""}, "not named in tests/tidy/meson.build"),
         ({"src/core/kv/testdata/put.txt": "", "src/core/kv/meson.build": ""}, "reads testdata/"),
         {"src/core/kv/txn_test.cc": "testdata/put.txt", "src/core/kv/testdata/put.txt": "",
-         "src/core/kv/meson.build": "'txn_test.cc'"}],
+         "src/core/kv/meson.build": "'txn_test.cc'", "src/sim/world_test.cc": "",
+         "src/sim/meson.build": "foreach name : ['world']\n  name + '_test.cc'"}],
     "titles": [
         ({"README.md": "no title\n"}, "0 titles"),
         ({"README.md": "# One\n# Two\n"}, "2 titles"),

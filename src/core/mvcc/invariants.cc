@@ -42,6 +42,7 @@ void Store::check_invariants() const {
   ASSERT(allocated_bytes == arena_.used_bytes());
   ASSERT(live_hash == live_hash_);
 
+  // Revisions are unique: a total order.
   std::sort(recent.begin(), recent.end(), [](Record a, Record b) { return a.revision() < b.revision(); });
   ASSERT(std::equal(recent.begin(), recent.end(), history_.begin(), history_.end(),
                     [](Record record, const Event& event) { return record == event.record; }));

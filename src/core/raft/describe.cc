@@ -1,4 +1,4 @@
-#include <cstdio>
+#include <charconv>
 #include <string>
 
 #include "core/raft/raft.h"
@@ -145,9 +145,8 @@ std::string describe(Role role) {
 }
 
 std::string describe(MemberId id) {
-  char digits[17];
-  std::snprintf(digits, sizeof digits, "%llx", static_cast<unsigned long long>(id.value()));
-  return digits;
+  char digits[16];
+  return std::string(digits, std::to_chars(digits, digits + sizeof digits, id.value(), 16).ptr);
 }
 
 std::string describe(const Entry& entry) {

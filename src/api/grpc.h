@@ -1,0 +1,87 @@
+// What gRPC adds to HTTP/2: messages behind a five-byte prefix, deadlines in a header, a status in the trailers.
+// Values and functions only: it knows neither frames nor streams. Texts of failures are grpc-go's, because clients of
+// etcd have learned those.
+// Source: gRPC over HTTP2 (grpc/doc/PROTOCOL-HTTP2.md).
+#ifndef METASTORE_API_GRPC_H_
+#define METASTORE_API_GRPC_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "core/base/result.h"
+#include "core/base/time.h"
+
+namespace metastore::api {
+
+/// Why a call ends without a message.
+struct Failure {
+  StatusCode code = StatusCode::unknown;
+  std::string text;
+  int http_status = 200;  ///< Another one where the request is no gRPC at all.
+  bool operator==(const Failure&) const = default;
+};
+
+/// One byte that says whether the message is compressed, four of big-endian length.
+constexpr std::size_t message_prefix_bytes = 5;
+using MessagePrefix = std::array<char, message_prefix_bytes>;
+
+/// One message on its way out, prefix first, in pieces of any size. The message's bytes are shared, not copied.
+class OutgoingMessage {
+ public:
+  OutgoingMessage() = default;
+  /// Requires: the size fits in 32 bits.
+  explicit OutgoingMessage(Bytes message);
+
+  std::uint64_t unsent_bytes() const { return unsent_bytes_; }
+  /// Appends the next `bytes` of them to `out`. Requires: bytes <= unsent_bytes().
+  void send(std::size_t bytes, std::string& out);
+
+ private:
+  MessagePrefix prefix_{};
+  Bytes message_;
+  std::uint64_t unsent_bytes_ = 0;
+};
+
+/// Cuts the body of one stream into messages, however it was cut into frames.
+class MessageReader {
+ public:
+  explicit MessageReader(std::uint64_t message_bytes_max) : message_bytes_max_(message_bytes_max) {}
+
+  void clear();
+  /// Takes the next bytes and appends the messages that they complete. After a failure nothing more may be read.
+  [[nodiscard]] std::optional<Failure> read(BytesView bytes, std::vector<Bytes>& messages);
+  /// False within a message.
+  bool at_boundary() const { return prefix_filled_ == 0; }
+
+ private:
+  std::optional<Failure> check_prefix();
+
+  std::uint64_t message_bytes_max_;
+  MessagePrefix prefix_{};
+  std::size_t prefix_filled_ = 0;
+  std::size_t message_bytes_ = 0;
+  std::string partial_;
+};
+
+/// The value of a grpc-timeout header: up to eight digits and a unit. The error is grpc-go's sentence.
+Result<Duration, std::string> parse_timeout(std::string_view value);
+/// The shortest value not below `timeout`, at most 99,999,999 hours.
+std::string format_timeout(Duration timeout);
+
+/// For grpc-message: printable ASCII but '%' stays, the rest becomes %XX.
+std::string percent_encode(std::string_view text);
+/// The inverse; what is no escape stays as it is.
+std::string percent_decode(std::string_view text);
+
+/// Go's %q for the printable texts that appear in failures; other bytes become \xNN.
+std::string quoted(std::string_view text);
+
+}  // namespace metastore::api
+
+#endif  // METASTORE_API_GRPC_H_

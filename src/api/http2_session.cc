@@ -1,0 +1,381 @@
+#include "api/http2_session.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "api/http2_header.h"
+#include "core/base/assert.h"
+
+namespace metastore::api {
+namespace {
+
+/// Pings that may come too early before the connection ends; grpc-go's number.
+constexpr int ping_strikes_max = 2;
+/// Without an open stream there is no reason to ping more often than this; grpc-go's number.
+constexpr Duration ping_interval_idle = Duration::seconds(7200);
+
+}  // namespace
+
+/// One call, from its first header to the closing of its stream.
+struct Http2Session::Stream {
+  explicit Stream(const SessionOptions& options)
+      : head(options.limits.header_bytes_max), reader(options.message_bytes_max()) {}
+
+  std::int32_t id = 0;
+  RequestHead head;
+  Demand demand;
+  Instant deadline = Instant::never();
+  MessageReader reader;
+  std::optional<Bytes> message;
+  bool ended = false;    ///< The client has said all it will say.
+  bool refused = false;  ///< Answered with a failure before it became a call.
+  RequestId call;        ///< 0 until the request is whole.
+  bool answered = false;
+  OutgoingMessage reply;
+};
+
+void Http2Session::Deleter::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
+
+/// What nghttp2 calls. Nothing here decides; after terminate what still comes in is ignored.
+struct Http2Session::Callbacks {
+  static Http2Session& self(void* user) { return *static_cast<Http2Session*>(user); }
+
+  static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Http2Session& session = self(user);
+    if (session.terminated_ || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    session.open_stream(frame->hd.stream_id);
+    return 0;
+  }
+
+  static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+                       const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    if (Stream* stream = self(user).find_stream(frame->hd.stream_id)) {
+      stream->head.add(text_of(name, name_size), text_of(value, value_size));
+    }
+    return 0;
+  }
+
+  static int on_frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Http2Session& session = self(user);
+    if (session.terminated_) return 0;
+    switch (frame->hd.type) {
+      case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) session.on_ping();
+        return 0;
+      case NGHTTP2_RST_STREAM:
+        session.on_reset();
+        return 0;
+      case NGHTTP2_HEADERS:
+      case NGHTTP2_DATA: {
+        Stream* stream = session.find_stream(frame->hd.stream_id);
+        if (stream == nullptr) return 0;
+        stream->ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+        if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) session.on_head(*stream);
+        if (stream->ended && !stream->refused) session.on_request_end(*stream);
+        return 0;
+      }
+      default:
+        return 0;
+    }
+  }
+
+  static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size,
+                     void* user) {
+    Http2Session& session = self(user);
+    Stream* stream = session.terminated_ ? nullptr : session.find_stream(id);
+    if (stream != nullptr && !stream->refused) {
+      session.on_body(*stream, text_of(data, size));
+    }
+    return 0;
+  }
+
+  static int on_stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t, void* user) {
+    Http2Session& session = self(user);
+    if (Stream* stream = session.find_stream(id)) session.on_stream_close(*stream);
+    return 0;
+  }
+
+  static int on_frame_sent(nghttp2_session* handle, const nghttp2_frame* frame, void* user) {
+    if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+    Http2Session& session = self(user);
+    session.sent_since_ping_ = true;
+    const Stream* stream = session.find_stream(frame->hd.stream_id);
+    // The answer is complete before the request: the client need not send the rest (RFC 9113, 8.1).
+    if (stream != nullptr && !stream->ended && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+      nghttp2_must(nghttp2_submit_rst_stream(handle, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR));
+    }
+    return 0;
+  }
+
+  /// Says how much of the reply goes into the next frame; send_data writes it.
+  static ssize_t read_reply(nghttp2_session* handle, std::int32_t id, std::uint8_t*, std::size_t size,
+                            std::uint32_t* flags, nghttp2_data_source* source, void*) {
+    const Stream& stream = *static_cast<const Stream*>(source->ptr);
+    const std::uint64_t unsent = stream.reply.unsent_bytes();
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (unsent > size) return static_cast<ssize_t>(size);
+    *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    const nghttp2_nv trailers[] = {header("grpc-status", "0", uncopied)};
+    nghttp2_must(nghttp2_submit_trailer(handle, id, trailers, std::size(trailers)));
+    return static_cast<ssize_t>(unsent);
+  }
+
+  static int send_data(nghttp2_session*, nghttp2_frame*, const std::uint8_t* frame_head, std::size_t size,
+                       nghttp2_data_source* source, void* user) {
+    Http2Session& session = self(user);
+    if (session.out_->size() >= session.out_bytes_max_) return NGHTTP2_ERR_WOULDBLOCK;
+    session.out_->append(text_of(frame_head, http2_frame_head_bytes));
+    static_cast<Stream*>(source->ptr)->reply.send(size, *session.out_);
+    session.waiting_bytes_ -= size;
+    session.sent_since_ping_ = true;
+    return 0;
+  }
+};
+
+Http2Session::Http2Session(const SessionOptions& options, RequestIds& ids)
+    : options_(options), ids_(ids), resets_(options.limits.resets_burst_max, options.limits.resets_a_second) {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  nghttp2_must(nghttp2_session_callbacks_new(&callbacks));
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::on_begin_headers);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::on_header);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::on_frame_received);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::on_data);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::on_stream_closed);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::on_frame_sent);
+  nghttp2_session_callbacks_set_send_data_callback(callbacks, Callbacks::send_data);
+
+  nghttp2_option* option = nullptr;
+  nghttp2_must(nghttp2_option_new(&option));
+  // The library would meter resets by a clock of its own (design D6); on_reset does it in the time that we are given.
+  nghttp2_option_set_stream_reset_rate_limit(option, std::numeric_limits<std::uint64_t>::max(),
+                                             std::numeric_limits<std::uint64_t>::max());
+  // Closed streams would be kept for priorities, as many as may be open: without end.
+  nghttp2_option_set_no_closed_streams(option, 1);
+
+  nghttp2_session* session = nullptr;
+  nghttp2_must(nghttp2_session_server_new2(&session, callbacks, this, option));
+  session_.reset(session);
+  nghttp2_option_del(option);
+  nghttp2_session_callbacks_del(callbacks);
+
+  const auto setting = [](std::uint64_t value, std::uint64_t max) {
+    return static_cast<std::uint32_t>(std::min(value, max));
+  };
+  constexpr std::uint64_t window_max = std::numeric_limits<std::int32_t>::max();
+  constexpr std::uint64_t any = std::numeric_limits<std::uint32_t>::max();
+  const Limits& limits = options_.limits;
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, setting(limits.connection_streams_max, any)},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, setting(limits.stream_window_bytes, window_max)},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, setting(limits.header_bytes_max, any)},
+  };
+  nghttp2_must(nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, std::size(settings)));
+  nghttp2_must(nghttp2_session_set_local_window_size(
+      session, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(setting(limits.connection_window_bytes, window_max))));
+}
+
+Http2Session::~Http2Session() = default;
+
+Http2Session::Stream& Http2Session::open_stream(std::int32_t id) {
+  if (unused_.empty()) {
+    streams_.push_back(std::make_unique<Stream>(options_));
+    unused_.push_back(streams_.back().get());
+  }
+  Stream& stream = *unused_.back();
+  unused_.pop_back();
+  stream.id = id;
+  ++streams_open_;
+  nghttp2_must(nghttp2_session_set_stream_user_data(session_.get(), id, &stream));
+  return stream;
+}
+
+Http2Session::Stream* Http2Session::find_stream(std::int32_t id) const {
+  return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
+}
+
+void Http2Session::receive(BytesView bytes, Instant now, std::vector<CallEvent>& events) {
+  if (terminated_) return;
+  now_ = now;
+  events_ = &events;
+  const ssize_t taken =
+      nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  events_ = nullptr;
+  if (taken == NGHTTP2_ERR_FLOODED) {
+    terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames that want an answer");
+  } else if (taken < 0) {
+    terminate(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(static_cast<int>(taken)));
+  }
+}
+
+void Http2Session::on_head(Stream& stream) {
+  const auto demand = stream.head.judge();
+  if (!demand) {
+    refuse(stream, demand.error());
+    return;
+  }
+  stream.demand = demand.value();
+  if (stream.demand.timeout < Duration::max()) stream.deadline = now_ + stream.demand.timeout;
+}
+
+void Http2Session::on_body(Stream& stream, BytesView bytes) {
+  messages_.clear();
+  if (auto failure = stream.reader.read(bytes, messages_)) {
+    refuse(stream, *failure);
+    return;
+  }
+  for (Bytes& message : messages_) {
+    if (stream.message) {
+      refuse(stream, {StatusCode::internal,
+                      "cardinality violation: received multiple request messages for non-client-streaming RPC"});
+      return;
+    }
+    stream.message = std::move(message);
+  }
+}
+
+void Http2Session::on_request_end(Stream& stream) {
+  if (!stream.reader.at_boundary()) {
+    refuse(stream, {StatusCode::internal, "unexpected EOF"});
+  } else if (!stream.message) {
+    refuse(stream,
+           {StatusCode::internal, "cardinality violation: received no request message from non-client-streaming RPC"});
+  } else if (stream.deadline <= now_) {
+    refuse(stream, {StatusCode::deadline_exceeded, std::string(text(ErrorCode::deadline_exceeded))});
+  } else {
+    stream.call = ids_.take();
+    ++calls_open_;
+    events_->push_back(CallReceived{stream.call, StreamId(stream.id), stream.demand.method, std::move(*stream.message),
+                                    stream.deadline, stream.demand.require_leader});
+  }
+}
+
+void Http2Session::on_stream_close(Stream& stream) {
+  waiting_bytes_ -= stream.reply.unsent_bytes();
+  if (stream.call != RequestId() && !stream.answered) {
+    --calls_open_;
+    events_->push_back(CallCanceled{stream.call});
+  }
+  stream.head.clear();
+  stream.deadline = Instant::never();
+  stream.reader.clear();
+  stream.message.reset();
+  stream.ended = false;
+  stream.refused = false;
+  stream.call = RequestId();
+  stream.answered = false;
+  stream.reply = OutgoingMessage();
+  --streams_open_;
+  unused_.push_back(&stream);
+}
+
+void Http2Session::on_ping() {
+  // Source: grpc-go, handlePing.
+  const std::optional<Instant> previous = std::exchange(last_ping_at_, now_);
+  if (std::exchange(sent_since_ping_, false)) {
+    ping_strikes_ = 0;
+    return;
+  }
+  const Duration interval_min = streams_open_ > 0 ? options_.keepalive_min_time : ping_interval_idle;
+  if (previous && now_ < *previous + interval_min) ++ping_strikes_;
+  if (ping_strikes_ > ping_strikes_max) terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+}
+
+void Http2Session::on_reset() {
+  if (!resets_.take(now_)) terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_resets");
+}
+
+void Http2Session::refuse(Stream& stream, const Failure& failure) {
+  stream.refused = true;
+  const std::string http_status = std::to_string(failure.http_status);
+  const std::string code = std::to_string(static_cast<int>(failure.code));
+  const std::string message = percent_encode(failure.text);
+  const nghttp2_nv headers[] = {
+      header(":status", http_status, NGHTTP2_NV_FLAG_NONE), header("content-type", "application/grpc", uncopied),
+      header("grpc-status", code, NGHTTP2_NV_FLAG_NONE),    header("grpc-message", message, NGHTTP2_NV_FLAG_NONE),
+      header("grpc-accept-encoding", "identity", uncopied),
+  };
+  nghttp2_must(nghttp2_submit_response(session_.get(), stream.id, headers, std::size(headers), nullptr));
+}
+
+void Http2Session::reply(StreamId id, Bytes message) {
+  Stream* stream = find_stream(id.value());
+  ASSERT(stream != nullptr);
+  ASSERT(stream->call != RequestId());
+  ASSERT(!stream->answered);
+  --calls_open_;
+  stream->answered = true;
+  stream->reply = OutgoingMessage(std::move(message));
+  waiting_bytes_ += stream->reply.unsent_bytes();
+  const nghttp2_nv headers[] = {header(":status", "200", uncopied),
+                                header("content-type", "application/grpc", uncopied)};
+  nghttp2_data_provider provider{};
+  provider.source.ptr = stream;
+  provider.read_callback = Callbacks::read_reply;
+  nghttp2_must(nghttp2_submit_response(session_.get(), stream->id, headers, std::size(headers), &provider));
+}
+
+void Http2Session::fail(StreamId id, const Failure& failure) {
+  Stream* stream = find_stream(id.value());
+  ASSERT(stream != nullptr);
+  ASSERT(stream->call != RequestId());
+  ASSERT(!stream->answered);
+  --calls_open_;
+  stream->answered = true;
+  refuse(*stream, failure);
+}
+
+void Http2Session::close(std::vector<CallEvent>& events) {
+  for (const auto& stream : streams_) {
+    if (stream->call == RequestId() || stream->answered) continue;
+    --calls_open_;
+    stream->answered = true;
+    events.push_back(CallCanceled{stream->call});
+  }
+  terminated_ = true;
+  all_written_ = true;
+}
+
+void Http2Session::write_to(std::string& out, std::size_t bytes, std::vector<CallEvent>& events) {
+  out_ = &out;
+  out_bytes_max_ = out.size() + bytes;
+  events_ = &events;
+  while (out.size() < out_bytes_max_) {
+    const std::uint8_t* data = nullptr;
+    const std::size_t before = out.size();
+    const ssize_t size = nghttp2_session_mem_send(session_.get(), &data);
+    ASSERT(size >= 0);
+    out.append(text_of(data, static_cast<std::size_t>(size)));
+    if (out.size() == before) {
+      all_written_ = terminated_;
+      break;
+    }
+  }
+  out_ = nullptr;
+  events_ = nullptr;
+}
+
+void Http2Session::begin_shutdown() {
+  if (terminated_) return;
+  nghttp2_must(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
+                                     nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR, nullptr,
+                                     0));
+}
+
+void Http2Session::terminate(std::uint32_t http2_error, std::string_view reason) {
+  terminated_ = true;
+  nghttp2_must(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
+                                     nghttp2_session_get_last_proc_stream_id(session_.get()), http2_error,
+                                     reinterpret_cast<const std::uint8_t*>(reason.data()), reason.size()));
+}
+
+void Http2Session::send_ping() { nghttp2_must(nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr)); }
+
+bool Http2Session::finished() const {
+  if (terminated_) return all_written_;
+  return nghttp2_session_want_read(session_.get()) == 0 && nghttp2_session_want_write(session_.get()) == 0;
+}
+
+}  // namespace metastore::api

@@ -1,0 +1,127 @@
+// The server's side of one HTTP/2 connection that carries unary gRPC calls: bytes in and bytes out. It knows no socket
+// and no clock (`now` is given in), so the simulator runs it as production does. nghttp2 does frames, HPACK and flow
+// control; the rules of gRPC and the policy against abusive clients are here.
+// Source: RFC 9113; grpc-go's server transport for pings and failures (contract 1.4).
+#ifndef METASTORE_API_HTTP2_SESSION_H_
+#define METASTORE_API_HTTP2_SESSION_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "api/grpc.h"
+#include "api/request_head.h"
+#include "api/session_options.h"
+#include "api/token_bucket.h"
+#include "core/base/bytes.h"
+#include "core/base/tagged.h"
+#include "core/base/time.h"
+#include "core/kv/method.h"
+
+struct nghttp2_session;
+
+namespace metastore::api {
+
+/// A whole unary request is here; it wants one answer on its stream.
+struct CallReceived {
+  RequestId id;
+  StreamId stream;
+  kv::Method method = kv::Method::range;
+  Bytes message;
+  Instant deadline = Instant::never();
+  bool require_leader = false;
+  bool operator==(const CallReceived&) const = default;
+};
+
+/// Nobody waits for the answer any more.
+struct CallCanceled {
+  RequestId id;
+  bool operator==(const CallCanceled&) const = default;
+};
+
+using CallEvent = std::variant<CallReceived, CallCanceled>;
+
+/// Invariants:
+/// 1. Each CallReceived is followed by an answer (reply or fail) or by one CallCanceled, never by both.
+/// 2. The same bytes give the same events, however they are cut.
+class Http2Session {
+ public:
+  /// `ids` names the calls; it is shared by all sessions of a member and outlives this one.
+  Http2Session(const SessionOptions& options, RequestIds& ids);
+  ~Http2Session();
+  Http2Session(const Http2Session&) = delete;
+  Http2Session& operator=(const Http2Session&) = delete;
+
+  void receive(BytesView bytes, Instant now, std::vector<CallEvent>& events);
+  /// Answers the call on `stream`. Requires: it was received and neither answered nor canceled.
+  void reply(StreamId stream, Bytes message);
+  void fail(StreamId stream, const Failure& failure);
+  /// The connection is gone: cancels every call that has no answer.
+  void close(std::vector<CallEvent>& events);
+
+  /// Appends what may be sent now, until `bytes` are reached (the last frame may exceed them). A stream that ends by
+  /// what is sent here (a broken rule, GOAWAY) may cancel its call.
+  void write_to(std::string& out, std::size_t bytes, std::vector<CallEvent>& events);
+  /// Replies that flow control or the socket has not let out yet.
+  std::uint64_t waiting_bytes() const { return waiting_bytes_; }
+  /// Calls without an answer.
+  std::size_t calls_open() const { return calls_open_; }
+
+  /// No new streams (GOAWAY); those that are open get their answers.
+  void begin_shutdown();
+  /// Ends the connection with GOAWAY, whatever is open.
+  void terminate(std::uint32_t http2_error, std::string_view reason);
+  /// Asks for a sign of life.
+  void send_ping();
+  /// Nothing more will be read, and all is written.
+  bool finished() const;
+
+ private:
+  struct Stream;
+  struct Callbacks;
+  struct Deleter {
+    void operator()(nghttp2_session* session) const;
+  };
+
+  Stream& open_stream(std::int32_t id);
+  Stream* find_stream(std::int32_t id) const;
+  void on_head(Stream& stream);
+  void on_body(Stream& stream, BytesView bytes);
+  void on_request_end(Stream& stream);
+  void on_stream_close(Stream& stream);
+  void on_ping();
+  void on_reset();
+  void refuse(Stream& stream, const Failure& failure);
+
+  const SessionOptions options_;
+  RequestIds& ids_;
+  std::unique_ptr<nghttp2_session, Deleter> session_;
+  std::vector<std::unique_ptr<Stream>> streams_;  ///< All that were ever needed at once.
+  std::vector<Stream*> unused_;
+  std::size_t streams_open_ = 0;
+  std::size_t calls_open_ = 0;
+  std::uint64_t waiting_bytes_ = 0;
+  std::vector<Bytes> messages_;  ///< Scratch of on_body.
+
+  // Valid during receive and write_to.
+  Instant now_;
+  std::vector<CallEvent>* events_ = nullptr;
+  std::string* out_ = nullptr;
+  std::size_t out_bytes_max_ = 0;
+
+  std::optional<Instant> last_ping_at_;
+  int ping_strikes_ = 0;
+  bool sent_since_ping_ = false;  ///< Headers or data: they forgive the pings so far.
+  TokenBucket resets_;
+
+  bool terminated_ = false;
+  bool all_written_ = false;  ///< After terminate.
+};
+
+}  // namespace metastore::api
+
+#endif  // METASTORE_API_HTTP2_SESSION_H_
