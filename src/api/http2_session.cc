@@ -38,13 +38,13 @@ struct Http2Session::Stream {
 
 void Http2Session::Deleter::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
 
-/// What nghttp2 calls. Nothing here decides; after terminate what still comes in is ignored.
+/// What nghttp2 calls. Nothing here decides; after go_away what still comes in is ignored.
 struct Http2Session::Callbacks {
   static Http2Session& self(void* user) { return *static_cast<Http2Session*>(user); }
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     Http2Session& session = self(user);
-    if (session.terminated_ || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    if (session.gone_away_ || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     session.open_stream(frame->hd.stream_id);
     return 0;
   }
@@ -60,7 +60,7 @@ struct Http2Session::Callbacks {
 
   static int on_frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     Http2Session& session = self(user);
-    if (session.terminated_) return 0;
+    if (session.gone_away_) return 0;
     switch (frame->hd.type) {
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) session.on_ping();
@@ -85,7 +85,7 @@ struct Http2Session::Callbacks {
   static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size,
                      void* user) {
     Http2Session& session = self(user);
-    Stream* stream = session.terminated_ ? nullptr : session.find_stream(id);
+    Stream* stream = session.gone_away_ ? nullptr : session.find_stream(id);
     if (stream != nullptr && !stream->refused) {
       session.on_body(*stream, text_of(data, size));
     }
@@ -197,16 +197,16 @@ Http2Session::Stream* Http2Session::find_stream(std::int32_t id) const {
 }
 
 void Http2Session::receive(BytesView bytes, Instant now, std::vector<CallEvent>& events) {
-  if (terminated_) return;
+  if (gone_away_) return;
   now_ = now;
   events_ = &events;
   const ssize_t taken =
       nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   events_ = nullptr;
   if (taken == NGHTTP2_ERR_FLOODED) {
-    terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames that want an answer");
+    go_away(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames that want an answer");
   } else if (taken < 0) {
-    terminate(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(static_cast<int>(taken)));
+    go_away(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(static_cast<int>(taken)));
   }
 }
 
@@ -280,11 +280,11 @@ void Http2Session::on_ping() {
   }
   const Duration interval_min = streams_open_ > 0 ? options_.keepalive_min_time : ping_interval_idle;
   if (previous && now_ < *previous + interval_min) ++ping_strikes_;
-  if (ping_strikes_ > ping_strikes_max) terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+  if (ping_strikes_ > ping_strikes_max) go_away(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
 }
 
 void Http2Session::on_reset() {
-  if (!resets_.take(now_)) terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_resets");
+  if (!resets_.take(now_)) go_away(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_resets");
 }
 
 void Http2Session::refuse(Stream& stream, const Failure& failure) {
@@ -334,7 +334,7 @@ void Http2Session::close(std::vector<CallEvent>& events) {
     stream->answered = true;
     events.push_back(CallCanceled{stream->call});
   }
-  terminated_ = true;
+  gone_away_ = true;
   all_written_ = true;
 }
 
@@ -349,7 +349,7 @@ void Http2Session::write_to(std::string& out, std::size_t bytes, std::vector<Cal
     ASSERT(size >= 0);
     out.append(text_of(data, static_cast<std::size_t>(size)));
     if (out.size() == before) {
-      all_written_ = terminated_;
+      all_written_ = gone_away_;
       break;
     }
   }
@@ -358,23 +358,25 @@ void Http2Session::write_to(std::string& out, std::size_t bytes, std::vector<Cal
 }
 
 void Http2Session::begin_shutdown() {
-  if (terminated_) return;
+  if (gone_away_) return;
   nghttp2_must(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
                                      nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR, nullptr,
                                      0));
 }
 
-void Http2Session::terminate(std::uint32_t http2_error, std::string_view reason) {
-  terminated_ = true;
+void Http2Session::go_away(std::uint32_t http2_error, std::string_view reason) {
+  gone_away_ = true;
   nghttp2_must(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
                                      nghttp2_session_get_last_proc_stream_id(session_.get()), http2_error,
                                      reinterpret_cast<const std::uint8_t*>(reason.data()), reason.size()));
 }
 
+void Http2Session::refuse_all(std::string_view reason) { go_away(NGHTTP2_ENHANCE_YOUR_CALM, reason); }
+
 void Http2Session::send_ping() { nghttp2_must(nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr)); }
 
 bool Http2Session::finished() const {
-  if (terminated_) return all_written_;
+  if (gone_away_) return all_written_;
   return nghttp2_session_want_read(session_.get()) == 0 && nghttp2_session_want_write(session_.get()) == 0;
 }
 

@@ -73,8 +73,8 @@ class Http2Session {
 
   /// No new streams (GOAWAY); those that are open get their answers.
   void begin_shutdown();
-  /// Ends the connection with GOAWAY, whatever is open.
-  void terminate(std::uint32_t http2_error, std::string_view reason);
+  /// Takes nothing at all: the client is told to stay away, and why.
+  void refuse_all(std::string_view reason);
   /// Asks for a sign of life.
   void send_ping();
   /// Nothing more will be read, and all is written.
@@ -96,6 +96,8 @@ class Http2Session {
   void on_ping();
   void on_reset();
   void refuse(Stream& stream, const Failure& failure);
+  /// Ends the connection with GOAWAY, whatever is open.
+  void go_away(std::uint32_t http2_error, std::string_view reason);
 
   const SessionOptions options_;
   RequestIds& ids_;
@@ -118,8 +120,8 @@ class Http2Session {
   bool sent_since_ping_ = false;  ///< Headers or data: they forgive the pings so far.
   TokenBucket resets_;
 
-  bool terminated_ = false;
-  bool all_written_ = false;  ///< After terminate.
+  bool gone_away_ = false;
+  bool all_written_ = false;  ///< After go_away.
 };
 
 }  // namespace metastore::api

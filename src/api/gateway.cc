@@ -1,0 +1,142 @@
+#include "api/gateway.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "api/health.h"
+#include "core/base/assert.h"
+
+namespace metastore::api {
+namespace {
+
+Failure failure_of(ErrorCode code) { return {status_code(code), std::string(text(code))}; }
+
+}  // namespace
+
+Gateway::Gateway(const SessionOptions& options, port::Loop& loop, port::Inbox& inbox, const port::MemberFacts& facts)
+    : options_(options), loop_(loop), inbox_(inbox), facts_(facts) {}
+
+Gateway::~Gateway() { loop_.cancel(*this); }
+
+void Gateway::on_accepted(std::unique_ptr<port::Connection> connection) {
+  if (shutting_down_) return;
+  const bool full = sessions_.size() - sessions_refused_ >= options_.limits.connections_max;
+  if (full && sessions_refused_ >= options_.limits.connections_refused_max) return;
+  if (full) ++sessions_refused_;
+  const std::uint64_t number = ++session_last_;
+  sessions_.emplace(
+      number, std::make_unique<Session>(*this, loop_, options_, number, full ? Admission::refused : Admission::served,
+                                        std::move(connection)));
+}
+
+void Gateway::on_call(Session& session, CallReceived call) {
+  expect(call.id, session, call.stream);
+  if (call.require_leader && !facts_.has_leader()) {
+    // Not at once: the bytes that brought the call may have canceled it too, which is told next.
+    refused_.push_back({call.id, ErrorCode::no_leader});
+    touch(session);
+    return;
+  }
+  inbox_.post(ClientRequest{call.id, call.method, std::move(call.message), call.deadline});
+}
+
+void Gateway::on_request(Session& session, const HttpRequest& request) {
+  const std::string_view path = path_of(request.target);
+  if (path != "/health" && path != "/version") {
+    session.respond(not_found());
+  } else if (request.method != "GET") {
+    session.respond(method_not_allowed());
+  } else if (path == "/version") {
+    session.respond(version_response(facts_.versions()));
+  } else {
+    const bool serializable = has_parameter(request.target, "serializable", "true");
+    if (!serializable && !facts_.has_leader()) {
+      session.respond(health_response("RAFT NO LEADER"));
+      return;
+    }
+    const RequestId id = ids_.take();
+    expect(id, session, StreamId());
+    inbox_.post(ClientRequest{id, kv::Method::range, health_probe(serializable), Instant::never()});
+  }
+}
+
+void Gateway::expect(RequestId id, Session& session, StreamId stream) {
+  ASSERT(id == posted_first_.plus(posted_.size()));
+  posted_.push_back({&session, stream});
+}
+
+Gateway::Posted& Gateway::posted(RequestId id) {
+  ASSERT(id >= posted_first_);
+  ASSERT(id < posted_first_.plus(posted_.size()));
+  return posted_[id.value() - posted_first_.value()];
+}
+
+Gateway::Posted Gateway::settle(RequestId id) {
+  Posted& request = posted(id);
+  ASSERT(!request.answered);
+  request.answered = true;
+  const Posted settled = request;
+  while (!posted_.empty() && posted_.front().answered) {
+    posted_.pop_front();
+    posted_first_ = posted_first_.next();
+  }
+  return settled;
+}
+
+void Gateway::on_cancel(RequestId id) { posted(id).session = nullptr; }
+
+void Gateway::on_cancel(Session& session) {
+  for (Posted& request : posted_) {
+    if (request.session == &session) request.session = nullptr;
+  }
+}
+
+void Gateway::reply(std::vector<Reply> replies) {
+  for (Reply& reply : replies) {
+    const Posted request = settle(reply.id);
+    if (request.session == nullptr) continue;
+    auto* message = std::get_if<Bytes>(&reply.result);
+    const auto* error = std::get_if<ErrorCode>(&reply.result);
+    if (request.stream == StreamId()) {
+      request.session->respond(
+          health_response(error == nullptr ? std::string() : "RANGE ERROR:" + std::string(text(*error))));
+    } else if (error != nullptr) {
+      request.session->fail(request.stream, failure_of(*error));
+    } else {
+      request.session->reply(request.stream, std::move(*message));
+    }
+  }
+}
+
+void Gateway::touch(Session& session) {
+  if (session.waits_for_flush) return;
+  session.waits_for_flush = true;
+  touched_.push_back(&session);
+  loop_.run_soon(*this);
+}
+
+void Gateway::run() {
+  if (!refused_.empty()) reply(std::exchange(refused_, {}));
+  flushed_.clear();
+  flushed_.swap(touched_);
+  for (Session* session : flushed_) {
+    session->waits_for_flush = false;
+    session->flush();
+    // One that was touched by its own flush is looked at again in the next turn.
+    if (!session->gone() || session->waits_for_flush) continue;
+    if (session->admission() == Admission::refused) --sessions_refused_;
+    sessions_.erase(session->number());
+  }
+}
+
+void Gateway::begin_shutdown() {
+  shutting_down_ = true;
+  for (const auto& [number, session] : sessions_) session->begin_shutdown();
+}
+
+bool Gateway::idle() const {
+  return std::all_of(sessions_.begin(), sessions_.end(), [](const auto& entry) { return entry.second->idle(); });
+}
+
+}  // namespace metastore::api

@@ -1,0 +1,82 @@
+// The door of one member: owns the client connections, turns what they ask into ClientRequests and the replica's
+// replies into answers. It frames bytes and refuses what cannot be served; it decodes no request. Everything that
+// happened in a turn of the loop leaves in one write a connection.
+#ifndef METASTORE_API_GATEWAY_H_
+#define METASTORE_API_GATEWAY_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "api/session.h"
+#include "api/session_options.h"
+#include "core/host/port/executors.h"
+#include "core/host/port/loop.h"
+#include "core/host/port/member_facts.h"
+#include "core/host/port/network.h"
+
+namespace metastore::api {
+
+class Gateway final : public port::ClientExecutor, public port::Acceptor, private port::Task {
+ public:
+  /// `loop`, `inbox` and `facts` outlive the gateway.
+  Gateway(const SessionOptions& options, port::Loop& loop, port::Inbox& inbox, const port::MemberFacts& facts);
+  ~Gateway() override;
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  /// Requires: each reply is the only one to a request that this gateway posted.
+  void reply(std::vector<Reply> replies) override;
+  void on_accepted(std::unique_ptr<port::Connection> connection) override;
+
+  /// No new connections and streams; what is under way gets its answers.
+  void begin_shutdown();
+  /// Nothing is owed to any client.
+  bool idle() const;
+  std::size_t connections() const { return sessions_.size(); }
+
+  // What sessions tell.
+  RequestIds& ids() { return ids_; }
+  void on_call(Session& session, CallReceived call);
+  void on_request(Session& session, const HttpRequest& request);
+  void on_cancel(RequestId id);
+  /// The request under way on an HTTP/1 session.
+  void on_cancel(Session& session);
+  void touch(Session& session);
+
+ private:
+  /// A request that was posted. It stays until its reply comes, even if nobody waits for it any more.
+  struct Posted {
+    Session* session = nullptr;
+    StreamId stream;  ///< 0 for HTTP/1.
+    bool answered = false;
+  };
+
+  void run() override;
+  /// The request named `id` belongs to `session`. Ids come in order.
+  void expect(RequestId id, Session& session, StreamId stream);
+  Posted& posted(RequestId id);
+  /// Marks it answered and returns whose it was, if anybody's.
+  Posted settle(RequestId id);
+
+  const SessionOptions options_;
+  port::Loop& loop_;
+  port::Inbox& inbox_;
+  const port::MemberFacts& facts_;
+  RequestIds ids_;
+  std::deque<Posted> posted_;  ///< By id, from `posted_first_` on: ids come in order and leave in nearly that.
+  RequestId posted_first_{1};
+  std::vector<Reply> refused_;  ///< Requests that are answered here, with the next flush.
+  std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::uint64_t session_last_ = 0;
+  std::uint64_t sessions_refused_ = 0;
+  std::vector<Session*> touched_;
+  std::vector<Session*> flushed_;  ///< Scratch of run.
+  bool shutting_down_ = false;
+};
+
+}  // namespace metastore::api
+
+#endif  // METASTORE_API_GATEWAY_H_

@@ -1,0 +1,209 @@
+#include "api/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/gateway.h"
+#include "core/base/assert.h"
+
+namespace metastore::api {
+namespace {
+
+/// What every HTTP/2 client says first and no HTTP/1 client can (RFC 9113, 3.4).
+constexpr std::string_view http2_greeting = "PRI * HTTP/2.0\r\n";
+
+constexpr std::string_view too_many_connections = "too many connections";
+
+}  // namespace
+
+Session::Session(Gateway& gateway, port::Loop& loop, const SessionOptions& options, std::uint64_t number,
+                 Admission admission, std::unique_ptr<port::Connection> connection)
+    : gateway_(gateway),
+      loop_(loop),
+      options_(options),
+      number_(number),
+      admission_(admission),
+      connection_(std::move(connection)),
+      heard_at_(loop.now()) {
+  connection_->set_user(*this);
+  loop_.run_at(*this, heard_at_ + (admission == Admission::served ? options.opening_timeout : options.closing_timeout));
+}
+
+Session::~Session() { loop_.cancel(*this); }
+
+void Session::on_bytes(BytesView bytes) {
+  heard_at_ = loop_.now();
+  if (closing_ || gone_) return;
+  if (auto* opening = std::get_if<Opening>(&protocol_)) {
+    opening->bytes.append(bytes);
+    const std::size_t compared = std::min(opening->bytes.size(), http2_greeting.size());
+    const bool greets = http2_greeting.starts_with(std::string_view(opening->bytes).substr(0, compared));
+    if (greets && compared < http2_greeting.size()) return;
+    open(std::exchange(opening->bytes, {}));
+  } else if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
+    http2->receive(bytes, heard_at_, events_);
+    dispatch_events();
+  } else {
+    std::get<Http1Session>(protocol_).receive(bytes);
+    dispatch_requests();
+  }
+  gateway_.touch(*this);
+}
+
+void Session::open(std::string bytes) {
+  const bool refused = admission_ == Admission::refused;
+  if (!refused) loop_.run_at(*this, heard_at_ + options_.keepalive_interval);
+  if (bytes.starts_with(http2_greeting)) {
+    auto& http2 = protocol_.emplace<Http2Session>(options_, gateway_.ids());
+    if (refused) http2.refuse_all(too_many_connections);
+    http2.receive(bytes, heard_at_, events_);
+    dispatch_events();
+    return;
+  }
+  auto& http1 = protocol_.emplace<Http1Session>(options_);
+  if (refused) http1.reject(503, too_many_connections);
+  http1.receive(bytes);
+  dispatch_requests();
+}
+
+void Session::dispatch_events() {
+  for (CallEvent& event : events_) {
+    if (auto* call = std::get_if<CallReceived>(&event)) {
+      gateway_.on_call(*this, std::move(*call));
+    } else {
+      gateway_.on_cancel(std::get<CallCanceled>(event).id);
+    }
+  }
+  events_.clear();
+}
+
+void Session::dispatch_requests() {
+  auto& http1 = std::get<Http1Session>(protocol_);
+  while (auto request = http1.next()) gateway_.on_request(*this, *request);
+}
+
+void Session::reply(StreamId stream, Bytes message) {
+  std::get<Http2Session>(protocol_).reply(stream, std::move(message));
+  gateway_.touch(*this);
+}
+
+void Session::fail(StreamId stream, const Failure& failure) {
+  std::get<Http2Session>(protocol_).fail(stream, failure);
+  gateway_.touch(*this);
+}
+
+void Session::respond(const HttpResponse& response) {
+  std::get<Http1Session>(protocol_).respond(response);
+  gateway_.touch(*this);
+}
+
+void Session::flush() {
+  if (gone_ || closing_) return;
+  if (std::holds_alternative<Http1Session>(protocol_)) dispatch_requests();
+  if (!writing_) {
+    std::string out;
+    if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
+      http2->write_to(out, options_.limits.connection_send_bytes_max, events_);
+      dispatch_events();
+    } else if (auto* http1 = std::get_if<Http1Session>(&protocol_)) {
+      http1->write_to(out);
+    }
+    if (!out.empty()) {
+      writing_ = true;
+      connection_->write(std::move(out));
+    } else if (protocol_finished()) {
+      cancel_calls();
+      closing_ = true;
+      loop_.run_at(*this, loop_.now() + options_.closing_timeout);
+      connection_->shut_down();
+    }
+  }
+  update_reading();
+}
+
+bool Session::protocol_finished() const {
+  if (const auto* http2 = std::get_if<Http2Session>(&protocol_)) return http2->finished();
+  if (const auto* http1 = std::get_if<Http1Session>(&protocol_)) return http1->finished();
+  return false;
+}
+
+void Session::update_reading() {
+  // A reply that waits for the client's flow control must not stop us from reading its WINDOW_UPDATE, so HTTP/2 pauses
+  // only behind a write that the socket does not take.
+  const std::uint64_t bytes_max = options_.limits.connection_send_bytes_max;
+  bool paused = false;
+  if (const auto* http2 = std::get_if<Http2Session>(&protocol_))
+    paused = writing_ && http2->waiting_bytes() > bytes_max;
+  if (const auto* http1 = std::get_if<Http1Session>(&protocol_)) paused = http1->waiting_bytes() > bytes_max;
+  if (paused == reading_paused_) return;
+  reading_paused_ = paused;
+  connection_->pause_reading(paused);
+}
+
+void Session::on_drained() {
+  writing_ = false;
+  gateway_.touch(*this);
+}
+
+void Session::on_closed() { drop(); }
+
+void Session::begin_shutdown() {
+  if (std::holds_alternative<Opening>(protocol_)) {
+    drop();
+    return;
+  }
+  if (auto* http2 = std::get_if<Http2Session>(&protocol_)) http2->begin_shutdown();
+  if (auto* http1 = std::get_if<Http1Session>(&protocol_)) http1->begin_shutdown();
+  gateway_.touch(*this);
+}
+
+bool Session::idle() const {
+  if (gone_ || closing_) return true;
+  if (writing_) return false;
+  if (const auto* http2 = std::get_if<Http2Session>(&protocol_)) {
+    return http2->calls_open() == 0 && http2->waiting_bytes() == 0 && !waits_for_flush;
+  }
+  if (const auto* http1 = std::get_if<Http1Session>(&protocol_)) return !http1->request_open() && !waits_for_flush;
+  return true;
+}
+
+void Session::run() {
+  const Instant now = loop_.now();
+  const auto* http2 = std::get_if<Http2Session>(&protocol_);
+  const bool unanswered_ping = pinged_at_ && heard_at_ < *pinged_at_;
+  const bool silent = now >= heard_at_ + options_.keepalive_interval;
+  if (closing_ || admission_ == Admission::refused || std::holds_alternative<Opening>(protocol_) || unanswered_ping ||
+      (silent && http2 == nullptr)) {
+    drop();
+    return;
+  }
+  pinged_at_.reset();
+  if (!silent) {
+    loop_.run_at(*this, heard_at_ + options_.keepalive_interval);
+    return;
+  }
+  // Source: grpc-go's server keepalive.
+  pinged_at_ = now;
+  std::get<Http2Session>(protocol_).send_ping();
+  loop_.run_at(*this, now + options_.keepalive_timeout);
+  gateway_.touch(*this);
+}
+
+void Session::drop() {
+  if (gone_) return;
+  gone_ = true;
+  loop_.cancel(*this);
+  cancel_calls();
+  gateway_.touch(*this);
+}
+
+void Session::cancel_calls() {
+  if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
+    http2->close(events_);
+    dispatch_events();
+  } else if (auto* http1 = std::get_if<Http1Session>(&protocol_); http1 != nullptr && http1->request_open()) {
+    gateway_.on_cancel(*this);
+  }
+}
+
+}  // namespace metastore::api

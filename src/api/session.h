@@ -1,0 +1,91 @@
+// One client connection: finds out by its first bytes whether HTTP/2 or HTTP/1.1 is spoken, runs that protocol, and
+// writes at most once a turn. It decides nothing about requests: it hands them to the gateway and gets answers.
+#ifndef METASTORE_API_SESSION_H_
+#define METASTORE_API_SESSION_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "api/http1_session.h"
+#include "api/http2_session.h"
+#include "api/session_options.h"
+#include "core/host/port/loop.h"
+#include "core/host/port/network.h"
+
+namespace metastore::api {
+
+class Gateway;
+
+/// Whether a new connection is served, or told that there are too many.
+enum class Admission : std::uint8_t { served, refused };
+
+class Session final : private port::ConnectionUser, private port::Task {
+ public:
+  Session(Gateway& gateway, port::Loop& loop, const SessionOptions& options, std::uint64_t number, Admission admission,
+          std::unique_ptr<port::Connection> connection);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  std::uint64_t number() const { return number_; }
+  Admission admission() const { return admission_; }
+
+  /// Answers to what was handed to the gateway and not canceled since. They leave with the next flush.
+  void reply(StreamId stream, Bytes message);
+  void fail(StreamId stream, const Failure& failure);
+  void respond(const HttpResponse& response);
+
+  /// Once a turn, if anything happened.
+  void flush();
+  void begin_shutdown();
+  /// Nothing is owed to the client.
+  bool idle() const;
+  /// The connection has ended, all calls are canceled: to be destroyed.
+  bool gone() const { return gone_; }
+
+  /// Kept by the gateway: whether this session waits for its flush.
+  bool waits_for_flush = false;
+
+ private:
+  /// Before it is known what the client speaks.
+  struct Opening {
+    std::string bytes;
+  };
+
+  void on_bytes(BytesView bytes) override;
+  void on_drained() override;
+  void on_closed() override;
+  /// The deadline that was set last: opening, closing or silence.
+  void run() override;
+
+  void open(std::string bytes);
+  void dispatch_events();
+  void dispatch_requests();
+  bool protocol_finished() const;
+  void update_reading();
+  void cancel_calls();
+  void drop();
+
+  Gateway& gateway_;
+  port::Loop& loop_;
+  const SessionOptions& options_;
+  const std::uint64_t number_;
+  const Admission admission_;
+  std::unique_ptr<port::Connection> connection_;
+  std::variant<Opening, Http2Session, Http1Session> protocol_;
+  std::vector<CallEvent> events_;  ///< Scratch.
+  Instant heard_at_;
+  std::optional<Instant> pinged_at_;
+  bool writing_ = false;
+  bool reading_paused_ = false;
+  bool closing_ = false;  ///< Our side is shut; the peer's is awaited.
+  bool gone_ = false;
+};
+
+}  // namespace metastore::api
+
+#endif  // METASTORE_API_SESSION_H_

@@ -1,0 +1,25 @@
+// What the door tells about the member without asking the replica: its owner knows.
+#ifndef METASTORE_CORE_HOST_PORT_MEMBER_FACTS_H_
+#define METASTORE_CORE_HOST_PORT_MEMBER_FACTS_H_
+
+#include <string>
+
+namespace metastore::port {
+
+/// For /version, each as "3.7.1". A cluster or storage version is empty until it is decided.
+struct Versions {
+  std::string server;
+  std::string cluster;
+  std::string storage;
+};
+
+class MemberFacts {
+ public:
+  virtual ~MemberFacts() = default;
+  virtual bool has_leader() const = 0;
+  virtual Versions versions() const = 0;
+};
+
+}  // namespace metastore::port
+
+#endif  // METASTORE_CORE_HOST_PORT_MEMBER_FACTS_H_
