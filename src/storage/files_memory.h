@@ -25,9 +25,15 @@ class MemoryFiles final : public port::Files {
     if (exists(path) == create) return port::StorageError{"cannot open " + std::string(path)};
     return std::unique_ptr<port::File>(new MemoryFile(contents.try_emplace(std::string(path)).first->second));
   }
-  bool exists(std::string_view path) override { return contents.find(path) != contents.end(); }
+  /// A directory exists while it holds a file.
+  bool exists(std::string_view path) override {
+    const auto found = contents.lower_bound(path);
+    if (found != contents.end() && found->first == path) return true;
+    const auto within = contents.lower_bound(std::string(path) + "/");
+    return within != contents.end() && within->first.starts_with(std::string(path) + "/");
+  }
   port::StorageResult<std::vector<std::string>> list(std::string_view directory) override {
-    const std::string prefix = std::string(directory) + "/";
+    const std::string prefix = directory.empty() ? "" : std::string(directory) + "/";
     std::vector<std::string> names;
     for (const auto& [path, bytes] : contents) {
       if (path.starts_with(prefix)) names.push_back(path.substr(prefix.size()));
