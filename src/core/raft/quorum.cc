@@ -39,6 +39,7 @@ std::vector<MemberId> all_members(const ConfState& conf) {
   std::vector<MemberId> members = conf.voters;
   members.insert(members.end(), conf.voters_outgoing.begin(), conf.voters_outgoing.end());
   members.insert(members.end(), conf.learners.begin(), conf.learners.end());
+  // A total order: equal ids cannot be told apart.
   std::sort(members.begin(), members.end());
   members.erase(std::unique(members.begin(), members.end()), members.end());
   return members;

@@ -30,6 +30,7 @@ auto reached_by_majority(const std::vector<MemberId>& voters, ValueOf value_of) 
   ASSERT(!voters.empty());
   std::vector<decltype(value_of(MemberId()))> values;
   for (const MemberId id : voters) values.push_back(value_of(id));
+  // A total order: equal values cannot be told apart.
   std::sort(values.begin(), values.end());
   return values[(values.size() - 1) / 2];
 }

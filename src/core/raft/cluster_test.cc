@@ -1,0 +1,230 @@
+#include "core/raft/cluster_test.h"
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "core/raft/quorum.h"
+
+namespace metastore::raft {
+
+const Entry* Disk::entry(LogIndex index) const {
+  return index == LogIndex() || index > last_index() ? nullptr : &entries[index.value() - 1];
+}
+
+void Disk::apply(const LogWrite& write) {
+  if (write.hard_state) hard_state = *write.hard_state;
+  if (write.append.empty()) return;
+  ASSERT(write.append.front().index <= last_index().next());
+  entries.resize(write.append.front().index.value() - 1);
+  entries.insert(entries.end(), write.append.begin(), write.append.end());
+}
+
+void Oracle::on_write(const Node& node, const LogWrite& write) {
+  const bool leads = node.raft->role() == Role::leader;
+  ASSERT(!leads || write.append.empty() || write.append.front().index == node.written.last_index().next());
+  const Entry* before = write.append.empty() ? nullptr : node.written.entry(write.append.front().index.previous());
+  for (const Entry& entry : write.append) {
+    const std::pair content(entry.data, before == nullptr ? Term() : before->term);
+    const auto [found, is_new] = entries_.try_emplace({entry.index, entry.term}, content);
+    ASSERT(found->second == content);
+    before = &entry;
+  }
+}
+
+void Oracle::on_send(const Node& node, const Envelope& envelope) {
+  struct Visitor {
+    Oracle& oracle;
+    const Node& node;
+    MemberId to;
+
+    void vote(MemberId voter, Term term, MemberId candidate) {
+      const auto [found, is_new] = oracle.votes_.try_emplace({voter, term}, candidate);
+      ASSERT(found->second == candidate);
+    }
+    void operator()(const VoteRequest& request) {
+      if (request.pre_vote) return;
+      ASSERT(node.durable.hard_state.term == request.term);
+      ASSERT(node.durable.hard_state.vote == node.config.id);
+      ASSERT(node.durable.last_index() >= request.last_index);
+      vote(node.config.id, request.term, node.config.id);
+    }
+    void operator()(const VoteReply& reply) {
+      ASSERT(node.durable.hard_state.term >= reply.term);
+      if (reply.pre_vote || !reply.granted) return;
+      ASSERT(node.durable.hard_state.term == reply.term);
+      ASSERT(node.durable.hard_state.vote == to);
+      vote(node.config.id, reply.term, to);
+    }
+    void operator()(const AppendRequest& request) {
+      ASSERT(node.durable.hard_state.term == request.term);
+      ASSERT(node.durable.hard_state.vote == node.config.id);
+    }
+    void operator()(const AppendReply& reply) {
+      ASSERT(node.durable.hard_state.term >= reply.term);
+      ASSERT(!reply.accepted || node.durable.last_index() >= reply.match_index);
+    }
+  };
+  std::visit(Visitor{*this, node, envelope.to}, envelope.message);
+}
+
+void Oracle::on_committed(const Node& node, LogIndex index, const std::map<MemberId, Node>& nodes) {
+  const Entry& entry = node.raft->entry(index);
+  if (index <= committed()) {
+    ASSERT(committed_[index.value() - 1] == entry);
+    return;
+  }
+  committed_.push_back(entry);
+  // Whoever says it first must be right: a quorum holds it durably.
+  const int is_held = reached_by_quorum(conf_, [&](MemberId id) {
+    const Entry* held = nodes.at(id).durable.entry(index);
+    return held != nullptr && *held == entry ? 1 : 0;
+  });
+  ASSERT(is_held == 1);
+}
+
+void Oracle::on_step(Node& node, const std::map<MemberId, Node>& nodes) {
+  const Raft& raft = *node.raft;
+  ASSERT(raft.term() >= node.term);
+  ASSERT(raft.commit_index() >= node.commit);
+  for (LogIndex index = node.commit.next(); index <= raft.commit_index(); index = index.next()) {
+    on_committed(node, index, nodes);
+  }
+  node.term = raft.term();
+  node.commit = raft.commit_index();
+  if (raft.role() != Role::leader) return;
+  const auto [found, is_new] = leaders_.try_emplace(raft.term(), node.config.id);
+  ASSERT(found->second == node.config.id);
+  if (!is_new) return;
+  for (const Entry& entry : committed_) {
+    const Entry* held = node.written.entry(entry.index);
+    ASSERT(held != nullptr);
+    ASSERT(*held == entry);
+  }
+}
+
+Cluster::Cluster(std::uint64_t count, std::uint64_t seed, const Config& config)
+    : conf_([count] {
+        ConfState conf;
+        for (std::uint64_t id = 1; id <= count; ++id) conf.voters.push_back(MemberId(id));
+        return conf;
+      }()),
+      oracle_(conf_) {
+  for (const MemberId id : conf_.voters) {
+    Node& node = nodes[id];
+    node.config = config;
+    node.config.id = id;
+    node.config.seed = seed * 100 + id.value();
+    restart(id);
+  }
+}
+
+void Cluster::end_step(Node& node, Output& out) {
+  node.raft->flush(now, out);
+  const MemberId id = node.config.id;
+  for (LogWrite& write : out.log_writes) {
+    oracle_.on_write(node, write);
+    node.written.apply(write);
+    writes_begun.push_back({id, write});
+    node.writes.push_back(std::move(write));
+  }
+  for (Envelope& envelope : out.messages) {
+    oracle_.on_send(node, envelope);
+    network.push_back(std::move(envelope));
+  }
+  oracle_.on_step(node, nodes);
+  node.raft->on_applied(node.raft->commit_index());
+  for (TraceLine& line : out.trace) trace.push_back({id, std::move(line)});
+  for (const ReadReady& ready : out.reads_ready) {
+    ASSERT(ready.index >= read_floor_.at(ready.context));
+    read_floor_.erase(ready.context);
+    reads_ready.push_back({id, ready});
+  }
+  for (const std::uint64_t context : out.reads_failed) {
+    ASSERT(read_floor_.erase(context) == 1);
+    reads_failed.push_back({id, context});
+  }
+}
+
+void Cluster::wake(MemberId id) {
+  Output out;
+  node(id).raft->on_woken(now, out);
+  end_step(node(id), out);
+}
+
+void Cluster::deliver(const Envelope& envelope) {
+  if (!is_up(envelope.to)) return;
+  Output out;
+  node(envelope.to).raft->on_message(now, envelope, out);
+  end_step(node(envelope.to), out);
+}
+
+void Cluster::write(MemberId id, std::size_t count) {
+  Node& writer = node(id);
+  ASSERT(count > 0);
+  ASSERT(count <= writer.writes.size());
+  LogWriteId last;
+  for (; count > 0; --count) {
+    last = writer.writes.front().id;
+    writer.durable.apply(writer.writes.front());
+    writer.writes.pop_front();
+  }
+  Output out;
+  writer.raft->on_log_written(now, last, out);
+  end_step(writer, out);
+}
+
+bool Cluster::propose(MemberId id, std::string_view data) {
+  return propose(id, EntryType::normal, Bytes::copy_of(data));
+}
+
+bool Cluster::propose(MemberId id, EntryType type, Bytes data) {
+  Output out;
+  const bool is_taken = node(id).raft->propose(now, type, std::move(data), out).ok();
+  end_step(node(id), out);
+  return is_taken;
+}
+
+bool Cluster::read(MemberId id, std::uint64_t context) {
+  Output out;
+  read_floor_[context] = oracle_.committed();
+  const bool is_taken = node(id).raft->read_index(now, context, out).ok();
+  if (!is_taken) read_floor_.erase(context);
+  end_step(node(id), out);
+  return is_taken;
+}
+
+void Cluster::crash(MemberId id, std::size_t surviving) {
+  Node& victim = node(id);
+  for (; surviving > 0; --surviving) {
+    victim.durable.apply(victim.writes.front());
+    victim.writes.pop_front();
+  }
+  victim.writes.clear();
+  victim.written = victim.durable;
+  victim.raft.reset();
+  victim.term = victim.durable.hard_state.term;
+  victim.commit = LogIndex();
+}
+
+void Cluster::restart(MemberId id) {
+  Node& node = nodes.at(id);
+  ASSERT(node.raft == nullptr);
+  Recovered recovered{.hard_state = node.durable.hard_state, .entries = node.durable.entries};
+  recovered.compacted.conf_state = conf_;
+  node.raft = std::make_unique<Raft>(node.config, std::move(recovered), now);
+  Output out;
+  end_step(node, out);
+}
+
+void Cluster::replace_disk(MemberId id, Disk disk) {
+  ASSERT(!is_up(id));
+  node(id).written = node(id).durable = std::move(disk);
+}
+
+void Cluster::check_invariants() const {
+  for (const auto& [id, node] : nodes) {
+    if (node.raft != nullptr) node.raft->check_invariants();
+  }
+}
+
+}  // namespace metastore::raft
