@@ -75,7 +75,7 @@ void Oracle::on_committed(const Node& node, LogIndex index, const std::map<Membe
   }
   committed_.push_back(entry);
   // Whoever says it first must be right: a quorum holds it durably.
-  const int is_held = reached_by_quorum(conf_, [&](MemberId id) {
+  const int is_held = reached_by_quorum(node.raft->conf_state(), [&](MemberId id) {
     const Entry* held = nodes.at(id).durable.entry(index);
     return held != nullptr && *held == entry ? 1 : 0;
   });
@@ -102,19 +102,14 @@ void Oracle::on_step(Node& node, const std::map<MemberId, Node>& nodes) {
   }
 }
 
-Cluster::Cluster(std::uint64_t count, std::uint64_t seed, const Config& config)
-    : conf_([count] {
-        ConfState conf;
-        for (std::uint64_t id = 1; id <= count; ++id) conf.voters.push_back(MemberId(id));
-        return conf;
-      }()),
-      oracle_(conf_) {
-  for (const MemberId id : conf_.voters) {
-    Node& node = nodes[id];
+Cluster::Cluster(std::uint64_t count, std::uint64_t voters, std::uint64_t seed, const Config& config) {
+  for (std::uint64_t id = 1; id <= voters; ++id) conf_.voters.push_back(MemberId(id));
+  for (std::uint64_t id = 1; id <= count; ++id) {
+    Node& node = nodes[MemberId(id)];
     node.config = config;
-    node.config.id = id;
-    node.config.seed = seed * 100 + id.value();
-    restart(id);
+    node.config.id = MemberId(id);
+    node.config.seed = seed * 100 + id;
+    restart(node.config.id);
   }
 }
 

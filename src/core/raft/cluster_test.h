@@ -40,8 +40,6 @@ struct Node {
 /// Oracles, each over all that has ever happened in the cluster (thesis figure 3.2).
 class Oracle {
  public:
-  explicit Oracle(ConfState conf) : conf_(std::move(conf)) {}
-
   /// Log matching: one (index, term) has one content and one predecessor. Append-only: no leader replaces its entries.
   void on_write(const Node& node, const LogWrite& write);
   /// Nothing leaves that claims what is not durable; one vote a term.
@@ -55,7 +53,6 @@ class Oracle {
  private:
   void on_committed(const Node& node, LogIndex index, const std::map<MemberId, Node>& nodes);
 
-  ConfState conf_;
   std::map<std::pair<LogIndex, Term>, std::pair<Bytes, Term>> entries_;  ///< Content and the term before.
   std::map<Term, MemberId> leaders_;
   std::map<std::pair<MemberId, Term>, MemberId> votes_;
@@ -64,8 +61,9 @@ class Oracle {
 
 class Cluster {
  public:
-  /// Members 1 to `count`, all voters, with empty disks. `config` gives everything but id and seed.
-  Cluster(std::uint64_t count, std::uint64_t seed, const Config& config);
+  /// Members 1 to `count` with empty disks, of which 1 to `voters` make the first configuration. `config` gives
+  /// everything but id and seed.
+  Cluster(std::uint64_t count, std::uint64_t voters, std::uint64_t seed, const Config& config);
 
   Instant now;
   std::map<MemberId, Node> nodes;

@@ -25,7 +25,7 @@ Config drawn_config(Prng& prng) {
 class Nemesis {
  public:
   Nemesis(std::uint64_t seed, std::uint64_t members)
-      : prng_(seed, "nemesis"), cluster_(members, seed, drawn_config(prng_)) {
+      : prng_(seed, "nemesis"), cluster_(members, members, seed, drawn_config(prng_)) {
     for (std::uint32_t& weight : weights_) weight = static_cast<std::uint32_t>(prng_.between(1, 12));
     // Whole classes of faults are off in some seeds, so that the others get further.
     for (const std::size_t fault : {lose, repeat, crash, cut}) {

@@ -40,8 +40,10 @@ void truncate_from(State& state, LogIndex first, Output& out) {
   }
 }
 
-/// What the commit of a configuration asks of its leader: to leave a joint one, or to go if it is out of it.
-void on_configuration_committed(State& state, Output& out) {
+/// What a committed configuration asks of its leader, whoever proposed it: to leave a joint one, or to go if it is not
+/// in it (thesis 4.2.2, 4.3).
+void settle_configuration(State& state, Output& out) {
+  if (state.membership.index() > state.commit) return;
   const ConfState& conf = state.conf();
   if (!conf.voters_outgoing.empty()) {
     if (conf.auto_leave) append_own(state, EntryType::conf_change_v2, Bytes(), out);
@@ -176,9 +178,8 @@ void advance_commit(State& state, Output& out) {
     return id == state.config.id ? state.log.persisted() : state.leading().peers.at(id).progress.match_index();
   });
   if (reached <= state.commit || reached < state.leading().first_index) return;
-  const bool has_committed_conf = state.commit < state.membership.index() && state.membership.index() <= reached;
   state.commit = reached;
-  if (has_committed_conf) on_configuration_committed(state, out);
+  settle_configuration(state, out);
 }
 
 void advance_reads(State& state, Output& out) {
