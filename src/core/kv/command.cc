@@ -161,7 +161,7 @@ std::optional<Command> decode_command(BytesView data) {
         break;
     }
   }
-  if (!ok || !reader.ok() || !has_body) return std::nullopt;
+  if (!ok || !reader.ok() || !has_body || command.id == 0) return std::nullopt;
   return command;
 }
 

@@ -88,9 +88,7 @@ class Store {
   /// Frees what compact() gave up, looking at no more than `budget` records; true once nothing is left to free.
   bool compact_some(std::size_t budget);
   /// Whether nothing is left to free.
-  bool is_compacted() const {
-    return swept_ == history_.size() || history_[swept_].record.mod_revision() > compacted_;
-  }
+  bool is_compacted() const { return swept_ == history_.size() || history_[swept_].record.mod_revision() > compacted_; }
 
   /// dbSizeInUse: what the retained records take when encoded, plus a fixed base. It follows from the calls so far
   /// alone, not from what compact_some() has freed yet, so it is equal on all members.
