@@ -1,6 +1,7 @@
 #include "core/mvcc/arena.h"
 
 #include <bit>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -27,7 +28,10 @@ std::size_t Arena::block_bytes(std::size_t size_class) {
 }
 
 Arena::Slab* Arena::slab_of(char* block) {
-  void* start = block - std::bit_cast<std::uintptr_t>(block) % slab_bytes;
+  void* end = block;
+  std::size_t space = slab_bytes;
+  std::align(slab_bytes, 0, end, space);
+  void* start = static_cast<char*>(end) - slab_bytes;
   return static_cast<Slab*>(start);
 }
 

@@ -56,6 +56,7 @@ class Arena {
 
   static std::size_t class_of(std::size_t size);
   static std::size_t block_bytes(std::size_t size_class);
+  /// A slab begins at a multiple of its size, so it ends where the block's address is rounded up to one.
   static Slab* slab_of(char* block);
 
   char* allocate_single(std::size_t size);

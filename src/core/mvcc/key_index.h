@@ -1,14 +1,16 @@
-// Every key of the store in order, each with its newest record. An entry is one pointer: the key is read from the
-// record, and older records hang on the newest as a chain. Keys whose newest record is a tombstone stay until
-// compaction.
+// Every key of the store in order, each with its newest record. The key is read from the record, and older records hang
+// on the newest as a chain. An entry also says when its key was last changed and whether it was deleted then, so that
+// keys are counted without touching their records. A deleted key stays until compaction.
 #ifndef METASTORE_CORE_MVCC_KEY_INDEX_H_
 #define METASTORE_CORE_MVCC_KEY_INDEX_H_
 
 #include <absl/container/btree_set.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "core/base/bytes.h"
+#include "core/base/tagged.h"
 #include "core/mvcc/key_range.h"
 #include "core/mvcc/record.h"
 
@@ -16,7 +18,16 @@ namespace metastore::mvcc {
 
 class KeyIndex {
   struct Entry {
-    mutable Record newest;  ///< Any record of the same key may replace it, since the order is by key.
+    explicit Entry(Record record) : newest(record), change(change_of(record)) {}
+    static std::int64_t change_of(Record record) {
+      return record.mod_revision().value() * 2 + (record.tombstone() ? 1 : 0);
+    }
+    bool is_tombstone() const { return change % 2 != 0; }
+    bool changed_after(Revision revision) const { return change / 2 > revision.value(); }
+
+    // Another record of the same key may take the place, since the order is by key.
+    mutable Record newest;
+    mutable std::int64_t change;  ///< Twice the mod_revision, and one more for a tombstone.
   };
   struct Less {
     using is_transparent = void;
@@ -40,7 +51,10 @@ class KeyIndex {
     return found == entries_.end() ? Record() : found->newest;
   }
   void insert(Position hint, Record record) { entries_.insert(hint, Entry{record}); }
-  void replace(Position position, Record record) { position->newest = record; }
+  void replace(Position position, Record record) {
+    position->newest = record;
+    position->change = Entry::change_of(record);
+  }
   void erase(Position position) { entries_.erase(position); }
 
   /// Visits the newest record of each key of `range`, in order, until `visit(Record)` returns false.
@@ -56,6 +70,20 @@ class KeyIndex {
     for (auto i = entries_.lower_bound(range.key); i != entries_.end() && range.contains(i->newest.key()); ++i) {
       visit(i->newest, i);
     }
+  }
+
+  /// How many keys of `range` exist at `revision`. `existed(Record)` tells it of a key that has changed since, given
+  /// its newest record.
+  template <typename Existed>
+  std::uint64_t count(const KeyRange& range, Revision revision, Existed&& existed) const {
+    if (!range.is_open() && range.end <= range.key) return 0;
+    const auto end = range.is_open() ? entries_.end() : entries_.lower_bound(range.end);
+    std::uint64_t count = 0;
+    for (auto i = entries_.lower_bound(range.key); i != end; ++i) {
+      const bool exists = i->changed_after(revision) ? existed(i->newest) : !i->is_tombstone();
+      count += exists ? 1 : 0;
+    }
+    return count;
   }
 
   std::size_t size() const { return entries_.size(); }

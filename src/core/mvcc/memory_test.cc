@@ -63,20 +63,20 @@ void put_all(Store& store) {
   for (std::uint64_t i = 0; i < keys; ++i) put(store, key(i));
 }
 
-TEST_CASE("a key with a value of 256 bytes takes at most 340 bytes, and 325 once its history is compacted") {
+TEST_CASE("a key with a value of 256 bytes takes at most 350 bytes, and 335 once its history is compacted") {
   const std::size_t before = allocated_bytes;
   Store store;
   put_all(store);
   // Slabs that were never used are not resident; a region of 4 MiB counts whole at operator new.
   const std::size_t spare = std::size_t{4} << 20;
   const std::size_t fresh = allocated_bytes - before;
-  CHECK((fresh - spare) / keys <= 340);
-  CHECK(store.memory().total() / keys <= 340);
+  CHECK((fresh - spare) / keys <= 350);
+  CHECK(store.memory().total() / keys <= 350);
 
   CHECK(store.compact(store.current_revision()).ok());
   CHECK(store.compact_some(keys));
   const std::size_t compacted = allocated_bytes - before;
-  CHECK((compacted - spare) / keys <= 325);
+  CHECK((compacted - spare) / keys <= 335);
   MESSAGE("bytes a key: " << fresh / keys << " fresh, " << compacted / keys << " compacted, with a spare region; "
                           << store.memory().total() / keys << " by the store's own account");
 }

@@ -26,13 +26,9 @@ Record Store::newest_at(Record newest, Revision revision) const {
 
 Record Store::get(BytesView key, Revision revision) const { return at(index_.newest(key), revision); }
 
-std::uint64_t Store::count(const KeyRange& keys, Revision revision) const {
-  std::uint64_t count = 0;
-  range(keys, revision, [&](Record) {
-    ++count;
-    return true;
-  });
-  return count;
+std::uint64_t Store::count(const KeyRange& range, Revision revision) const {
+  if (range.is_single()) return get(range.key, revision) ? 1 : 0;
+  return index_.count(range, revision, [&](Record newest) { return static_cast<bool>(at(newest, revision)); });
 }
 
 std::size_t Store::first_event(Revision from) const {
