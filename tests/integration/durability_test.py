@@ -24,7 +24,8 @@ def puts(server, count):
 
 
 def wal_dump(directory):
-    done = subprocess.run([METASTORE, "wal", "dump", directory], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([METASTORE, "wal", "dump", directory], capture_output=True, text=True, timeout=60,
+                          check=False)
     return done.returncode, done.stdout, done.stderr
 
 

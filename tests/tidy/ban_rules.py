@@ -28,7 +28,7 @@ BANNED = [
     ("shared", r"\b(shared_ptr|weak_ptr|make_shared|enable_shared_from_this)\b", "Bytes, std::unique_ptr or a value"),
     ("streams", r"\bstd::(cout|cerr|clog|cin|endl|\w*stream)\b|\bf?printf\s*\(|\bfopen\s*\(",
      "std::string, or a TraceLine whose sink writes"),
-    ("exit", r"\b(std::)?(abort|exit|_exit|terminate)\s*\(", "ASSERT"),
+    ("exit", r"(?<![\w.>])(std::)?(abort|_?exit)\s*\(|\bstd::terminate\b", "ASSERT"),
     ("assert", r"(?<!_)\bassert\s*\(", "ASSERT, which stays on in production"),
     ("address", r"\bu?intptr_t\b|\bstd::less<[^>]*\*>", "an id: addresses differ between runs"),
     ("date", r"\b__(DATE|TIME|TIMESTAMP)__\b", "the version from meson.build: builds must be reproducible"),

@@ -78,6 +78,16 @@ def names(tree):
             yield path, 1, "file names are snake_case"
 
 
+def _builds_above(tree, path):
+    """(meson.build, path as it would write it) of each folder above."""
+    place = path
+    while place:
+        place = os.path.dirname(place)
+        build = os.path.join(place, "meson.build")
+        if build in tree:
+            yield build, os.path.relpath(path, place or ".")
+
+
 def _is_named(name, text):
     """By itself, or by the rest of it before an ending that a loop adds: 'world' + '_test.cc'."""
     return f"'{name}'" in text or any(
@@ -86,15 +96,17 @@ def _is_named(name, text):
 
 
 def registered(tree):
-    """Every .cc, and every test in Python, is named by its folder's meson.build; each testdata/ by a test beside it."""
+    """Every .cc, and every test in Python, is named by a meson.build above it; each testdata/ by a test beside it."""
     for path in tree:
         folder, name = os.path.split(path)
         build = os.path.join(folder, "meson.build")
         script = path.startswith("tests/") and name.endswith("_test.py")
         if path.endswith(".cc") or script:
-            shared = "meson.build" in tree and f"'{path}'" in tree.text("meson.build")
-            if not shared and not (build in tree and _is_named(name, tree.text(build))):
+            if not any(_is_named(inner, tree.text(build)) for build, inner in _builds_above(tree, path)):
                 yield path, 1, f"is not named in {build}: dead, or never run"
+        if name == "meson.build" and folder and not any(
+                f"subdir('{inner}')" in tree.text(build) for build, inner in _builds_above(tree, folder)):
+            yield path, 1, "no meson.build above enters this folder"
         if os.path.basename(folder) == "testdata":
             owner = os.path.dirname(folder)
             readers = [p for p in tree if os.path.dirname(p) == owner

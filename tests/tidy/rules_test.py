@@ -113,11 +113,15 @@ EXAMPLES = {
         ({"src/core/kv/Txn.cc": ""}, "snake_case"),
         {"src/core/kv/txn.cc": "", "src/api/http2_session.cc": ""}],
     "registered": [
-        ({"src/core/kv/txn_test.cc": "", "src/core/kv/meson.build": "'txn.cc'"}, "not named in src/core/kv/meson"),
-        ({"tests/tidy/new_test.py": "", "tests/tidy/meson.build": ""}, "not named in tests/tidy/meson.build"),
-        ({"src/core/kv/testdata/put.txt": "", "src/core/kv/meson.build": ""}, "reads testdata/"),
+        ({"src/core/kv/txn_test.cc": "", "meson.build": "'src/core/kv/txn.cc'"}, "not named in src/core/kv/meson"),
+        ({"tests/tidy/new_test.py": "", "meson.build": ""}, "not named in tests/tidy/meson.build"),
+        ({"meson.build": "subdir('src')", "tests/meson.build": ""}, "no meson.build above enters"),
+        ({"src/core/kv/testdata/put.txt": "", "src/core/kv/txn_test.cc": "",
+          "meson.build": "'src/core/kv/txn_test.cc'"}, "reads testdata/"),
         {"src/core/kv/txn_test.cc": "testdata/put.txt", "src/core/kv/testdata/put.txt": "",
+         "meson.build": "subdir('src/core/kv') subdir('src/sim') subdir('src/api')",
          "src/core/kv/meson.build": "'txn_test.cc'", "src/sim/world_test.cc": "",
+         "src/api/testing/frames.cc": "", "src/api/meson.build": "'testing/frames.cc'",
          "src/sim/meson.build": "foreach name : ['world']\n  name + '_test.cc'"}],
     "titles": [
         ({"README.md": "no title\n"}, "0 titles"),

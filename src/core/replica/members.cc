@@ -77,6 +77,7 @@ const Member* Members::find(MemberId id) const {
 
 std::vector<raft::Entry> bootstrap_entries(std::vector<Member> members) {
   // Ids are unique: a total order.
+  // Ids are unique: a total order.
   std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) { return a.id < b.id; });
   std::vector<raft::Entry> entries;
   for (const Member& member : members) {
