@@ -113,7 +113,8 @@ Result<std::map<std::string, std::vector<std::string>>, std::string> parse_clust
     if (comma == std::string_view::npos) break;
     list.remove_prefix(comma + 1);
   }
-  for (auto& [name, urls] : members) std::stable_sort(urls.begin(), urls.end());
+  // Texts have a total order.
+  for (auto& [name, urls] : members) std::sort(urls.begin(), urls.end());
   return members;
 }
 
@@ -169,7 +170,8 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
   const auto advertise_peer = urls_of("initial-advertise-peer-urls", flags.initial_advertise_peer_urls);
   if (!advertise_peer) return advertise_peer.error();
   std::vector<std::string> peer_urls = texts_of(advertise_peer.value());
-  std::stable_sort(peer_urls.begin(), peer_urls.end());
+  // Texts have a total order.
+  std::sort(peer_urls.begin(), peer_urls.end());
   if (const Verdict verdict = check_cluster(flags, peer_urls); !verdict) return verdict.error();
 
   return Configuration{

@@ -1,0 +1,142 @@
+// The composition root: gives one member the real clock, sockets, files and threads, and the process its exit status.
+// The only file that names both the core and the outside world.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "net/loop_asio.h"
+#include "net/network_asio.h"
+#include "net/signals_asio.h"
+#include "net/worker_asio.h"
+#include "server/configuration.h"
+#include "server/flags.h"
+#include "server/identity_openssl.h"
+#include "server/log_posix.h"
+#include "server/member.h"
+#include "storage/files_posix.h"
+#include "storage/wal_dump.h"
+
+namespace metastore::server {
+namespace {
+
+int leave(const Exit& exit) {
+  std::fputs(exit.to_stdout.c_str(), stdout);
+  std::fputs(exit.to_stderr.c_str(), stderr);
+  return exit.status;
+}
+
+int cannot_start(const std::string& sentence) { return leave({1, {}, "metastore: " + sentence + "\n"}); }
+
+/// What ends the process: a member that has drained, or one that cannot go on.
+class Ending final : public port::Supervisor, public port::Task {
+ public:
+  Ending(net::LoopAsio& loop, port::TraceSink& log) : loop_(loop), log_(log) {}
+
+  void run() override {
+    log_.trace({{TraceLevel::info, "closed the member", {}}});
+    loop_.stop();
+  }
+
+  void member_failed(const port::StorageError& error) override {
+    log_.trace({{TraceLevel::error, "storage failed; stopping at once", {{"error", error.message}}}});
+    status_ = 1;
+    loop_.stop();
+  }
+
+  int status() const { return status_; }
+
+ private:
+  net::LoopAsio& loop_;
+  port::TraceSink& log_;
+  int status_ = 0;
+};
+
+MemberOptions options_of(const Configuration& configuration) {
+  MemberOptions options;
+  options.config.name = configuration.name;
+  options.config.client_urls = configuration.advertise_client_urls;
+  options.config.heartbeat_interval = configuration.heartbeat_interval;
+  options.config.election_timeout = configuration.election_timeout;
+  options.config.pre_vote = configuration.pre_vote;
+  options.config.limits = configuration.limits;
+  options.sessions = {.limits = configuration.limits,
+                      .keepalive_min_time = configuration.keepalive_min_time,
+                      .keepalive_interval = configuration.keepalive_interval,
+                      .keepalive_timeout = configuration.keepalive_timeout};
+  for (const Url& url : configuration.listen_client_urls) options.client_addresses.push_back({url.host, url.port});
+  if (configuration.starts_new_cluster) {
+    const MemberId self = member_id(configuration.advertise_peer_urls, configuration.cluster_token);
+    options.new_cluster = MemberOptions::NewCluster{
+        .self = self,
+        .cluster = cluster_id({self}),
+        .members = {{.id = self, .name = configuration.name, .peer_urls = configuration.advertise_peer_urls}}};
+  }
+  return options;
+}
+
+int dump_wal(const std::string& directory) {
+  const auto files = storage::PosixFiles::open_existing(directory);
+  if (!files) return cannot_start(files.error().message);
+  auto dump = storage::WalDump::open(*files.value());
+  if (!dump) return cannot_start(dump.error().message);
+  for (;;) {
+    std::string text;
+    const auto more = dump.value().next(text);
+    std::fputs(text.c_str(), stdout);
+    if (!more) return cannot_start(more.error().message);
+    if (!more.value()) return 0;
+  }
+}
+
+int serve(const Configuration& configuration, const std::vector<std::string>& warnings) {
+  auto files = storage::PosixFiles::open_exclusively(configuration.data_dir);
+  if (!files) return cannot_start(files.error().message);
+  net::LoopAsio loop;
+  LogPosix log(loop, configuration.log_level, STDERR_FILENO);
+  net::NetworkAsio network(loop);
+  Ending ending(loop, log);
+
+  auto member = LocalMember::boot(options_of(configuration), {.loop = loop,
+                                                              .files = *files.value(),
+                                                              .network = network,
+                                                              .log_worker = std::make_unique<net::WorkerAsio>(loop),
+                                                              .trace = log,
+                                                              .supervisor = ending});
+  if (!member) return cannot_start(member.error().message);
+  for (const std::string& warning : warnings) {
+    log.trace({{TraceLevel::warn, "part of the environment is ignored", {{"warning", warning}}}});
+  }
+  const net::SignalsAsio signals(loop, [&](int number) {
+    log.trace({{TraceLevel::info,
+                "received signal; shutting down",
+                {{"signal", std::string(number == SIGINT ? "interrupt" : "terminated")}}}});
+    member.value()->drain(ending);
+  });
+  loop.run();
+  return ending.status();
+}
+
+}  // namespace
+}  // namespace metastore::server
+
+int main(int argc, char** argv) {
+  using namespace metastore::server;
+  const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments[0] == "wal") {
+    if (arguments.size() == 3 && arguments[1] == "dump") return dump_wal(argv[3]);
+    return leave({2, {}, "usage: metastore wal dump DIR\n"});
+  }
+  std::vector<std::string_view> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) environment.emplace_back(*variable);
+  const auto flags = parse_flags(arguments, environment);
+  if (!flags) return leave(flags.error());
+  const auto configuration = configure(flags.value());
+  if (!configuration) return leave(configuration.error());
+  return serve(configuration.value(), flags.value().warnings);
+}

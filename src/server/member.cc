@@ -1,0 +1,141 @@
+#include "server/member.h"
+
+#include <utility>
+
+#include "core/base/assert.h"
+#include "core/base/version.h"
+#include "server/log_lines.h"
+
+namespace metastore::server {
+namespace {
+
+/// How long clients may take to leave, and how often that is looked at.
+constexpr Duration drain_time = Duration::seconds(1);
+constexpr Duration drain_glance = Duration::milliseconds(5);
+
+std::string milliseconds(Duration duration) { return std::to_string(duration.milliseconds()) + "ms"; }
+
+/// A new cluster's log begins with its members, committed.
+raft::LogWrite first_write(const MemberOptions::NewCluster& cluster) {
+  raft::LogWrite write;
+  write.append = bootstrap_entries(cluster.members);
+  write.hard_state = raft::HardState{Term(1), MemberId(), write.append.back().index};
+  return write;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LocalMember>, BootError> LocalMember::boot(const MemberOptions& options, MemberPorts ports) {
+  auto member = std::unique_ptr<LocalMember>(new LocalMember(options, std::move(ports)));
+  // Listening comes first, so that a port in use leaves no trace in the data directory; nobody is accepted before the
+  // loop turns.
+  if (const auto status = member->listen(options.client_addresses); !status) return status.error();
+  if (const auto status = member->recover(options); !status) return status.error();
+  return member;
+}
+
+LocalMember::LocalMember(const MemberOptions& options, MemberPorts ports)
+    : ports_(std::move(ports)), host_(ports_.loop), gateway_(options.sessions, ports_.loop, host_, *this) {}
+
+LocalMember::~LocalMember() {
+  ports_.loop.cancel(*this);
+  // The log store must outlive the worker's last job.
+  ports_.log_worker.reset();
+}
+
+Status<BootError> LocalMember::listen(const std::vector<ListenAddress>& addresses) {
+  for (const ListenAddress& address : addresses) {
+    auto listener = ports_.network.listen(address.host, address.port, gateway_);
+    if (!listener) {
+      return BootError{listener.error().message + "; stop what uses it, or change --listen-client-urls"};
+    }
+    listeners_.push_back(std::move(listener).value());
+  }
+  return Done{};
+}
+
+Status<BootError> LocalMember::recover(const MemberOptions& options) {
+  Config config = options.config;
+  storage::NewMember new_member;
+  if (options.new_cluster.has_value()) {
+    new_member = {.data_id = ports_.loop.entropy()[0],
+                  .metadata = {options.new_cluster->self, options.new_cluster->cluster},
+                  .first = first_write(*options.new_cluster)};
+  } else if (!ports_.files.exists("member/identity")) {
+    return BootError{
+        "the data directory is empty and --initial-cluster-state is 'existing', but this build cannot join a cluster; "
+        "give the member's own --data-dir, or --initial-cluster-state=new for a new cluster"};
+  }
+  auto recovered = storage::recover(ports_.files, config.limits, new_member);
+  if (!recovered) return BootError{recovered.error().message};
+  storage::Recovery& recovery = recovered.value();
+
+  config.member = recovery.metadata.member_id;
+  config.cluster = recovery.metadata.cluster_id;
+  config.incarnation = recovery.identity.incarnation;
+  config.seed = ports_.loop.entropy()[0];
+  announce(options, config, recovery);
+  log_store_ = std::make_unique<storage::LogStore>(std::move(recovery.wal), config.limits, *ports_.log_worker, host_);
+  auto replica = std::make_unique<Replica>(config, Recovered{.log = std::move(recovery.recovered)}, ports_.loop.now());
+  host_.start({.log = *log_store_,
+               .clients = gateway_,
+               .peers = no_peers_,
+               .trace = ports_.trace,
+               .supervisor = ports_.supervisor,
+               .observer = ports_.observer},
+              std::move(replica));
+  return Done{};
+}
+
+void LocalMember::announce(const MemberOptions& options, const Config& config, const storage::Recovery& recovery) {
+  std::vector<TraceLine> lines;
+  if (!recovery.torn.empty()) {
+    lines.push_back({TraceLevel::warn, "cut off a torn end of the log", {{"found", recovery.torn}}});
+  }
+  lines.push_back({TraceLevel::info,
+                   recovery.created ? "starting a new member" : "restarting a member",
+                   {{"version", std::string(metastore_version)},
+                    {"etcd-version", std::string(etcd_version)},
+                    {"name", config.name},
+                    {"local-member-id", hexadecimal(config.member.value())},
+                    {"cluster-id", hexadecimal(config.cluster.value())},
+                    {"commit-index", recovery.recovered.hard_state.commit.value()},
+                    {"heartbeat-interval", milliseconds(config.heartbeat_interval)},
+                    {"election-timeout", milliseconds(config.election_timeout)},
+                    {"snapshot-catchup-entries", config.limits.log_entries_kept}}});
+  for (const ListenAddress& address : options.client_addresses) {
+    const std::string at = address.host + ":" + std::to_string(address.port);
+    lines.push_back({TraceLevel::info, "serving client traffic without encryption", {{"address", at}}});
+  }
+  ports_.trace.trace(lines);
+}
+
+void LocalMember::drain(port::Task& drained) {
+  ASSERT(drained_ == nullptr);
+  drained_ = &drained;
+  drained_by_ = ports_.loop.now() + drain_time;
+  listeners_.clear();
+  gateway_.begin_shutdown();
+  host_.post(Stopping{});
+  ports_.loop.run_soon(*this);
+}
+
+void LocalMember::run() {
+  const Instant now = ports_.loop.now();
+  if (gateway_.connections() == 0 || now >= drained_by_) return ports_.loop.run_soon(*drained_);
+  ports_.loop.run_at(*this, now + drain_glance);
+}
+
+bool LocalMember::has_leader() const { return replica().status().leader != MemberId(); }
+
+port::Versions LocalMember::versions() const {
+  const std::string cluster = replica().status().cluster_version;
+  return {.server = std::string(etcd_version), .cluster = cluster, .storage = cluster};
+}
+
+void LocalMember::NoPeers::send(std::vector<raft::Envelope> messages) {
+  // A member that is a cluster of its own has nobody to talk to.
+  ASSERT(messages.empty());
+}
+
+}  // namespace metastore::server

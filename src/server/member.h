@@ -1,0 +1,106 @@
+// One member, put together over the ports: what the data directory holds, the replica in its host, the log store and
+// the door to the clients. Production hands it real ports and the simulator its own; it has no socket, file or clock
+// that is not theirs, and decides nothing.
+#ifndef METASTORE_SERVER_MEMBER_H_
+#define METASTORE_SERVER_MEMBER_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/gateway.h"
+#include "api/session_options.h"
+#include "core/host/host.h"
+#include "core/host/port/executors.h"
+#include "core/host/port/files.h"
+#include "core/host/port/loop.h"
+#include "core/host/port/member_facts.h"
+#include "core/host/port/network.h"
+#include "core/replica/config.h"
+#include "core/replica/members.h"
+#include "storage/log_store.h"
+#include "storage/recovery.h"
+
+namespace metastore::server {
+
+/// Where clients are served.
+struct ListenAddress {
+  std::string host;
+  int port = 0;
+};
+
+struct MemberOptions {
+  /// Names, times and limits. Its identity and seed are left aside: those are the data directory's and the loop's.
+  Config config;
+  /// Who this member is and whom it begins with, if the data directory is empty; without it an empty one is refused.
+  struct NewCluster {
+    MemberId self;
+    ClusterId cluster;
+    std::vector<Member> members;
+  };
+  std::optional<NewCluster> new_cluster;
+  api::SessionOptions sessions;
+  std::vector<ListenAddress> client_addresses;
+};
+
+/// All of them outlive the member, but for the worker, which is its own.
+struct MemberPorts {
+  port::Loop& loop;
+  port::Files& files;
+  port::Network& network;
+  std::unique_ptr<port::Worker> log_worker;
+  port::TraceSink& trace;
+  port::Supervisor& supervisor;
+  port::Observer* observer = nullptr;
+};
+
+/// Why a member cannot start, as a sentence for people.
+struct BootError {
+  std::string message;
+};
+
+class LocalMember final : private port::MemberFacts, private port::Task {
+ public:
+  /// Listens, recovers and serves once the loop turns.
+  static Result<std::unique_ptr<LocalMember>, BootError> boot(const MemberOptions& options, MemberPorts ports);
+  ~LocalMember() override;
+  LocalMember(const LocalMember&) = delete;
+  LocalMember& operator=(const LocalMember&) = delete;
+
+  /// Takes nothing new, answers what is owed and says goodbye to the clients; then, after a second at most, runs
+  /// `drained` once. To be called once.
+  void drain(port::Task& drained);
+
+  const Replica& replica() const { return host_.replica(); }
+
+ private:
+  /// A member that is a cluster of its own has nobody to send to.
+  struct NoPeers final : port::PeerExecutor {
+    void send(std::vector<raft::Envelope> messages) override;
+  };
+
+  LocalMember(const MemberOptions& options, MemberPorts ports);
+
+  Status<BootError> listen(const std::vector<ListenAddress>& addresses);
+  Status<BootError> recover(const MemberOptions& options);
+  void announce(const MemberOptions& options, const Config& config, const storage::Recovery& recovery);
+
+  bool has_leader() const override;
+  port::Versions versions() const override;
+  /// Looks whether all is drained.
+  void run() override;
+
+  MemberPorts ports_;
+  NoPeers no_peers_;
+  Host host_;
+  api::Gateway gateway_;
+  std::vector<std::unique_ptr<port::Listener>> listeners_;
+  std::unique_ptr<storage::LogStore> log_store_;
+  port::Task* drained_ = nullptr;
+  Instant drained_by_;
+};
+
+}  // namespace metastore::server
+
+#endif  // METASTORE_SERVER_MEMBER_H_
