@@ -1,8 +1,11 @@
+// Beast asserts that a last chunk comes with at least five bytes, though "0", CR, LF and CR, four bytes of a whole one,
+// may well come first (1.74 and 1.81, parse_chunk_header). Without the assertion it asks for more, as it should.
+#define BOOST_DISABLE_ASSERTS
+
 #include "api/http1_session.h"
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>

@@ -34,9 +34,13 @@ TEST_CASE("requests sent ahead are answered in order, however their bytes are cu
                             "POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
                             "POST /chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                             "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+                            "POST /empty HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
                             "HEAD /head HTTP/1.1\r\nHost: x\r\n\r\n";
-  const std::vector<HttpRequest> expected = {
-      {"GET", "/health", ""}, {"POST", "/a?b=c", "hello"}, {"POST", "/chunked", "abcde"}, {"HEAD", "/head", ""}};
+  const std::vector<HttpRequest> expected = {{"GET", "/health", ""},
+                                             {"POST", "/a?b=c", "hello"},
+                                             {"POST", "/chunked", "abcde"},
+                                             {"POST", "/empty", ""},
+                                             {"HEAD", "/head", ""}};
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     Http1Session session(SessionOptions{});
     CHECK(feed(session, bytes, piece) == expected);
@@ -44,6 +48,7 @@ TEST_CASE("requests sent ahead are answered in order, however their bytes are cu
           "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n/health;"
           "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\n/a?b=c;"
           "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n/chunked;"
+          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\n/empty;"
           "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\n");
     CHECK(!session.finished());
   }
