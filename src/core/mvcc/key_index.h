@@ -1,13 +1,20 @@
 // Every key of the store in order, each with its newest record. The key is read from the record, and older records hang
 // on the newest as a chain. An entry also says when its key was last changed and whether it was deleted then, so that
 // keys are counted without touching their records. A deleted key stays until compaction.
+//
+// Entries stand in leaves, and a tree of the leaves' lower bounds, which are copies, leads to them: that tree is small
+// enough for the processor's caches, so that a look-up among millions of keys misses them for a few records only. A
+// tree of the records alone misses them at each of some twenty comparisons.
 #ifndef METASTORE_CORE_MVCC_KEY_INDEX_H_
 #define METASTORE_CORE_MVCC_KEY_INDEX_H_
 
-#include <absl/container/btree_set.h>
+#include <absl/container/btree_map.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "core/base/bytes.h"
 #include "core/base/tagged.h"
@@ -16,59 +23,60 @@
 
 namespace metastore::mvcc {
 
+/// 1. A leaf is never empty.
+/// 2. Its keys are not below its bound, and below the next leaf's.
+/// 3. The first leaf's bound is empty, so that every key has a leaf.
 class KeyIndex {
   struct Entry {
-    explicit Entry(Record record) : newest(record), change(change_of(record)) {}
-    static std::int64_t change_of(Record record) {
-      return record.mod_revision().value() * 2 + (record.tombstone() ? 1 : 0);
-    }
+    Entry() = default;
+    explicit Entry(Record record)
+        : newest(record), change(record.mod_revision().value() * 2 + (record.tombstone() ? 1 : 0)) {}
     bool is_tombstone() const { return change % 2 != 0; }
     bool changed_after(Revision revision) const { return change / 2 > revision.value(); }
 
-    // Another record of the same key may take the place, since the order is by key.
-    mutable Record newest;
-    mutable std::int64_t change;  ///< Twice the mod_revision, and one more for a tombstone.
+    Record newest;
+    std::int64_t change = 0;  ///< Twice the mod_revision, and one more for a tombstone.
   };
-  struct Less {
+  struct Leaf {
+    std::size_t size = 0;
+    std::array<Entry, 64> entries;
+  };
+  struct BoundLess {
     using is_transparent = void;
-    bool operator()(const Entry& a, const Entry& b) const { return a.newest.key() < b.newest.key(); }
-    bool operator()(const Entry& a, BytesView b) const { return a.newest.key() < b; }
-    bool operator()(BytesView a, const Entry& b) const { return a < b.newest.key(); }
+    bool operator()(BytesView a, BytesView b) const { return a < b; }
   };
-  using Set = absl::btree_set<Entry, Less>;
+  using Leaves = absl::btree_map<std::string, std::unique_ptr<Leaf>, BoundLess>;
 
  public:
-  /// Where a key stands or would stand. Good until the next insert or erase.
-  using Position = Set::iterator;
+  /// Where a key stands, or before which entry it would. Good until the next insert or erase.
+  struct Position {
+    Leaves::const_iterator leaf;
+    std::size_t slot = 0;
+    bool operator==(const Position&) const = default;
+  };
 
-  Position lower_bound(BytesView key) { return entries_.lower_bound(key); }
+  Position lower_bound(BytesView key) const;
   /// The newest record of `key` at its lower bound, or none if the key is not there.
-  Record newest(Position position, BytesView key) const {
-    return position != entries_.end() && position->newest.key() == key ? position->newest : Record();
-  }
-  Record newest(BytesView key) const {
-    auto found = entries_.find(key);
-    return found == entries_.end() ? Record() : found->newest;
-  }
-  void insert(Position hint, Record record) { entries_.insert(hint, Entry{record}); }
-  void replace(Position position, Record record) {
-    position->newest = record;
-    position->change = Entry::change_of(record);
-  }
-  void erase(Position position) { entries_.erase(position); }
+  Record newest(Position position, BytesView key) const;
+  Record newest(BytesView key) const { return newest(lower_bound(key), key); }
 
-  /// Visits the newest record of each key of `range`, in order, until `visit(Record)` returns false.
+  /// Requires: `position` is the lower bound of the record's key, which is not there yet.
+  void insert(Position position, Record record);
+  /// Requires: a record of the same key stands at `position`.
+  void replace(Position position, Record record) { position.leaf->second->entries[position.slot] = Entry(record); }
+  void erase(Position position);
+
+  /// Visits the newest record of each key of `range`, in order, until `visit(Record, Position)` returns false. It may
+  /// replace what it visits.
   template <typename Visit>
   void visit(const KeyRange& range, Visit&& visit) const {
-    for (auto i = entries_.lower_bound(range.key); i != entries_.end() && range.contains(i->newest.key()); ++i) {
-      if (!visit(i->newest)) return;
-    }
-  }
-  /// The same; `visit(Record, Position)` may replace what it visits.
-  template <typename Visit>
-  void visit_mutable(const KeyRange& range, Visit&& visit) {
-    for (auto i = entries_.lower_bound(range.key); i != entries_.end() && range.contains(i->newest.key()); ++i) {
-      visit(i->newest, i);
+    Position at = lower_bound(range.key);
+    for (; at.leaf != leaves_.end(); ++at.leaf, at.slot = 0) {
+      const Leaf& leaf = *at.leaf->second;
+      for (; at.slot < leaf.size; ++at.slot) {
+        const Record newest = leaf.entries[at.slot].newest;
+        if (!range.contains(newest.key()) || !visit(newest, at)) return;
+      }
     }
   }
 
@@ -77,21 +85,28 @@ class KeyIndex {
   template <typename Existed>
   std::uint64_t count(const KeyRange& range, Revision revision, Existed&& existed) const {
     if (!range.is_open() && range.end <= range.key) return 0;
-    const auto end = range.is_open() ? entries_.end() : entries_.lower_bound(range.end);
+    const Position end = range.is_open() ? Position{leaves_.end()} : lower_bound(range.end);
     std::uint64_t count = 0;
-    for (auto i = entries_.lower_bound(range.key); i != end; ++i) {
-      const bool exists = i->changed_after(revision) ? existed(i->newest) : !i->is_tombstone();
-      count += exists ? 1 : 0;
+    for (Position at = lower_bound(range.key); at.leaf != leaves_.end(); ++at.leaf, at.slot = 0) {
+      const Leaf& leaf = *at.leaf->second;
+      const std::size_t behind = at.leaf == end.leaf ? end.slot : leaf.size;
+      for (; at.slot < behind; ++at.slot) {
+        const Entry& entry = leaf.entries[at.slot];
+        const bool exists = entry.changed_after(revision) ? existed(entry.newest) : !entry.is_tombstone();
+        count += exists ? 1 : 0;
+      }
+      if (at.leaf == end.leaf) break;
     }
     return count;
   }
 
-  std::size_t size() const { return entries_.size(); }
-  /// An estimate: the tree does not tell. Its nodes are between half full and full.
-  std::size_t memory_bytes() const { return entries_.size() * sizeof(Entry) * 3 / 2; }
+  std::size_t size() const { return size_; }
+  std::size_t memory_bytes() const;
+  void check_invariants() const;
 
  private:
-  Set entries_;
+  Leaves leaves_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace metastore::mvcc

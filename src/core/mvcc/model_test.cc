@@ -94,7 +94,8 @@ class Model {
 class Life {
  public:
   explicit Life(std::uint64_t seed) : prng_(seed, "mvcc model") {
-    key_count_ = prng_.between(1, 30);
+    // Many keys for the index, few for long chains.
+    key_count_ = prng_.chance(1, 8) ? 600 : prng_.between(1, 30);
     value_bytes_ = prng_.chance(1, 8) ? 20'000 : 40;
     empty_bytes_ = store_.encoded_bytes();
   }

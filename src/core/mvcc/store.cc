@@ -101,7 +101,7 @@ std::uint64_t Store::hash() const {
 
 std::uint64_t Store::hash_kv(Revision revision) const {
   std::uint64_t sum = 0;
-  index_.visit(KeyRange::all(), [&](Record newest) {
+  index_.visit(KeyRange::all(), [&](Record newest, KeyIndex::Position) {
     const Record record = newest_at(newest, revision);
     if (record && (!record.tombstone() || record.mod_revision() == revision)) sum += hash_of(record);
     return true;

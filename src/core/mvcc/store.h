@@ -64,7 +64,7 @@ class Store {
   /// To go on later, ask again from the last key plus a zero byte.   Requires: as get().
   template <typename Visit>
   void range(const KeyRange& range, Revision revision, Visit&& visit) const {
-    index_.visit(range, [&](Record newest) {
+    index_.visit(range, [&](Record newest, KeyIndex::Position) {
       Record record = at(newest, revision);
       return !record || visit(record);
     });
@@ -172,11 +172,12 @@ class Transaction {
   template <typename Visit>
   std::uint64_t delete_range(const KeyRange& range, Visit&& visit) {
     std::uint64_t deleted = 0;
-    store_.index_.visit_mutable(range, [&](Record newest, KeyIndex::Position position) {
-      if (newest.tombstone()) return;
+    store_.index_.visit(range, [&](Record newest, KeyIndex::Position position) {
+      if (newest.tombstone()) return true;
       visit(newest);
       append_tombstone(newest, position);
       ++deleted;
+      return true;
     });
     return deleted;
   }
