@@ -14,7 +14,7 @@ import unittest
 
 from servers import Server
 
-METASTORE, ETCD, GRPC_CLIENT = sys.argv[1:4]
+METASTORE, ETCD, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:4])
 
 
 def puts(server, count):

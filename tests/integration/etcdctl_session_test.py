@@ -4,6 +4,7 @@ Usage: etcdctl_session_test.py METASTORE ETCD SESSION...
 A session is a text file: each line is one etcdctl command; lines after it that begin with "< " are its input; "#" is
 prose. Ids differ between the two, since they are made from ports: they are replaced by their names before comparing."""
 
+import os
 import re
 import shlex
 import sys
@@ -11,7 +12,7 @@ import unittest
 
 from servers import HOST, Server, etcdctl
 
-METASTORE, ETCD, SESSIONS = sys.argv[1], sys.argv[2], sys.argv[3:]
+METASTORE, ETCD, SESSIONS = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3:]
 
 
 def read_session(path):

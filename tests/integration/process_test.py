@@ -14,7 +14,7 @@ import urllib.request
 
 from servers import Server, etcdctl
 
-METASTORE, GRPC_CLIENT = sys.argv[1:3]
+METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 
 # Contract 1.1, service by service; the paths behind "--" are those that this build answers.
 SERVICES = ["etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease", "etcdserverpb.Cluster",
