@@ -33,11 +33,13 @@ std::size_t fetch_limit(const RangeRequest& request) {
   return static_cast<std::size_t>(request.limit) + 1;  // One more, to know whether there is more.
 }
 
-/// Records come in key order, and a stable sort leaves equal ones so.
+/// Equal ones stay in key order. (Not std::stable_sort: libstdc++'s uses what clang warns of as deprecated.)
 template <typename Property>
 void sort_by(std::vector<Record>& records, SortOrder order, Property property) {
-  std::stable_sort(records.begin(), records.end(), [=](Record a, Record b) {
-    return order == SortOrder::descend ? property(b) < property(a) : property(a) < property(b);
+  // Keys are unique: a total order.
+  std::sort(records.begin(), records.end(), [=](Record a, Record b) {
+    if (property(a) == property(b)) return a.key() < b.key();
+    return (property(a) < property(b)) == (order != SortOrder::descend);
   });
 }
 
