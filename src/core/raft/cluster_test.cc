@@ -216,6 +216,22 @@ void Cluster::replace_disk(MemberId id, Disk disk) {
   node(id).written = node(id).durable = std::move(disk);
 }
 
+bool Cluster::is_settled(const std::set<MemberId>& except) const {
+  const Node* leader = nullptr;
+  for (const auto& [id, node] : nodes) {
+    if (!is_up(id) || node.raft->role() != Role::leader) continue;
+    if (leader == nullptr || node.raft->term() > leader->raft->term()) leader = &node;
+  }
+  if (leader == nullptr) return false;
+  const std::vector<MemberId> members = all_members(leader->raft->conf_state());
+  return std::all_of(members.begin(), members.end(), [&](MemberId id) {
+    if (except.contains(id)) return true;
+    const Node& node = nodes.at(id);
+    return is_up(id) && node.raft->leader() == leader->config.id && node.raft->term() == leader->raft->term() &&
+           node.raft->commit_index() == leader->raft->last_index() && node.durable.entries == leader->durable.entries;
+  });
+}
+
 void Cluster::check_invariants() const {
   for (const auto& [id, node] : nodes) {
     if (node.raft != nullptr) node.raft->check_invariants();

@@ -90,6 +90,8 @@ class Cluster {
   void restart(MemberId id);
   /// Gives a member that is down another disk.
   void replace_disk(MemberId id, Disk disk);
+  /// Whether everybody who counts follows one leader, with one log that is committed and durable.
+  bool is_settled(const std::set<MemberId>& except = {}) const;
   void check_invariants() const;
 
  private:

@@ -134,22 +134,13 @@ class Nemesis {
     while (cluster_.network.size() > 200) take(prng_.below(cluster_.network.size()));
   }
 
-  bool is_settled() {
-    const Node& first = cluster_.nodes.begin()->second;
-    return std::all_of(cluster_.nodes.begin(), cluster_.nodes.end(), [&](const auto& pair) {
-      const Node& node = pair.second;
-      return node.raft->leader() != MemberId() && node.raft->leader() == first.raft->leader() &&
-             node.raft->commit_index() == node.raft->last_index() && node.durable.entries == first.durable.entries;
-    });
-  }
-
   void converge() {
     cut_.clear();
     for (const auto& [id, node] : cluster_.nodes) {
       if (!cluster_.is_up(id)) cluster_.restart(id);
     }
     const Instant limit = cluster_.now + Duration::seconds(20);
-    while (!is_settled()) {
+    while (!cluster_.is_settled()) {
       REQUIRE(cluster_.now < limit);
       for (bool was_busy = true; was_busy;) {
         was_busy = !cluster_.network.empty();

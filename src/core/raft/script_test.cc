@@ -14,7 +14,6 @@
 
 #include "core/proto/raft.pb.h"
 #include "core/raft/cluster_test.h"
-#include "core/raft/quorum.h"
 
 namespace metastore::raft {
 namespace {
@@ -395,24 +394,6 @@ class Story {
     }
   }
 
-  /// Whether everybody that counts follows one leader, with one log that is committed and durable.
-  bool is_settled(const std::set<MemberId>& except) const {
-    const auto leads = [this](MemberId id) { return cluster_->node(id).raft->leader() == id; };
-    const Node* leader = nullptr;
-    for (const auto& [id, node] : cluster_->nodes) {
-      if (leads(id) && (leader == nullptr || node.raft->term() > leader->raft->term())) leader = &node;
-    }
-    if (leader == nullptr) return false;
-    const std::vector<MemberId> members = all_members(leader->raft->conf_state());
-    return std::all_of(members.begin(), members.end(), [&](MemberId id) {
-      const Node& node = cluster_->node(id);
-      return except.contains(id) ||
-             (node.raft->leader() == leader->config.id && node.raft->term() == leader->raft->term() &&
-              node.raft->commit_index() == leader->raft->last_index() &&
-              node.durable.entries == leader->durable.entries);
-    });
-  }
-
   /// converge [except=M]: ends all faults and waits until everybody follows one leader with one log.
   void on_converge(const script::Command& command) {
     std::set<MemberId> except;
@@ -425,7 +406,7 @@ class Story {
     }
     const Instant limit = cluster_->now + Duration::seconds(20);
     settle();
-    while (!is_settled(except)) {
+    while (!cluster_->is_settled(except)) {
       REQUIRE_MESSAGE(cluster_->now < limit, "the story leaves a dead cluster behind");
       wake_due(cluster_->now + Duration::milliseconds(10));
       cluster_->now = cluster_->now + Duration::milliseconds(10);
