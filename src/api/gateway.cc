@@ -38,6 +38,18 @@ void Gateway::on_call(Session& session, CallReceived call) {
     touch(session);
     return;
   }
+  if (session.holds_calls()) {
+    session.hold(std::move(call));
+    return;
+  }
+  release(std::move(call));
+}
+
+void Gateway::release(CallReceived call) {
+  if (posted(call.id).session == nullptr) {
+    settle(call.id);
+    return;
+  }
   inbox_.post(ClientRequest{call.id, call.method, std::move(call.message), call.deadline});
 }
 
@@ -123,8 +135,9 @@ void Gateway::run() {
   for (Session* session : flushed_) {
     session->waits_for_flush = false;
     session->flush();
-    // One that was touched by its own flush is looked at again in the next turn.
-    if (!session->gone() || session->waits_for_flush) continue;
+    if (!session->gone()) continue;
+    // A connection ends by a callback, and none comes from within the flush: nobody else points to this session now.
+    ASSERT(!session->waits_for_flush);
     if (session->admission() == Admission::refused) --sessions_refused_;
     sessions_.erase(session->number());
   }

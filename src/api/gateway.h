@@ -40,6 +40,8 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   // What sessions tell.
   RequestIds& ids() { return ids_; }
   void on_call(Session& session, CallReceived call);
+  /// Hands a call that was held back to the replica, or forgets it if it has been canceled.
+  void release(CallReceived call);
   void on_request(Session& session, const HttpRequest& request);
   void on_cancel(RequestId id);
   /// The request under way on an HTTP/1 session.

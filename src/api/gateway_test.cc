@@ -5,6 +5,7 @@
 #include <array>
 
 #include "api/http2_client.h"
+#include "api/testing/frames.h"
 #include "api/testing/ports.h"
 
 namespace metastore::api {
@@ -263,6 +264,10 @@ TEST_CASE("reading pauses behind a write that the socket does not take, and goes
   member.loop.settle();
   CHECK(caller.line.paused);
   CHECK(caller.line.written.size() < 30'000);
+  const int writes = caller.line.writes;
+  caller.line.user->on_bytes(testing::FrameWriter::ping());
+  member.loop.settle();
+  CHECK(caller.line.writes == writes);
   caller.exchange();
   CHECK(!caller.line.paused);
   CHECK(caller.results.size() == 10);
@@ -281,6 +286,56 @@ TEST_CASE("replies that wait for the client's flow control do not stop the readi
   caller.exchange();
   REQUIRE(caller.results.size() == 1);
   CHECK(caller.results[0].message.size() == 20'000'000);
+}
+
+TEST_CASE("the calls of a client that does not take its replies wait, and are forgotten with it") {
+  SessionOptions options;
+  options.limits.connection_reply_bytes_max = 100'000;
+  Member member(options);
+  Caller caller(member);
+  caller.client.call(put, Bytes(), std::nullopt);
+  caller.exchange();
+  member.answer(RequestId(1), Bytes::copy_of(std::string(5'000'000, 'r')));
+  member.settle();
+  std::string grants;
+  caller.client.receive(caller.line.take(), caller.results);
+  caller.client.write_to(grants, unlimited, caller.results);
+
+  // Two calls arrive while the first reply waits for these grants; one of them is given up.
+  caller.client.call(put, Bytes::copy_of("held"), std::nullopt);
+  const StreamId given_up = caller.client.call(put, Bytes::copy_of("given up"), std::nullopt);
+  std::string calls;
+  caller.client.write_to(calls, unlimited, caller.results);
+  member.exchange(caller.line, calls);
+  CHECK(member.inbox.requests.size() == 1);
+  CHECK(!member.gateway.idle());
+  caller.client.cancel(given_up, caller.results);
+  caller.exchange();
+  CHECK(member.inbox.requests.size() == 1);
+  caller.client.receive(member.exchange(caller.line, grants), caller.results);
+  caller.exchange();
+  REQUIRE(member.inbox.requests.size() == 2);
+  CHECK(member.inbox.requests[1].message.view() == "held");
+
+  member.answer(member.inbox.requests[1].id, Bytes::copy_of(std::string(5'000'000, 'r')));
+  member.settle();
+  caller.line.take();
+  std::string late;
+  caller.client.call(put, Bytes::copy_of("late"), std::nullopt);
+  caller.client.write_to(late, unlimited, caller.results);
+  member.exchange(caller.line, late);
+  CHECK(member.inbox.requests.size() == 2);
+  member.close(caller.line);
+  CHECK(member.inbox.requests.size() == 2);
+  CHECK(member.gateway.idle());
+
+  // The forgotten call left no gap in the names.
+  Caller next(member);
+  next.client.call(put, Bytes(), std::nullopt);
+  next.exchange();
+  REQUIRE(member.inbox.requests.size() == 3);
+  CHECK(member.inbox.requests[2].id == RequestId(5));
+  member.answer(RequestId(5), Bytes());
 }
 
 TEST_CASE("too many connections are told so, then closed without a word, and room is found again") {

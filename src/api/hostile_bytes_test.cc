@@ -110,6 +110,7 @@ struct Siege {
     SessionOptions options;
     if (prng.chance(1, 2)) return options;
     options.limits.connection_send_bytes_max = prng.below(5'000) + 1;
+    options.limits.connection_reply_bytes_max = prng.below(50'000);
     options.limits.connection_streams_max = prng.below(10) + 1;
     options.limits.stream_window_bytes = prng.below(70'000);
     options.limits.request_bytes_max = prng.below(30'000);

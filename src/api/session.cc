@@ -82,6 +82,20 @@ void Session::dispatch_requests() {
   while (auto request = http1.next()) gateway_.on_request(*this, *request);
 }
 
+bool Session::holds_calls() const {
+  const auto* http2 = std::get_if<Http2Session>(&protocol_);
+  if (http2 == nullptr || gone_ || closing_) return false;
+  return !held_.empty() || http2->waiting_bytes() > options_.limits.connection_reply_bytes_max;
+}
+
+void Session::release_calls() {
+  const auto& http2 = std::get<Http2Session>(protocol_);
+  while (!held_.empty() && (gone_ || closing_ || http2.waiting_bytes() <= options_.limits.connection_reply_bytes_max)) {
+    gateway_.release(std::move(held_.front()));
+    held_.pop_front();
+  }
+}
+
 void Session::reply(StreamId stream, Bytes message) {
   std::get<Http2Session>(protocol_).reply(stream, std::move(message));
   gateway_.touch(*this);
@@ -105,6 +119,7 @@ void Session::flush() {
     if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
       http2->write_to(out, options_.limits.connection_send_bytes_max, events_);
       dispatch_events();
+      release_calls();
     } else if (auto* http1 = std::get_if<Http1Session>(&protocol_)) {
       http1->write_to(out);
     }
@@ -112,8 +127,8 @@ void Session::flush() {
       writing_ = true;
       connection_->write(std::move(out));
     } else if (protocol_finished()) {
-      cancel_calls();
       closing_ = true;
+      cancel_calls();
       loop_.run_at(*this, loop_.now() + options_.closing_timeout);
       connection_->shut_down();
     }
@@ -201,6 +216,7 @@ void Session::cancel_calls() {
   if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
     http2->close(events_);
     dispatch_events();
+    release_calls();
   } else if (auto* http1 = std::get_if<Http1Session>(&protocol_); http1 != nullptr && http1->request_open()) {
     gateway_.on_cancel(*this);
   }

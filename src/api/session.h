@@ -4,9 +4,11 @@
 #define METASTORE_API_SESSION_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,6 +41,10 @@ class Session final : private port::ConnectionUser, private port::Task {
   void fail(StreamId stream, const Failure& failure);
   void respond(const HttpResponse& response);
 
+  /// Whether new calls wait here because the client does not take the replies that it has asked for.
+  bool holds_calls() const;
+  void hold(CallReceived call) { held_.push_back(std::move(call)); }
+
   /// Once a turn, if anything happened.
   void flush();
   void begin_shutdown();
@@ -65,6 +71,7 @@ class Session final : private port::ConnectionUser, private port::Task {
   void open(std::string bytes);
   void dispatch_events();
   void dispatch_requests();
+  void release_calls();
   bool protocol_finished() const;
   void update_reading();
   void cancel_calls();
@@ -78,6 +85,7 @@ class Session final : private port::ConnectionUser, private port::Task {
   std::unique_ptr<port::Connection> connection_;
   std::variant<Opening, Http2Session, Http1Session> protocol_;
   std::vector<CallEvent> events_;  ///< Scratch.
+  std::deque<CallReceived> held_;  ///< In the order of their arrival.
   Instant heard_at_;
   std::optional<Instant> pinged_at_;
   bool writing_ = false;
