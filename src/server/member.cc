@@ -78,7 +78,7 @@ Status<BootError> LocalMember::recover(const MemberOptions& options) {
   log_store_ = std::make_unique<storage::LogStore>(std::move(recovery.wal), config.limits, *ports_.log_worker, host_);
   auto replica = std::make_unique<Replica>(config, Recovered{.log = std::move(recovery.recovered)}, ports_.loop.now());
   host_.start({.log = *log_store_,
-               .clients = gateway_,
+               .clients = ports_.clients != nullptr ? *ports_.clients : gateway_,
                .peers = no_peers_,
                .trace = ports_.trace,
                .supervisor = ports_.supervisor,
@@ -122,7 +122,8 @@ void LocalMember::drain(port::Task& drained) {
 
 void LocalMember::run() {
   const Instant now = ports_.loop.now();
-  if (gateway_.connections() == 0 || now >= drained_by_) return ports_.loop.run_soon(*drained_);
+  const bool owes_nothing = ports_.clients == nullptr || replica().status().is_idle;
+  if ((gateway_.connections() == 0 && owes_nothing) || now >= drained_by_) return ports_.loop.run_soon(*drained_);
   ports_.loop.run_at(*this, now + drain_glance);
 }
 

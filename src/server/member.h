@@ -53,6 +53,8 @@ struct MemberPorts {
   port::TraceSink& trace;
   port::Supervisor& supervisor;
   port::Observer* observer = nullptr;
+  /// If set, replies go here instead of to the gateway, for requests that were posted to inbox().
+  port::ClientExecutor* clients = nullptr;
 };
 
 /// Why a member cannot start, as a sentence for people.
@@ -73,6 +75,8 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   void drain(port::Task& drained);
 
   const Replica& replica() const { return host_.replica(); }
+  /// For clients that need no gateway.
+  port::Inbox& inbox() { return host_; }
 
  private:
   /// A member that is a cluster of its own has nobody to send to.
