@@ -1,0 +1,269 @@
+// Tests of the testers: every oracle is fed a history that it must accept, and broken ones that it must reject.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/checkers/durability.h"
+#include "sim/checkers/form.h"
+#include "sim/checkers/replay.h"
+#include "sim/checkers/replies.h"
+#include "sim/checkers/serializability.h"
+
+namespace metastore::sim {
+namespace {
+
+constexpr std::uint64_t txn_operations_max = 4;
+
+Instant at(std::int64_t second) { return Instant::from_nanoseconds(second * 1'000'000'000); }
+
+KeyValue kv(std::string key, std::string value, std::int64_t create, std::int64_t mod, std::int64_t version) {
+  return {std::move(key), std::move(value), create, mod, version};
+}
+
+/// Writes histories down as one would tell them.
+class Story {
+ public:
+  /// Asked and answered at these seconds.
+  Story& done(std::int64_t asked, std::int64_t answered, Request request, Response response) {
+    history_.end_done(history_.begin(1, std::move(request), at(asked)), std::move(response), at(answered));
+    return *this;
+  }
+  Story& failed(std::int64_t asked, std::int64_t answered, Request request, std::string error) {
+    history_.end_failed(history_.begin(1, std::move(request), at(asked)), std::move(error), at(answered));
+    return *this;
+  }
+  Story& survey(std::int64_t revision, std::vector<KeyValue> kvs) {
+    history_.add_survey(revision, {at(1000), std::move(kvs)});
+    return *this;
+  }
+  Story& put(std::int64_t asked, std::int64_t answered, std::string key, std::string value, std::int64_t revision) {
+    return done(asked, answered, Put{std::move(key), std::move(value)}, {revision, PutReply{}});
+  }
+  Story& get(std::int64_t asked, std::int64_t answered, std::string key, std::int64_t revision,
+             std::vector<KeyValue> kvs) {
+    return done(asked, answered, Get{.keys = {std::move(key), ""}}, got(revision, std::move(kvs)));
+  }
+  static Response got(std::int64_t revision, std::vector<KeyValue> kvs) {
+    const auto count = static_cast<std::int64_t>(kvs.size());
+    return {revision, GetReply{std::move(kvs), false, count}};
+  }
+
+  /// "" if O4 accepts it.
+  std::string judge() {
+    REQUIRE(history_.settled_revision() == history_.newest_revision());
+    const auto violation = check_serializability(history_, txn_operations_max, counts_);
+    if (!violation) return "";
+    CHECK(violation->oracle == "O4");
+    return violation->message.substr(0, violation->message.find(':'));
+  }
+  const SerializabilityCounts& counts() const { return counts_; }
+
+ private:
+  History history_;
+  SerializabilityCounts counts_;
+};
+
+const KeyValue a1 = kv("a", "1", 2, 2, 1);
+const KeyValue a2 = kv("a", "2", 2, 3, 2);
+
+TEST_CASE("O4 accepts what one store would have answered") {
+  Story story;
+  story.put(1, 2, "a", "1", 2).get(3, 4, "a", 2, {a1});
+  story.done(5, 6, Put{"a", "2", true}, {3, PutReply{a1}});
+  story.done(7, 8, Get{.keys = all_keys(), .revision = 2}, Story::got(3, {a1}));
+  story.done(9, 10, Delete{{"a", ""}, true}, {4, DeleteReply{1, {a2}}});
+  story.done(11, 12, Delete{{"a", ""}, true}, {4, DeleteReply{0, {}}});
+  story.get(13, 14, "a", 4, {});
+  story.done(15, 16, Compact{3}, {4, CompactReply{}});
+  story.failed(17, 18, Get{.keys = all_keys(), .revision = 2},
+               "etcdserver: mvcc: required revision has been compacted");
+  story.failed(17, 18, Get{.keys = all_keys(), .revision = 9},
+               "etcdserver: mvcc: required revision is a future revision");
+  story.failed(17, 18, Put{"", "x"}, "etcdserver: key is not provided");
+  CHECK(story.judge() == "");
+  CHECK(story.counts().replies_judged == 8);
+}
+
+TEST_CASE("O4 accepts either order of writes that overlap in time, and a stale read that said it may be stale") {
+  Story story;
+  story.put(1, 9, "a", "2", 3).put(1, 9, "a", "1", 2);
+  story.done(20, 21, Get{.keys = {"a", ""}, .is_serializable = true}, Story::got(2, {a1}));
+  CHECK(story.judge() == "");
+}
+
+TEST_CASE("O4 rejects a stale read, a read from the future, and a write out of its clients' order") {
+  CHECK(Story().put(1, 2, "a", "1", 2).put(3, 4, "a", "2", 3).get(5, 6, "a", 2, {a1}).judge() ==
+        "it took effect before one that had returned earlier (#1 of client 1, asked at 3.000000s");
+  CHECK(Story().put(3, 4, "a", "1", 2).get(1, 2, "a", 2, {a1}).judge() ==
+        "it took effect before one that had returned earlier (#1 of client 1, asked at 1.000000s");
+  CHECK(Story().put(1, 2, "a", "2", 3).put(3, 4, "a", "1", 2).judge() ==
+        "it took effect before one that had returned earlier (#0 of client 1, asked at 1.000000s");
+}
+
+TEST_CASE("O4 rejects a lost update, a wrong value and a wrong version") {
+  CHECK(Story().put(1, 2, "a", "1", 2).put(3, 4, "b", "2", 3).get(5, 6, "a", 3, {}).judge() ==
+        "the store must answer revision 3");
+  CHECK(Story().put(1, 2, "a", "1", 2).get(3, 4, "a", 2, {kv("a", "9", 2, 2, 1)}).judge() ==
+        "the store must answer revision 2");
+  CHECK(Story().put(1, 2, "a", "1", 2).get(3, 4, "a", 2, {kv("a", "1", 2, 2, 2)}).judge() ==
+        "the store must answer revision 2");
+  CHECK(Story().put(1, 2, "a", "1", 2).done(3, 4, Put{"a", "2", true}, {3, PutReply{}}).judge() ==
+        "the store must answer revision 3");
+}
+
+TEST_CASE("O4 rejects two writes with one revision, and a revision for a write that changes nothing") {
+  CHECK(Story().put(1, 2, "a", "1", 2).put(3, 4, "b", "1", 2).judge() ==
+        "two writes were acknowledged with revision 2");
+  CHECK(Story().done(1, 2, Delete{{"a", ""}}, {2, DeleteReply{1, {}}}).judge() != "");
+}
+
+TEST_CASE("O4 places a write with an unknown outcome where a survey shows it, once") {
+  Story story;
+  story.failed(1, 2, Put{"a", "1"}, "").failed(1, 2, Put{"b", "never"}, "etcdserver: request timed out");
+  story.survey(2, {a1}).put(3, 4, "a", "2", 3).get(5, 6, "a", 3, {a2});
+  CHECK(story.judge() == "");
+  CHECK(story.counts().unknown_writes_placed == 1);
+
+  CHECK(Story()
+            .failed(1, 2, Put{"a", "1"}, "")
+            .survey(2, {a1})
+            .survey(3, {kv("a", "1", 2, 3, 2)})
+            .put(3, 4, "b", "", 4)
+            .judge() == "revision 3 holds a change that nobody asked for");
+}
+
+TEST_CASE("O4 rejects a change by a write that was refused, and one that took effect before it was asked") {
+  CHECK(Story()
+            .failed(1, 2, Put{"a", "1"}, "etcdserver: too many requests")
+            .survey(2, {a1})
+            .put(3, 4, "b", "", 3)
+            .judge() == "revision 2 holds a change that nobody asked for");
+  CHECK(Story().put(1, 2, "b", "", 3).failed(5, 6, Put{"a", "1"}, "").survey(2, {a1}).judge() ==
+        "it took effect before one that had returned earlier (#0 of client 1, asked at 1.000000s");
+}
+
+TEST_CASE("O4 rejects a survey that does not show an acknowledged write") {
+  CHECK(Story().put(1, 2, "a", "1", 2).survey(2, {}).judge() ==
+        "a survey of revision 2 does not show what was written");
+}
+
+TEST_CASE("O4 rejects errors without a reason, and success without a right to it") {
+  const std::string compacted = "etcdserver: mvcc: required revision has been compacted";
+  const std::string future = "etcdserver: mvcc: required revision is a future revision";
+  const Get old{.keys = all_keys(), .revision = 1};
+  CHECK(Story().put(1, 2, "a", "1", 2).failed(3, 4, old, compacted).judge() == "nobody compacted that far");
+  CHECK(Story().put(1, 2, "a", "1", 2).failed(3, 4, Get{.keys = all_keys(), .revision = 2}, future).judge() ==
+        "that revision had been seen before");
+  CHECK(Story().failed(1, 2, Put{"a", "1"}, future).judge() == "that revision had been seen before");
+  CHECK(Story().failed(1, 2, Put{"a", "1"}, "etcdserver: key not found").judge() == "no reason for this error");
+  CHECK(Story().failed(1, 2, Put{"", "1"}, "etcdserver: key not found").judge() == "its form earns \"etcdserver");
+  CHECK(Story().done(1, 2, Get{}, Story::got(1, {})).judge() == "its form must be refused");
+
+  Story compacting;
+  compacting.put(1, 2, "a", "1", 2).put(3, 4, "a", "2", 3).done(5, 6, Compact{3}, {3, CompactReply{}});
+  CHECK(Story(compacting).failed(7, 8, Compact{3}, compacted).failed(7, 8, Compact{4}, future).judge() == "");
+  CHECK(Story(compacting).done(7, 8, Compact{3}, {3, CompactReply{}}).judge() ==
+        "it compacted what was compacted before");
+  CHECK(Story(compacting).done(7, 8, Compact{4}, {3, CompactReply{}}).judge() == "it compacted the future");
+  CHECK(Story(compacting).failed(7, 8, Compact{4}, compacted).judge() == "nobody compacted that far");
+  CHECK(Story(compacting).done(7, 8, Get{.keys = all_keys(), .revision = 2}, Story::got(3, {a1})).judge() ==
+        "it read what was compacted before");
+}
+
+TEST_CASE("O4 judges transactions: branches, nested ones, what inner reads see, and the form") {
+  Txn txn;
+  txn.comparisons.push_back({"a", CompareTarget::mod, CompareResult::equal, 2, ""});
+  txn.success.emplace_back(Put{"a", "2", true});
+  txn.success.emplace_back(Get{.keys = {"a", ""}});
+  Txn nested;
+  nested.comparisons.push_back({"a", CompareTarget::version, CompareResult::equal, 1, ""});
+  nested.success.emplace_back(Delete{{"b", ""}});
+  txn.success.emplace_back(std::vector<Txn>{nested});
+  TxnReply reply{true, {PutReply{a1}, GetReply{{a2}, false, 1}, std::vector<TxnReply>{{true, {DeleteReply{0, {}}}}}}};
+  CHECK(Story().put(1, 2, "a", "1", 2).done(3, 4, txn, {3, reply}).get(5, 6, "a", 3, {a2}).judge() == "");
+  reply.succeeded = false;
+  CHECK(Story().put(1, 2, "a", "1", 2).done(3, 4, txn, {3, reply}).judge() == "the store must answer revision 3");
+
+  txn.success.emplace_back(Put{"a", "3"});
+  CHECK(form_error(txn, 8) == "etcdserver: duplicate key given in txn request");
+  txn.success.emplace_back(Put{"c", "3"});
+  CHECK(form_error(txn, txn_operations_max) == "etcdserver: too many operations in txn request");
+}
+
+TEST_CASE("O3 names a lost write, an undone one and a revision that fell") {
+  const auto judge = [](const std::vector<Operation>& operations) -> std::string {
+    DurabilityChecker checker;
+    for (const Operation& operation : operations) {
+      checker.on_invoked(operation);
+      if (const auto violation = checker.on_returned(operation)) {
+        CHECK(violation->oracle == "O3");
+        return violation->message.substr(0, violation->message.find(':'));
+      }
+    }
+    return "";
+  };
+  std::uint64_t ids = 0;
+  const auto done = [&ids](std::int64_t asked, Request request, Response response) {
+    Operation operation;
+    operation.id = ++ids;
+    operation.request = std::move(request);
+    operation.invoked = at(asked);
+    operation.returned = at(asked + 1);
+    operation.ending = Ending::done;
+    operation.response = std::move(response);
+    return operation;
+  };
+  const auto get = [&done](std::int64_t asked, std::int64_t revision, std::vector<KeyValue> kvs) {
+    return done(asked, Get{.keys = all_keys()}, Story::got(revision, std::move(kvs)));
+  };
+  const Operation put = done(1, Put{"a", "1"}, {2, PutReply{}});
+  const Operation second = done(3, Put{"a", "2"}, {3, PutReply{}});
+  const Operation remove = done(5, Delete{{"a", ""}}, {4, DeleteReply{1, {}}});
+  CHECK(judge({put, second, get(5, 3, {a2})}) == "");
+  CHECK(judge({put, second, remove, get(7, 4, {})}) == "");
+  CHECK(judge({put, get(5, 2, {})}) == "the write of \"a\" at revision 2 is lost");
+  CHECK(judge({put, second, get(5, 3, {a1})}) == "the write of \"a\" at revision 3 is undone");
+  CHECK(judge({put, second, get(5, 2, {a1})}) == "revision 3 had been acknowledged before it was asked");
+  CHECK(judge({put, second, done(5, Put{"b", ""}, {3, PutReply{}})}) ==
+        "its revision had been acknowledged before it was asked");
+  // A deletion of which nobody knows what became makes an absence legal, not an old value.
+  Operation unknown = remove;
+  unknown.ending = Ending::unknown;
+  unknown.returned = Instant::never();
+  CHECK(judge({put, second, unknown, get(7, 3, {})}) == "");
+  CHECK(judge({put, second, unknown, get(7, 3, {a1})}) == "the write of \"a\" at revision 3 is undone");
+}
+
+TEST_CASE("O2 names a log that leads to another state than before") {
+  ReplayChecker checker;
+  CHECK_FALSE(checker.on_applied(at(1), 1, LogIndex(4), 77));
+  CHECK_FALSE(checker.on_applied(at(2), 1, LogIndex(5), 78));
+  CHECK_FALSE(checker.on_applied(at(3), 2, LogIndex(4), 77));
+  CHECK(checker.judged() == 1);
+  CHECK(checker.on_applied(at(4), 2, LogIndex(5), 79)->oracle == "O2");
+}
+
+TEST_CASE("law 5 and O10 name a reply too many, one too late, and a queue too long") {
+  Limits limits;
+  limits.proposals_pending_max = 1;
+  limits.reads_pending_max = 1;
+  ReplyChecker checker(limits, Duration::seconds(10));
+  CHECK_FALSE(checker.on_request(at(1), RequestId(1), at(5)));
+  CHECK(checker.on_request(at(1), RequestId(1), at(5)));
+  CHECK_FALSE(checker.on_turn(at(15)));
+  CHECK(checker.on_turn(at(16))->message == "request 1 has no reply in time");
+  CHECK_FALSE(checker.on_reply(at(3), RequestId(1)));
+  CHECK(checker.on_reply(at(3), RequestId(1))->oracle == "law 5");
+  for (std::uint64_t id = 2; id < 4; ++id) CHECK_FALSE(checker.on_request(at(20), RequestId(id), at(30)));
+  CHECK_FALSE(checker.on_turn(at(20)));
+  CHECK_FALSE(checker.on_request(at(20), RequestId(4), at(30)));
+  CHECK(checker.on_turn(at(20))->oracle == "O10");
+  checker.on_crash();
+  CHECK_FALSE(checker.on_turn(at(99)));
+  CHECK_FALSE(checker.on_request(at(99), RequestId(2), at(100)));
+}
+
+}  // namespace
+}  // namespace metastore::sim

@@ -1,0 +1,216 @@
+#include "sim/checkers/model.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/base/assert.h"
+
+namespace metastore::sim {
+
+namespace {
+
+/// The part of a sorted map that a range covers.
+template <typename Map>
+auto span(Map& map, const KeyRange& range) {
+  const auto begin = map.lower_bound(range.begin);
+  if (range.end.empty()) return std::pair(begin, map.upper_bound(range.begin));
+  if (range.end == all_keys().end) return std::pair(begin, map.end());
+  return std::pair(begin, range.end <= range.begin ? begin : map.lower_bound(range.end));
+}
+
+}  // namespace
+
+/// One request against one state. Remembers which keys it touched.
+class Model::Evaluation {
+ public:
+  Evaluation(const Model& model, Keys& keys) : model_(model), keys_(keys) {}
+
+  Response answer(const Request& request) {
+    Response response;
+    if (const auto* get = std::get_if<Get>(&request)) {
+      response.reply = run(*get);
+    } else if (const auto* put = std::get_if<Put>(&request)) {
+      response.reply = run(*put);
+    } else if (const auto* remove = std::get_if<Delete>(&request)) {
+      response.reply = run(*remove);
+    } else if (const auto* txn = std::get_if<Txn>(&request)) {
+      // All comparisons read the state before the transaction, those of nested ones too.
+      decide(*txn);
+      response.reply = run(*txn);
+    } else {
+      response.reply = CompactReply{};
+    }
+    response.revision = model_.revision_ + (touched_.empty() ? 0 : 1);
+    return response;
+  }
+
+  const std::set<std::string>& touched() const { return touched_; }
+
+  static GetReply get_from(const Model& model, const Keys& keys, const Get& get) {
+    GetReply reply;
+    const auto take = [&](const KeyValue& kv) {
+      ++reply.count;
+      if (!get.is_count_only) reply.kvs.push_back(kv);
+    };
+    if (get.revision == 0) {
+      const auto [begin, end] = span(keys, get.keys);
+      for (auto at = begin; at != end; ++at) take(at->second);
+    } else {
+      const auto [begin, end] = span(model.past_, get.keys);
+      for (auto at = begin; at != end; ++at) {
+        if (const KeyValue* kv = model.find(at->first, get.revision)) take(*kv);
+      }
+    }
+    if (get.is_descending) std::reverse(reply.kvs.begin(), reply.kvs.end());
+    if (get.limit > 0 && reply.kvs.size() > static_cast<std::size_t>(get.limit)) {
+      reply.kvs.resize(static_cast<std::size_t>(get.limit));
+      reply.more = true;
+    }
+    if (get.is_keys_only) {
+      for (KeyValue& kv : reply.kvs) kv.value.clear();
+    }
+    return reply;
+  }
+
+ private:
+  GetReply run(const Get& get) const { return get_from(model_, keys_, get); }
+  PutReply run(const Put& put) {
+    PutReply reply;
+    KeyValue& kv = keys_[put.key];
+    if (kv.version > 0 && put.wants_previous) reply.previous = kv;
+    kv.key = put.key;
+    kv.value = put.value;
+    kv.mod_revision = model_.revision_ + 1;
+    if (kv.version == 0) kv.create_revision = kv.mod_revision;
+    ++kv.version;
+    touched_.insert(put.key);
+    return reply;
+  }
+
+  DeleteReply run(const Delete& remove) {
+    DeleteReply reply;
+    const auto [begin, end] = span(keys_, remove.keys);
+    for (auto at = begin; at != end; ++at) {
+      ++reply.deleted;
+      if (remove.wants_previous) reply.previous.push_back(at->second);
+      touched_.insert(at->first);
+    }
+    keys_.erase(begin, end);
+    return reply;
+  }
+
+  TxnReply run(const Txn& txn) {
+    TxnReply reply;
+    reply.succeeded = decisions_.at(next_decision_++);
+    // The decisions of the branch not taken are in the list too; they are stepped over.
+    if (!reply.succeeded) next_decision_ += nested_count(txn.success);
+    for (const Action& action : reply.succeeded ? txn.success : txn.failure) {
+      if (const auto* get = std::get_if<Get>(&action)) {
+        reply.replies.emplace_back(run(*get));
+      } else if (const auto* put = std::get_if<Put>(&action)) {
+        reply.replies.emplace_back(run(*put));
+      } else if (const auto* remove = std::get_if<Delete>(&action)) {
+        reply.replies.emplace_back(run(*remove));
+      } else {
+        std::vector<TxnReply> nested;
+        nested.push_back(run(std::get<std::vector<Txn>>(action).front()));
+        reply.replies.emplace_back(std::move(nested));
+      }
+    }
+    if (reply.succeeded) next_decision_ += nested_count(txn.failure);
+    return reply;
+  }
+
+  void decide(const Txn& txn) {
+    decisions_.push_back(std::all_of(txn.comparisons.begin(), txn.comparisons.end(),
+                                     [this](const Comparison& comparison) { return holds(comparison); }));
+    for (const auto* actions : {&txn.success, &txn.failure}) {
+      for (const Action& action : *actions) {
+        if (const auto* nested = std::get_if<std::vector<Txn>>(&action)) decide(nested->front());
+      }
+    }
+  }
+
+  static std::size_t nested_count(const std::vector<Action>& actions) {
+    std::size_t count = 0;
+    for (const Action& action : actions) {
+      if (const auto* nested = std::get_if<std::vector<Txn>>(&action)) {
+        count += 1 + nested_count(nested->front().success) + nested_count(nested->front().failure);
+      }
+    }
+    return count;
+  }
+
+  bool holds(const Comparison& comparison) const {
+    const auto found = keys_.find(comparison.key);
+    const bool exists = found != keys_.end();
+    std::strong_ordering order = std::strong_ordering::equal;
+    switch (comparison.target) {
+      case CompareTarget::version:
+        order = (exists ? found->second.version : 0) <=> comparison.number;
+        break;
+      case CompareTarget::create:
+        order = (exists ? found->second.create_revision : 0) <=> comparison.number;
+        break;
+      case CompareTarget::mod:
+        order = (exists ? found->second.mod_revision : 0) <=> comparison.number;
+        break;
+      case CompareTarget::value:
+        if (!exists) return false;
+        order = found->second.value <=> comparison.value;
+        break;
+    }
+    switch (comparison.result) {
+      case CompareResult::equal:
+        return order == 0;
+      case CompareResult::greater:
+        return order > 0;
+      case CompareResult::less:
+        return order < 0;
+      case CompareResult::not_equal:
+        return order != 0;
+    }
+    UNREACHABLE();
+  }
+
+  const Model& model_;
+  Keys& keys_;
+  std::set<std::string> touched_;
+  std::vector<bool> decisions_;
+  std::size_t next_decision_ = 0;
+};
+
+Model::Answer Model::apply(const Request& request) {
+  Evaluation evaluation(*this, keys_);
+  Answer answer;
+  answer.response = evaluation.answer(request);
+  answer.has_changed = !evaluation.touched().empty();
+  if (answer.has_changed) ++revision_;
+  for (const std::string& key : evaluation.touched()) {
+    const auto found = keys_.find(key);
+    past_[key].push_back({revision_, found == keys_.end(), found == keys_.end() ? KeyValue() : found->second});
+  }
+  return answer;
+}
+
+Model::Answer Model::answer(const Request& request, Keys& keys) const {
+  Evaluation evaluation(*this, keys);
+  Answer answer;
+  answer.response = evaluation.answer(request);
+  answer.has_changed = !evaluation.touched().empty();
+  return answer;
+}
+
+Response Model::read(const Get& get) const { return {revision_, Evaluation::get_from(*this, keys_, get)}; }
+
+const KeyValue* Model::find(std::string_view key, std::int64_t revision) const {
+  const auto found = past_.find(key);
+  if (found == past_.end()) return nullptr;
+  const auto later = std::upper_bound(found->second.begin(), found->second.end(), revision,
+                                      [](std::int64_t at, const Past& past) { return at < past.revision; });
+  if (later == found->second.begin() || std::prev(later)->is_deleted) return nullptr;
+  return &std::prev(later)->kv;
+}
+
+}  // namespace metastore::sim

@@ -1,0 +1,51 @@
+// What a key-value store with revisions must answer, as the plainest code that says it: a map of keys, every former
+// version of each, one number. Written from the contract (5.1 to 5.4) and from nothing of the core's.
+// It knows no errors and no compaction: the checker asks it only what was answered with success.
+#ifndef METASTORE_SIM_CHECKERS_MODEL_H_
+#define METASTORE_SIM_CHECKERS_MODEL_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/operation.h"
+
+namespace metastore::sim {
+
+using Keys = std::map<std::string, KeyValue, std::less<>>;
+
+class Model {
+ public:
+  struct Answer {
+    Response response;
+    bool has_changed = false;
+  };
+
+  std::int64_t revision() const { return revision_; }
+  const Keys& keys() const { return keys_; }
+
+  /// What the request is answered now; its changes become the next revision.
+  Answer apply(const Request& request);
+  /// What it would be answered, and what it would leave in `keys`, a copy of keys().
+  Answer answer(const Request& request, Keys& keys) const;
+  Response read(const Get& get) const;
+  /// The key as it was at `revision`, or null.
+  const KeyValue* find(std::string_view key, std::int64_t revision) const;
+
+ private:
+  class Evaluation;
+  struct Past {
+    std::int64_t revision = 0;
+    bool is_deleted = false;
+    KeyValue kv;
+  };
+
+  std::int64_t revision_ = 1;
+  Keys keys_;
+  std::map<std::string, std::vector<Past>, std::less<>> past_;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_CHECKERS_MODEL_H_

@@ -1,0 +1,330 @@
+#include "sim/checkers/serializability.h"
+
+#include <algorithm>
+#include <list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/assert.h"
+#include "sim/checkers/form.h"
+#include "sim/checkers/model.h"
+
+namespace metastore::sim {
+namespace {
+
+constexpr std::string_view oracle = "O4";
+constexpr std::string_view compacted_error = "etcdserver: mvcc: required revision has been compacted";
+constexpr std::string_view future_error = "etcdserver: mvcc: required revision is a future revision";
+
+Violation violation(const Operation& operation, std::string why) {
+  return {oracle, operation.returned == Instant::never() ? operation.invoked : operation.returned,
+          std::move(why) + ": " + describe(operation)};
+}
+
+/// The largest value among things that happened before an instant.
+class RunningMaximum {
+ public:
+  void add(Instant when, std::int64_t value, std::uint64_t owner) { points_.push_back({when, value, owner, {}}); }
+  void seal() {
+    std::stable_sort(points_.begin(), points_.end(), [](const Point& a, const Point& b) { return a.when < b.when; });
+    // The two largest by different owners, so that one may be asked about all others.
+    Best best;
+    for (Point& point : points_) {
+      best.take(point.value, point.owner);
+      point.best = best;
+    }
+  }
+  /// `floor` if nothing happened before.
+  std::int64_t before(Instant when, std::int64_t floor) const {
+    const Point* const point = last_before(when);
+    return point == nullptr ? floor : std::max(floor, point->best.value);
+  }
+  std::int64_t before_by_others(Instant when, std::int64_t floor, std::uint64_t owner) const {
+    const Point* const point = last_before(when);
+    if (point == nullptr) return floor;
+    return std::max(floor, point->best.owner == owner ? point->best.second : point->best.value);
+  }
+
+ private:
+  struct Best {
+    std::int64_t value = INT64_MIN;
+    std::uint64_t owner = 0;
+    std::int64_t second = INT64_MIN;
+    void take(std::int64_t candidate, std::uint64_t by) {
+      if (candidate > value) {
+        second = value;
+        value = candidate;
+        owner = by;
+      } else {
+        second = std::max(second, candidate);
+      }
+    }
+  };
+  struct Point {
+    Instant when;
+    std::int64_t value = 0;
+    std::uint64_t owner = 0;
+    Best best;
+  };
+  const Point* last_before(Instant when) const {
+    const auto at = std::lower_bound(points_.begin(), points_.end(), when,
+                                     [](const Point& point, Instant limit) { return point.when < limit; });
+    return at == points_.begin() ? nullptr : &*std::prev(at);
+  }
+  std::vector<Point> points_;
+};
+
+/// Explicit revisions that a transaction reads at, nested ones included: those of the branches taken, or of all.
+void collect_revisions(const Txn& txn, const TxnReply* reply, std::vector<std::int64_t>& out) {
+  for (const bool is_success : {true, false}) {
+    if (reply != nullptr && reply->succeeded != is_success) continue;
+    const std::vector<Action>& actions = is_success ? txn.success : txn.failure;
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+      if (const auto* get = std::get_if<Get>(&actions[i]); get != nullptr && get->revision > 0) {
+        out.push_back(get->revision);
+      }
+      if (const auto* nested = std::get_if<std::vector<Txn>>(&actions[i])) {
+        const TxnReply* inner = nullptr;
+        if (reply != nullptr && i < reply->replies.size()) {
+          const auto* replies = std::get_if<std::vector<TxnReply>>(&reply->replies[i]);
+          if (replies != nullptr) inner = &replies->front();
+        }
+        collect_revisions(nested->front(), inner, out);
+      }
+    }
+  }
+}
+
+std::vector<std::int64_t> read_revisions(const Operation& operation) {
+  std::vector<std::int64_t> out;
+  if (const auto* get = std::get_if<Get>(&operation.request); get != nullptr && get->revision > 0) {
+    out.push_back(get->revision);
+  }
+  if (const auto* txn = std::get_if<Txn>(&operation.request)) {
+    collect_revisions(*txn, std::get_if<TxnReply>(&operation.response.reply), out);
+  }
+  return out;
+}
+
+class Check {
+ public:
+  Check(const History& history, std::uint64_t txn_operations_max, SerializabilityCounts& counts)
+      : history_(history), txn_operations_max_(txn_operations_max), counts_(counts) {}
+
+  std::optional<Violation> run() {
+    gather();
+    if (auto found = replay()) return found;
+    if (auto found = check_real_time()) return found;
+    for (const Operation& operation : history_.operations()) {
+      if (auto found = operation.ending == Ending::done ? check_revisions(operation) : check_error(operation)) {
+        return found;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  /// Where an operation stands: a write of revision r at 2r, what saw revision r and changed nothing at 2r + 1.
+  struct Placed {
+    std::int64_t position = 0;
+    const Operation* operation = nullptr;
+  };
+
+  void gather() {
+    for (const Operation& operation : history_.operations()) {
+      const auto* compact = std::get_if<Compact>(&operation.request);
+      if (compact != nullptr && operation.ending != Ending::refused) {
+        compactions_asked_.add(operation.invoked, compact->revision, operation.id);
+      }
+      if (operation.ending == Ending::done) {
+        const std::int64_t revision = operation.response.revision;
+        placed_.push_back({revision * 2 + (has_changed(operation.response) ? 0 : 1), &operation});
+        revisions_seen_.add(operation.returned, revision, operation.id);
+        if (compact != nullptr) compactions_done_.add(operation.returned, compact->revision, operation.id);
+      } else if (operation.ending != Ending::refused && is_write(operation.request) &&
+                 form_error(operation.request, txn_operations_max_).empty()) {
+        unknown_.push_back(&operation);
+      }
+    }
+    std::stable_sort(placed_.begin(), placed_.end(),
+                     [](const Placed& a, const Placed& b) { return a.position < b.position; });
+    revisions_seen_.seal();
+    compactions_asked_.seal();
+    compactions_done_.seal();
+  }
+
+  std::optional<Violation> replay() {
+    std::size_t next = 0;
+    std::vector<Placed> found_later;
+    for (std::int64_t revision = 1; revision <= history_.newest_revision(); ++revision) {
+      if (revision > 1) {
+        const bool is_known = next < placed_.size() && placed_[next].position == revision * 2;
+        if (is_known) {
+          const Operation& write = *placed_[next++].operation;
+          if (auto found = judge(write, model_.apply(write.request).response)) return found;
+          if (next < placed_.size() && placed_[next].position == revision * 2) {
+            return violation(*placed_[next].operation,
+                             "two writes were acknowledged with revision " + std::to_string(revision));
+          }
+        } else if (auto found = place_unknown(revision, found_later)) {
+          return found;
+        }
+        if (model_.revision() != revision) {
+          return violation(*placed_[next - 1].operation, "a write that changes nothing got a revision of its own");
+        }
+      }
+      if (auto found = check_survey(revision)) return found;
+      for (; next < placed_.size() && placed_[next].position == revision * 2 + 1; ++next) {
+        const Operation& read = *placed_[next].operation;
+        Keys scratch;
+        const bool is_get = std::holds_alternative<Get>(read.request);
+        if (!is_get) scratch = model_.keys();
+        const Response expected =
+            is_get ? model_.read(std::get<Get>(read.request)) : model_.answer(read.request, scratch).response;
+        if (auto found = judge(read, expected)) return found;
+      }
+    }
+    if (next < placed_.size()) return violation(*placed_[next].operation, "a revision below the first one");
+    placed_.insert(placed_.end(), found_later.begin(), found_later.end());
+    std::stable_sort(placed_.begin(), placed_.end(),
+                     [](const Placed& a, const Placed& b) { return a.position < b.position; });
+    return std::nullopt;
+  }
+
+  std::optional<Violation> judge(const Operation& operation, const Response& expected) {
+    ++counts_.replies_judged;
+    if (operation.response == expected) return std::nullopt;
+    return violation(operation, "the store must answer " + describe(expected));
+  }
+
+  /// A revision that nobody was answered with: exactly one write with an unknown outcome must explain what a survey
+  /// shows. If several do, they do the same thing, and the earliest asked one contradicts the fewest clocks.
+  std::optional<Violation> place_unknown(std::int64_t revision, std::vector<Placed>& found_later) {
+    const auto survey = history_.surveys().find(revision);
+    ASSERT(survey != history_.surveys().end());
+    for (auto candidate = unknown_.begin(); candidate != unknown_.end(); ++candidate) {
+      Keys keys = model_.keys();
+      if (!model_.answer((*candidate)->request, keys).has_changed || !is_equal(keys, survey->second)) continue;
+      ++counts_.unknown_writes_placed;
+      found_later.push_back({revision * 2, *candidate});
+      model_.apply((*candidate)->request);
+      unknown_.erase(candidate);
+      return std::nullopt;
+    }
+    return Violation{oracle, survey->second.invoked,
+                     "revision " + std::to_string(revision) + " holds a change that nobody asked for"};
+  }
+
+  std::optional<Violation> check_survey(std::int64_t revision) const {
+    const auto survey = history_.surveys().find(revision);
+    if (survey == history_.surveys().end() || is_equal(model_.keys(), survey->second)) return std::nullopt;
+    return Violation{oracle, survey->second.invoked,
+                     "a survey of revision " + std::to_string(revision) + " does not show what was written"};
+  }
+
+  static bool is_equal(const Keys& keys, const Survey& survey) {
+    return std::equal(keys.begin(), keys.end(), survey.kvs.begin(), survey.kvs.end(),
+                      [](const auto& entry, const KeyValue& kv) { return entry.second == kv; });
+  }
+
+  /// Nothing may stand before an operation that had returned before it was asked.
+  std::optional<Violation> check_real_time() const {
+    Instant earliest_return = Instant::never();
+    const Operation* earliest = nullptr;
+    for (std::size_t end = placed_.size(); end > 0;) {
+      std::size_t begin = end;
+      while (begin > 0 && placed_[begin - 1].position == placed_[end - 1].position) {
+        const Operation& operation = *placed_[--begin].operation;
+        if (earliest_return < operation.invoked && !may_be_stale(operation.request)) {
+          return violation(operation,
+                           "it took effect before one that had returned earlier (" + describe(*earliest) + ")");
+        }
+      }
+      for (std::size_t i = begin; i < end; ++i) {
+        if (placed_[i].operation->returned < earliest_return) {
+          earliest = placed_[i].operation;
+          earliest_return = earliest->returned;
+        }
+      }
+      end = begin;
+    }
+    return std::nullopt;
+  }
+
+  /// Reads and compactions at an explicit revision, answered with success.
+  std::optional<Violation> check_revisions(const Operation& operation) const {
+    if (!form_error(operation.request, txn_operations_max_).empty()) {
+      return violation(operation, "its form must be refused");
+    }
+    const std::int64_t compacted = compactions_done_.before(operation.invoked, -1);
+    for (const std::int64_t revision : read_revisions(operation)) {
+      if (revision > operation.response.revision) return violation(operation, "it read the future");
+      if (revision < compacted && !may_be_stale(operation.request)) {
+        return violation(operation, "it read what was compacted before");
+      }
+    }
+    if (const auto* compact = std::get_if<Compact>(&operation.request)) {
+      if (compact->revision > operation.response.revision) return violation(operation, "it compacted the future");
+      if (compact->revision <= compacted) return violation(operation, "it compacted what was compacted before");
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Violation> check_error(const Operation& operation) const {
+    if (operation.ending != Ending::refused) return std::nullopt;
+    constexpr std::string_view always_legal[] = {"etcdserver: too many requests", "etcdserver: no leader",
+                                                 "the connection refused it"};
+    const std::string_view error = operation.error;
+    if (std::find(std::begin(always_legal), std::end(always_legal), error) != std::end(always_legal)) {
+      return std::nullopt;
+    }
+    const std::string_view form = form_error(operation.request, txn_operations_max_);
+    if (!form.empty()) {
+      if (error == form) return std::nullopt;
+      return violation(operation, "its form earns \"" + std::string(form) + "\"");
+    }
+    const auto* compact = std::get_if<Compact>(&operation.request);
+    const std::int64_t seen = revisions_seen_.before(operation.invoked, 1);
+    const std::int64_t compacted = compactions_asked_.before_by_others(operation.returned, -1, operation.id);
+    const std::vector<std::int64_t> revisions = read_revisions(operation);
+    const auto any = [&revisions](auto condition) {
+      return std::any_of(revisions.begin(), revisions.end(), condition);
+    };
+    if (error == compacted_error) {
+      if (compact != nullptr ? compact->revision <= compacted
+                             : any([&](std::int64_t revision) { return revision < compacted; })) {
+        return std::nullopt;
+      }
+      return violation(operation, "nobody compacted that far");
+    }
+    if (error == future_error) {
+      // An old state of its own may not hold that revision yet.
+      if (may_be_stale(operation.request) && !revisions.empty()) return std::nullopt;
+      if (compact != nullptr ? compact->revision > seen : any([&](std::int64_t revision) { return revision > seen; })) {
+        return std::nullopt;
+      }
+      return violation(operation, "that revision had been seen before");
+    }
+    return violation(operation, "no reason for this error");
+  }
+
+  const History& history_;
+  std::uint64_t txn_operations_max_;
+  SerializabilityCounts& counts_;
+  Model model_;
+  std::vector<Placed> placed_;
+  std::list<const Operation*> unknown_;
+  RunningMaximum revisions_seen_;
+  RunningMaximum compactions_asked_;
+  RunningMaximum compactions_done_;
+};
+
+}  // namespace
+
+std::optional<Violation> check_serializability(const History& history, std::uint64_t txn_operations_max,
+                                               SerializabilityCounts& counts) {
+  return Check(history, txn_operations_max, counts).run();
+}
+
+}  // namespace metastore::sim

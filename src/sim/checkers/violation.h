@@ -1,0 +1,20 @@
+// What an oracle says when the system under test is wrong: which oracle, when, and what it saw.
+#ifndef METASTORE_SIM_CHECKERS_VIOLATION_H_
+#define METASTORE_SIM_CHECKERS_VIOLATION_H_
+
+#include <string>
+#include <string_view>
+
+#include "core/base/time.h"
+
+namespace metastore::sim {
+
+struct Violation {
+  std::string_view oracle;  ///< "O3": simulation.md, section 3.
+  Instant at;
+  std::string message;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_CHECKERS_VIOLATION_H_

@@ -1,0 +1,77 @@
+#include "sim/history.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/assert.h"
+
+namespace metastore::sim {
+namespace {
+
+bool changes(const GetReply&) { return false; }
+bool changes(const PutReply&) { return true; }
+bool changes(const DeleteReply& reply) { return reply.deleted > 0; }
+bool changes(const CompactReply&) { return false; }
+bool changes(const TxnReply& txn) {
+  return std::any_of(txn.replies.begin(), txn.replies.end(), [](const ActionReply& action) {
+    if (const auto* nested = std::get_if<std::vector<TxnReply>>(&action)) return changes(nested->front());
+    if (const auto* remove = std::get_if<DeleteReply>(&action)) return changes(*remove);
+    return std::holds_alternative<PutReply>(action);
+  });
+}
+
+}  // namespace
+
+bool has_changed(const Response& response) {
+  return std::visit([](const auto& reply) { return changes(reply); }, response.reply);
+}
+
+Operation& History::begin(std::uint64_t client, Request request, Instant now) {
+  Operation& operation = operations_.emplace_back();
+  operation.id = operations_.size() - 1;
+  operation.client = client;
+  operation.request = std::move(request);
+  operation.invoked = now;
+  return operation;
+}
+
+void History::end_done(Operation& operation, Response response, Instant now) {
+  ASSERT(operation.ending == Ending::pending);
+  operation.ending = Ending::done;
+  operation.returned = now;
+  operation.response = std::move(response);
+  ++completed_;
+  ++done_by_kind_[operation.request.index()];
+  newest_revision_ = std::max(newest_revision_, operation.response.revision);
+  if (has_changed(operation.response)) settle(operation.response.revision);
+}
+
+void History::end_failed(Operation& operation, std::string error, Instant now) {
+  ASSERT(operation.ending == Ending::pending);
+  operation.ending = is_refusal(error) ? Ending::refused : Ending::unknown;
+  if (operation.ending == Ending::refused) {
+    operation.returned = now;
+    ++completed_;
+    ++refused_;
+  } else {
+    ++unknown_;
+  }
+  operation.error = std::move(error);
+}
+
+void History::add_survey(std::int64_t revision, Survey survey) {
+  surveys_.emplace(revision, std::move(survey));
+  settle(revision);
+}
+
+void History::settle(std::int64_t revision) {
+  const auto at = static_cast<std::size_t>(std::max<std::int64_t>(revision, 0));
+  if (known_.size() <= at) known_.resize(at + 1);
+  known_[at] = true;
+  while (static_cast<std::size_t>(settled_revision_) + 1 < known_.size() &&
+         known_[static_cast<std::size_t>(settled_revision_) + 1]) {
+    ++settled_revision_;
+  }
+}
+
+}  // namespace metastore::sim

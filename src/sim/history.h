@@ -1,0 +1,63 @@
+// Everything the clients asked and were told, in order of asking, and what a surveyor read of the revisions that nobody
+// answers for. The oracles judge it; it judges nothing itself.
+#ifndef METASTORE_SIM_HISTORY_H_
+#define METASTORE_SIM_HISTORY_H_
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sim/operation.h"
+
+namespace metastore::sim {
+
+/// All keys as they were at one revision.
+struct Survey {
+  Instant invoked;
+  std::vector<KeyValue> kvs;
+};
+
+class History {
+ public:
+  /// The reference stays valid.
+  Operation& begin(std::uint64_t client, Request request, Instant now);
+  void end_done(Operation& operation, Response response, Instant now);
+  void end_failed(Operation& operation, std::string error, Instant now);
+  void add_survey(std::int64_t revision, Survey survey);
+
+  const std::deque<Operation>& operations() const { return operations_; }
+  const std::map<std::int64_t, Survey>& surveys() const { return surveys_; }
+  /// The newest revision that any reply spoke of.
+  std::int64_t newest_revision() const { return newest_revision_; }
+  /// Every change up to here is known, by its writer's reply or by a survey.
+  std::int64_t settled_revision() const { return settled_revision_; }
+  std::uint64_t completed() const { return completed_; }
+  /// By the request's index in Request.
+  const std::array<std::uint64_t, std::variant_size_v<Request>>& done_by_kind() const { return done_by_kind_; }
+  std::uint64_t refused() const { return refused_; }
+  std::uint64_t unknown() const { return unknown_; }
+
+ private:
+  void settle(std::int64_t revision);
+
+  std::deque<Operation> operations_;
+  std::map<std::int64_t, Survey> surveys_;
+  std::vector<bool> known_;  ///< By revision.
+  std::int64_t newest_revision_ = 1;
+  std::int64_t settled_revision_ = 1;
+  std::uint64_t completed_ = 0;
+  std::array<std::uint64_t, std::variant_size_v<Request>> done_by_kind_ = {};
+  std::uint64_t refused_ = 0;
+  std::uint64_t unknown_ = 0;
+};
+
+/// Whether the reply says that keys were changed.
+bool has_changed(const Response& response);
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_HISTORY_H_

@@ -1,0 +1,155 @@
+// What the simulator's clients ask and are told, in words of its own: the oracles read these and never the core's
+// types, so that they share no code with what they check. wire.h turns them into protobuf messages and back.
+#ifndef METASTORE_SIM_OPERATION_H_
+#define METASTORE_SIM_OPERATION_H_
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/time.h"
+
+namespace metastore::sim {
+
+struct KeyValue {
+  std::string key;
+  std::string value;
+  std::int64_t create_revision = 0;
+  std::int64_t mod_revision = 0;
+  std::int64_t version = 0;
+  bool operator==(const KeyValue&) const = default;
+};
+
+/// The keys [begin, end); an empty end means `begin` alone, "\0" everything from `begin` on.
+struct KeyRange {
+  std::string begin;
+  std::string end;
+  bool contains(std::string_view key) const;
+  bool operator==(const KeyRange&) const = default;
+};
+KeyRange all_keys();
+
+struct Get {
+  KeyRange keys;
+  std::int64_t limit = 0;
+  std::int64_t revision = 0;
+  bool is_serializable = false;
+  bool is_count_only = false;
+  bool is_keys_only = false;
+  bool is_descending = false;
+};
+
+struct Put {
+  std::string key;
+  std::string value;
+  bool wants_previous = false;
+};
+
+struct Delete {
+  KeyRange keys;
+  bool wants_previous = false;
+};
+
+enum class CompareTarget : std::uint8_t { version = 0, create = 1, mod = 2, value = 3 };
+enum class CompareResult : std::uint8_t { equal = 0, greater = 1, less = 2, not_equal = 3 };
+
+struct Comparison {
+  std::string key;
+  CompareTarget target = CompareTarget::version;
+  CompareResult result = CompareResult::equal;
+  std::int64_t number = 0;
+  std::string value;
+};
+
+struct Txn;
+/// A step of a transaction. The vector holds one nested transaction.
+using Action = std::variant<Get, Put, Delete, std::vector<Txn>>;
+
+struct Txn {
+  std::vector<Comparison> comparisons;
+  std::vector<Action> success;
+  std::vector<Action> failure;
+};
+
+struct Compact {
+  std::int64_t revision = 0;
+  bool is_physical = false;
+};
+
+using Request = std::variant<Get, Put, Delete, Txn, Compact>;
+
+struct GetReply {
+  std::vector<KeyValue> kvs;
+  bool more = false;
+  std::int64_t count = 0;
+  bool operator==(const GetReply&) const = default;
+};
+
+struct PutReply {
+  std::optional<KeyValue> previous;
+  bool operator==(const PutReply&) const = default;
+};
+
+struct DeleteReply {
+  std::int64_t deleted = 0;
+  std::vector<KeyValue> previous;
+  bool operator==(const DeleteReply&) const = default;
+};
+
+struct TxnReply;
+using ActionReply = std::variant<GetReply, PutReply, DeleteReply, std::vector<TxnReply>>;
+
+struct TxnReply {
+  bool succeeded = false;
+  std::vector<ActionReply> replies;
+  bool operator==(const TxnReply&) const;
+};
+
+struct CompactReply {
+  bool operator==(const CompactReply&) const = default;
+};
+
+struct Response {
+  std::int64_t revision = 0;  ///< The header's.
+  std::variant<GetReply, PutReply, DeleteReply, TxnReply, CompactReply> reply;
+  bool operator==(const Response&) const = default;
+};
+
+/// What a client knows in the end.
+enum class Ending : std::uint8_t {
+  pending,  ///< Not answered yet.
+  done,     ///< Answered with a response.
+  refused,  ///< Answered with an error that says that nothing happened.
+  unknown,  ///< An error that leaves it open, or no answer at all.
+};
+
+struct Operation {
+  std::uint64_t id = 0;
+  std::uint64_t client = 0;
+  Request request;
+  Instant invoked;
+  Instant returned = Instant::never();  ///< never() unless done or refused: what is unknown may still happen.
+  Ending ending = Ending::pending;
+  std::string error;  ///< etcd's text, if refused or unknown.
+  Response response;  ///< If done.
+};
+
+/// Whether nothing can have changed when this error came back (contract 1.3).
+bool is_refusal(std::string_view error);
+/// Whether it may change keys.
+bool is_write(const Request& request);
+/// Whether its member may answer from its own state, however old: a serializable read, and, as in etcd, a transaction
+/// without operations (contract 5.3).
+bool may_be_stale(const Request& request);
+
+std::string describe(const Request& request);
+std::string describe(const Response& response);
+std::string describe(const Operation& operation);
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_OPERATION_H_
