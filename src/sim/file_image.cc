@@ -128,6 +128,7 @@ void FileImage::crash(CrashFate fate, Prng& prng, CrashCounts& counts) {
   const std::uint64_t size = verdict.size_cut() == 0 ? durable_.size() : unsynced_[verdict.size_cut() - 1].size_after;
   std::vector<std::uint64_t> sectors_left(unsynced_.size());
   std::vector<std::uint64_t> sectors_written(unsynced_.size());
+  std::vector<bool> has_hole(unsynced_.size());
   durable_.resize(std::max<std::uint64_t>(
                       {durable_.size(), size, (touched.empty() ? 0 : touched.rbegin()->first + 1) * sector_bytes}),
                   '\0');
@@ -138,7 +139,7 @@ void FileImage::crash(CrashFate fate, Prng& prng, CrashCounts& counts) {
       const Change& change = unsynced_[i];
       ++sectors_written[i];
       if (i >= cut) continue;
-      ++sectors_left[i];
+      if (++sectors_left[i] < sectors_written[i]) has_hole[i] = true;
       const std::uint64_t from = std::max(begin, change.offset);
       const std::uint64_t to = std::min(begin + sector_bytes, change.end());
       if (change.bytes.empty()) {
@@ -157,6 +158,7 @@ void FileImage::crash(CrashFate fate, Prng& prng, CrashCounts& counts) {
       if (is_later_left) ++counts.writes_reordered;
     } else {
       is_later_left = true;
+      if (has_hole[i]) ++counts.writes_reordered;
       if (sectors_left[i] < sectors_written[i]) ++counts.writes_torn;
     }
   }

@@ -36,7 +36,7 @@ struct CrashCounts {
   std::uint64_t crashes = 0;
   std::uint64_t writes_lost = 0;       ///< Un-synced writes of which nothing was left.
   std::uint64_t writes_torn = 0;       ///< Un-synced writes of which some sectors were left.
-  std::uint64_t writes_reordered = 0;  ///< Un-synced writes lost though a later one of the same file was left.
+  std::uint64_t writes_reordered = 0;  ///< Un-synced writes of which later sectors, or later writes, were left.
   std::uint64_t sizes_lost = 0;        ///< Files whose size went back.
   std::uint64_t names_lost = 0;        ///< Un-synced creations, renames and removals undone.
 };

@@ -47,6 +47,9 @@ class NetworkSim final : public port::Network {
   /// The near end of a new connection to `port`. If nobody listens there when it arrives, the user hears on_closed.
   std::unique_ptr<port::Connection> connect(int port);
 
+  /// New connections are not reset any more.
+  void heal() { faults_.reset_chance = 0; }
+
   const NetworkCounts& counts() const { return counts_; }
 
  private:

@@ -1,0 +1,113 @@
+#include "sim/client.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/base/assert.h"
+#include "sim/door.h"
+#include "sim/wire.h"
+
+namespace metastore::sim {
+namespace {
+
+/// How long after its deadline a client still waits for an answer that may be on its way.
+constexpr Duration grace = Duration::seconds(1);
+/// The surveyor is there to get an answer.
+constexpr Duration surveyor_patience = Duration::seconds(10);
+/// How long it waits at most before it tries a member that is down again.
+constexpr Duration reconnect_max = Duration::milliseconds(200);
+
+}  // namespace
+
+Client::Client(Stage& stage, Door& door, Role role, std::uint64_t id)
+    : stage_(stage), door_(door), role_(role), id_(id), prng_(stage.plan.seed, "client " + std::to_string(id)) {
+  pause();
+}
+
+Client::~Client() {
+  stage_.world.cancel(turn_ticket_);
+  stage_.world.cancel(patience_ticket_);
+}
+
+void Client::on_answer(Answer answer) {
+  ASSERT(operation_ != nullptr);
+  stage_.world.cancel(patience_ticket_);
+  finish(std::move(answer));
+}
+
+void Client::pause_for(Duration longest) {
+  turn_ticket_ = stage_.world.after(prng_.between(Duration(), longest), turn_);
+}
+
+void Client::pause() {
+  // A surveyor in a hurry would drown the others; at the end it is the only one left.
+  Duration longest = stage_.plan.think_max;
+  if (role_ == Role::surveyor) longest = stage_.is_final ? Duration::milliseconds(1) : Duration::milliseconds(500);
+  pause_for(longest);
+}
+
+void Client::ask() {
+  if (!door_.is_open()) return pause_for(reconnect_max);
+  std::optional<Request> request = role_ == Role::surveyor ? next_survey() : next_request();
+  if (!request) {
+    if (role_ == Role::surveyor) pause();
+    return;
+  }
+  const Duration patience = role_ == Role::surveyor ? stage_.plan.patience_max
+                                                    : prng_.between(stage_.plan.patience_min, stage_.plan.patience_max);
+  operation_ = &stage_.history.begin(id_, std::move(*request), stage_.world.now());
+  stage_.judge.on_invoked(*operation_);
+  patience_ticket_ = stage_.world.after(patience + grace, patience_);
+  door_.submit(*this, method_of(operation_->request), Bytes::copy_of(encode_request(operation_->request)), patience);
+}
+
+void Client::give_up() {
+  door_.abandon(*this);
+  finish({std::nullopt, ""});
+}
+
+void Client::finish(Answer answer) {
+  Operation& operation = *std::exchange(operation_, nullptr);
+  const Instant now = stage_.world.now();
+  if (answer.message) {
+    std::optional<Response> response = decode_response(operation.request, answer.message->view());
+    if (response) {
+      stage_.history.end_done(operation, std::move(*response), now);
+      if (role_ == Role::surveyor) {
+        const auto& get = std::get<Get>(operation.request);
+        const std::int64_t revision = get.revision != 0 ? get.revision : operation.response.revision;
+        stage_.history.add_survey(revision, {operation.invoked, std::get<GetReply>(operation.response.reply).kvs});
+        has_concluded_ = get.revision == 0 && stage_.history.settled_revision() == stage_.history.newest_revision();
+      }
+    } else {
+      stage_.judge.fail({"protocol", now, "a response that does not decode: " + describe(operation)});
+    }
+  } else {
+    stage_.history.end_failed(operation, std::move(answer.error), now);
+  }
+  if (stage_.trace.is_wanted()) stage_.trace.add(now, "client " + std::to_string(id_), describe(operation));
+  stage_.workload.learn(operation);
+  stage_.judge.on_returned(operation);
+  pause();
+}
+
+std::optional<Request> Client::next_request() {
+  if (stage_.operations_left == 0) return std::nullopt;
+  --stage_.operations_left;
+  return stage_.workload.draw();
+}
+
+std::optional<Request> Client::next_survey() {
+  const std::int64_t settled = stage_.history.settled_revision();
+  if (settled == stage_.history.newest_revision()) {
+    gap_ = 0;
+    if (!stage_.is_final || has_concluded_) return std::nullopt;
+    return Get{.keys = all_keys()};
+  }
+  // An answer that is merely on its way closes the gap by itself.
+  if (std::exchange(gap_, settled + 1) != settled + 1) return std::nullopt;
+  return Get{.keys = all_keys(), .revision = settled + 1};
+}
+
+}  // namespace metastore::sim

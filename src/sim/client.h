@@ -1,0 +1,103 @@
+// One simulated client: thinks, asks one thing, waits for the answer or loses patience, and writes down what it was
+// told. The surveyor is a client too: it reads the revisions that nobody answered for, so that the oracles know what
+// became of requests with an unknown outcome.
+#ifndef METASTORE_SIM_CLIENT_H_
+#define METASTORE_SIM_CLIENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/bytes.h"
+#include "core/base/prng.h"
+#include "core/host/port/loop.h"
+#include "sim/history.h"
+#include "sim/judge.h"
+#include "sim/plan.h"
+#include "sim/trace_log.h"
+#include "sim/workload.h"
+#include "sim/world.h"
+
+namespace metastore::sim {
+
+class Door;
+
+/// How a request ended, as its client sees it.
+struct Answer {
+  std::optional<Bytes> message;  ///< The response, if there is one.
+  std::string error;             ///< Otherwise; "" where the connection broke.
+};
+
+/// What all clients of a run share.
+struct Stage {
+  const Plan& plan;
+  World& world;
+  History& history;
+  Workload& workload;
+  Judge& judge;
+  TraceLog& trace;
+  std::uint64_t operations_left = 0;
+  bool is_final = false;  ///< The workload is over: the surveyor reads what is left to know, and the newest revision.
+};
+
+class Client {
+ public:
+  enum class Role : std::uint8_t { worker, surveyor };
+
+  Client(Stage& stage, Door& door, Role role, std::uint64_t id);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  std::uint64_t id() const { return id_; }
+  bool is_idle() const { return operation_ == nullptr; }
+  /// The surveyor has read the newest revision after the workload's end.
+  bool has_concluded() const { return has_concluded_; }
+  /// To be called by the door, for a request that it took.
+  void on_answer(Answer answer);
+
+ private:
+  /// Its pause is over.
+  class Turn final : public port::Task {
+   public:
+    explicit Turn(Client& client) : client_(client) {}
+    void run() override { client_.ask(); }
+
+   private:
+    Client& client_;
+  };
+  /// It waits no longer.
+  class Patience final : public port::Task {
+   public:
+    explicit Patience(Client& client) : client_(client) {}
+    void run() override { client_.give_up(); }
+
+   private:
+    Client& client_;
+  };
+
+  void pause();
+  void pause_for(Duration longest);
+  void ask();
+  void give_up();
+  void finish(Answer answer);
+  std::optional<Request> next_request();
+  std::optional<Request> next_survey();
+
+  Stage& stage_;
+  Door& door_;
+  Role role_;
+  std::uint64_t id_;
+  Prng prng_;
+  Turn turn_{*this};
+  Patience patience_{*this};
+  World::Ticket turn_ticket_;
+  World::Ticket patience_ticket_;
+  Operation* operation_ = nullptr;
+  std::int64_t gap_ = 0;  ///< The surveyor's last look: a gap that is still one at the next look is surveyed.
+  bool has_concluded_ = false;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_CLIENT_H_

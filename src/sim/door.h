@@ -1,0 +1,63 @@
+// The way from the clients to the member and back. Decoded requests are posted straight into the member's inbox and
+// their replies come here instead of to its gateway; in a share of the seeds they travel as HTTP/2 bytes over simulated
+// sockets, through the member's own gateway.
+#ifndef METASTORE_SIM_DOOR_H_
+#define METASTORE_SIM_DOOR_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/prng.h"
+#include "core/host/port/executors.h"
+#include "core/host/port/loop.h"
+#include "core/kv/method.h"
+#include "sim/client.h"
+#include "sim/network_sim.h"
+#include "sim/world.h"
+
+namespace metastore::sim {
+
+inline constexpr int client_port = 2379;
+
+class Door final : public port::ClientExecutor {
+ public:
+  /// With `network` requests travel over it, without it they are posted.
+  Door(World& world, const Plan& plan, NetworkSim* network);
+  ~Door() override;
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+
+  bool is_open() const { return inbox_ != nullptr; }
+  /// The member takes requests. Times it hears are `loop`'s.
+  void open(port::Inbox& inbox, const port::Loop& loop);
+  /// The member is gone: what was posted gets no answer.
+  void close();
+  void reply(std::vector<Reply> replies) override;
+
+  /// Requires: is_open(), and no other request of this client is under way.
+  void submit(Client& client, kv::Method method, Bytes message, Duration patience);
+  /// The client waits no longer: no answer will reach it.
+  void abandon(Client& client);
+
+ private:
+  class Delivery;
+  class Line;
+
+  World& world_;
+  const Plan& plan_;
+  Prng prng_;
+  NetworkSim* network_;
+  port::Inbox* inbox_ = nullptr;
+  const port::Loop* loop_ = nullptr;
+  std::uint64_t next_request_ = 1;
+  std::map<RequestId, std::uint64_t> posted_;
+  std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;  ///< By client.
+  std::map<std::uint64_t, std::unique_ptr<Line>> lines_;           ///< By client.
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_DOOR_H_

@@ -1,0 +1,68 @@
+// All oracles of one run behind one desk: who saw what is told here, the first violation ends the run, and each oracle
+// counts what it judged, so that a table can show which of them had nothing to do.
+#ifndef METASTORE_SIM_JUDGE_H_
+#define METASTORE_SIM_JUDGE_H_
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "core/base/limits.h"
+#include "core/base/tagged.h"
+#include "sim/checkers/durability.h"
+#include "sim/checkers/replay.h"
+#include "sim/checkers/replies.h"
+#include "sim/checkers/serializability.h"
+#include "sim/checkers/violation.h"
+#include "sim/history.h"
+#include "sim/plan.h"
+
+namespace metastore::sim {
+
+class Judge {
+ public:
+  Judge(const Plan& plan, Duration reply_patience) : plan_(plan), replies_(plan.limits, reply_patience) {}
+
+  void fail(Violation violation) {
+    if (!violation_) violation_ = std::move(violation);
+  }
+  const std::optional<Violation>& violation() const { return violation_; }
+
+  void on_invoked(const Operation& operation) { durability_.on_invoked(operation); }
+  void on_returned(const Operation& operation) { take(durability_.on_returned(operation)); }
+
+  /// At the boundary of a replica. Times are the member's.
+  void on_request(Instant now, RequestId id, Instant deadline) { take(replies_.on_request(now, id, deadline)); }
+  void on_reply(Instant now, RequestId id) { take(replies_.on_reply(now, id)); }
+  void on_turn(Instant now) { take(replies_.on_turn(now)); }
+  void on_applied(Instant now, std::uint64_t boot, LogIndex applied, std::uint64_t hash) {
+    take(replay_.on_applied(now, boot, applied, hash));
+  }
+  void on_crash() { replies_.on_crash(); }
+
+  /// The whole history, once every revision is settled.
+  void conclude(const History& history) {
+    take(check_serializability(history, plan_.limits.txn_ops_max, serializability_));
+  }
+
+  const DurabilityChecker& durability() const { return durability_; }
+  const ReplayChecker& replay() const { return replay_; }
+  const ReplyChecker& replies() const { return replies_; }
+  const SerializabilityCounts& serializability() const { return serializability_; }
+
+ private:
+  void take(std::optional<Violation> violation) {
+    if (violation) fail(std::move(*violation));
+  }
+
+  const Plan& plan_;
+  DurabilityChecker durability_;
+  ReplayChecker replay_;
+  ReplyChecker replies_;
+  SerializabilityCounts serializability_;
+  std::optional<Violation> violation_;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_JUDGE_H_

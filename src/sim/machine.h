@@ -1,0 +1,106 @@
+// One simulated machine: a disk, and on it a member, made of the same archives as in production over simulated ports.
+// The member can be booted, asked to stop, killed, or lose its power; everything it steps and wants goes through the
+// rolling hash and before the judge.
+#ifndef METASTORE_SIM_MACHINE_H_
+#define METASTORE_SIM_MACHINE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/host/port/executors.h"
+#include "core/host/port/loop.h"
+#include "server/member.h"
+#include "sim/door.h"
+#include "sim/files_sim.h"
+#include "sim/judge.h"
+#include "sim/loop_sim.h"
+#include "sim/network_sim.h"
+#include "sim/plan.h"
+#include "sim/rolling_hash.h"
+#include "sim/trace_log.h"
+#include "sim/world.h"
+
+namespace metastore::sim {
+
+class Machine final : private port::Supervisor, private port::Observer, private port::TraceSink {
+ public:
+  /// What all machines of a run share.
+  struct Surroundings {
+    const Plan& plan;
+    World& world;
+    NetworkSim& network;
+    Door& door;
+    Judge& judge;
+    RollingHash& hash;
+    TraceLog& trace;
+  };
+
+  Machine(const Surroundings& surroundings, std::uint64_t number);
+  ~Machine() override;
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  /// Starts the process. Requires: is_down(), and the power is on. It may be down again afterwards, if the power went.
+  void boot();
+  /// Asks the process to stop; it goes down by itself once it owes nothing.
+  void drain();
+  /// The process is gone; what it wrote stays with the operating system.
+  void kill();
+  void power_off();
+
+  /// To be called after each event: a member that failed or lost its power is cleared away. True if it went down.
+  bool settle();
+  bool is_down() const { return member_ == nullptr; }
+  bool is_draining() const { return is_draining_; }
+
+  FilesSim& files() { return files_; }
+  const FilesSim& files() const { return files_; }
+  std::uint64_t boots() const { return boots_; }
+  /// Boots that ended before there was a member at all.
+  std::uint64_t stillbirths() const { return stillbirths_; }
+  std::uint64_t stalls() const { return stalls_; }
+  /// How often the member told each fact about itself.
+  const std::map<std::string, std::uint64_t, std::less<>>& facts() const { return facts_; }
+
+ private:
+  class Drained final : public port::Task {
+   public:
+    explicit Drained(bool& is_drained) : is_drained_(is_drained) {}
+    void run() override { is_drained_ = true; }
+
+   private:
+    bool& is_drained_;
+  };
+
+  void member_failed(const port::StorageError& error) override;
+  void on_input(const Input& input) override;
+  void on_effects(const Effects& effects) override;
+  void trace(const std::vector<TraceLine>& lines) override;
+
+  server::MemberOptions options() const;
+  void clear();
+
+  Surroundings around_;
+  std::uint64_t number_;
+  FilesSim files_;
+  std::unique_ptr<LoopSim> loop_;
+  std::unique_ptr<server::LocalMember> member_;
+  const WorkerSim* worker_ = nullptr;  ///< The member's own.
+  bool is_draining_ = false;
+  bool is_drained_ = false;
+  Drained drained_{is_drained_};
+  bool has_failed_ = false;
+  std::uint64_t boots_ = 0;
+  std::uint64_t stillbirths_ = 0;
+  std::uint64_t stalls_ = 0;
+  std::uint64_t turns_ = 0;
+  std::map<std::string, std::uint64_t, std::less<>> facts_;
+  std::string encoded_;  ///< Scratch.
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_MACHINE_H_

@@ -1,0 +1,293 @@
+// metastore-sim: the command line of the simulator, and the only file of it that knows processes, pipes and real time.
+// Seeds of a swarm run in child processes, one a core, so that a failed assertion is one failed seed and not the end.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "sim/plan.h"
+#include "sim/simulation.h"
+#include "sim/trace_log.h"
+
+namespace {
+
+using metastore::Duration;
+using metastore::Instant;
+using metastore::sim::Count;
+using metastore::sim::Report;
+using metastore::sim::Simulation;
+
+constexpr std::string_view usage =
+    "usage: metastore-sim run --seed N [--trace] [--until SECONDS]\n"
+    "       metastore-sim swarm --seeds A..B [--seconds S] [--jobs J]\n"
+    "run   draws a plan from the seed, prints it, runs it, and ends in a PASS or FAIL line; --trace prints every\n"
+    "      input and effect, --until stops at that virtual time.\n"
+    "swarm runs many seeds on all cores and ends in a table; with --seconds it begins no seed after that real time.\n"
+    "Exit status: 0 if all passed, 1 if one failed or a row of the table stayed zero, 2 for a bad command line.\n";
+
+struct Options {
+  std::uint64_t first_seed = 0;
+  std::uint64_t last_seed = 0;
+  std::uint64_t jobs = std::max(1u, std::thread::hardware_concurrency());
+  std::uint64_t seconds = 0;
+  bool is_trace_wanted = false;
+  Instant until = Instant::never();
+};
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+bool parse_seeds(std::string_view text, Options& options) {
+  const std::size_t dots = text.find("..");
+  if (dots == std::string_view::npos) return false;
+  const auto first = parse_number(text.substr(0, dots));
+  const auto last = parse_number(text.substr(dots + 2));
+  if (!first || !last || *first > *last) return false;
+  options.first_seed = *first;
+  options.last_seed = *last;
+  return true;
+}
+
+/// The words behind "run" or "swarm". None if they make no sense.
+std::optional<Options> parse(const std::vector<std::string_view>& words, bool is_swarm) {
+  Options options;
+  bool has_seeds = false;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--trace" && !is_swarm) {
+      options.is_trace_wanted = true;
+      continue;
+    }
+    if (i + 1 == words.size()) return std::nullopt;
+    const std::string_view name = words[i];
+    const std::string_view value = words[++i];
+    if (is_swarm && name == "--seeds") {
+      if (!parse_seeds(value, options)) return std::nullopt;
+      has_seeds = true;
+      continue;
+    }
+    const auto number = parse_number(value);
+    if (!number) return std::nullopt;
+    if (!is_swarm && name == "--seed") {
+      options.first_seed = options.last_seed = *number;
+      has_seeds = true;
+    } else if (!is_swarm && name == "--until") {
+      options.until = Instant() + Duration::seconds(static_cast<std::int64_t>(*number));
+    } else if (is_swarm && name == "--jobs" && *number > 0) {
+      options.jobs = *number;
+    } else if (is_swarm && name == "--seconds") {
+      options.seconds = *number;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return has_seeds ? std::optional(options) : std::nullopt;
+}
+
+std::string milliseconds_as_seconds(std::int64_t milliseconds) {
+  std::string fraction = std::to_string(milliseconds % 1000);
+  fraction.insert(0, 3 - fraction.size(), '0');
+  return std::to_string(milliseconds / 1000) + "." + fraction;
+}
+
+std::string verdict(std::uint64_t seed, const Report& report, std::int64_t wall_microseconds) {
+  if (report.violation) {
+    return "FAIL seed=" + std::to_string(seed) + " oracle=" + std::string(report.violation->oracle) +
+           " at=" + metastore::sim::seconds_text(report.violation->at) + "\n  " + report.violation->message +
+           "\n  reproduce: ./dev sim --seed " + std::to_string(seed) + " --trace\n";
+  }
+  const std::int64_t speedup = report.simulated.microseconds() / std::max<std::int64_t>(1, wall_microseconds);
+  return "PASS seed=" + std::to_string(seed) + " members=" + std::to_string(report.members) +
+         " ops=" + std::to_string(report.operations) + " events=" + std::to_string(report.events) +
+         " sim_seconds=" + milliseconds_as_seconds(report.simulated.milliseconds()) +
+         " wall_seconds=" + milliseconds_as_seconds(wall_microseconds / 1000) + " speedup=" + std::to_string(speedup) +
+         " hash=" + report.hash + "\n";
+}
+
+std::int64_t microseconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// What a child tells its parent: "BEGIN seed" before a run; behind it the verdict, every count, and "END".
+void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
+  std::fprintf(out, "BEGIN %llu\n", static_cast<unsigned long long>(seed));
+  std::fflush(out);
+  const auto begin = std::chrono::steady_clock::now();
+  const metastore::sim::Plan plan = metastore::sim::draw_plan(seed);
+  if (options.first_seed == options.last_seed) std::fputs(metastore::sim::describe(plan).c_str(), out);
+  Simulation simulation(plan, options.is_trace_wanted);
+  bool is_stopped = false;
+  while (simulation.step() && !is_stopped) {
+    if (options.is_trace_wanted) std::fputs(simulation.take_trace().c_str(), out);
+    is_stopped = simulation.now() >= options.until;
+  }
+  std::fputs(simulation.take_trace().c_str(), out);
+  const Report report = simulation.report();
+  for (const Count& count : report.counts) {
+    std::fprintf(out, "COUNT %llu %s\n", static_cast<unsigned long long>(count.count), count.name.c_str());
+  }
+  if (is_stopped) {
+    std::fprintf(out, "STOPPED seed=%llu at=%s\n", static_cast<unsigned long long>(seed),
+                 metastore::sim::seconds_text(simulation.now()).c_str());
+  } else {
+    std::fputs(verdict(seed, report, microseconds_since(begin)).c_str(), out);
+  }
+  std::fputs(report.violation ? "END FAIL\n" : "END PASS\n", out);
+  std::fflush(out);
+}
+
+/// One child and the seeds it has left: every `jobs`-th one.
+struct Child {
+  pid_t process = -1;
+  std::FILE* in = nullptr;
+  std::uint64_t next_seed = 0;
+};
+
+class Runner {
+ public:
+  explicit Runner(const Options& options)
+      : options_(options),
+        begin_(std::chrono::steady_clock::now()),
+        is_swarm_(options.first_seed != options.last_seed) {
+    const std::uint64_t seeds = options.last_seed - options.first_seed + 1;
+    for (std::uint64_t job = 0; job < std::min(options.jobs, seeds); ++job) {
+      children_.push_back({-1, nullptr, options.first_seed + job});
+    }
+  }
+
+  int run() {
+    for (Child& child : children_) start(child);
+    // Children fill their pipes while another one is read: nobody waits long, since all seeds cost about the same.
+    for (bool is_any_left = true; is_any_left;) {
+      is_any_left = false;
+      for (Child& child : children_) {
+        if (child.in != nullptr) is_any_left = read_one(child) || is_any_left;
+      }
+    }
+    return is_swarm_ ? print_table() : (failed_ > 0 ? 1 : 0);
+  }
+
+ private:
+  void start(Child& child) {
+    int ends[2];
+    if (child.next_seed > options_.last_seed || ::pipe(ends) != 0) return;
+    std::fflush(nullptr);
+    child.process = ::fork();
+    if (child.process == 0) {
+      ::close(ends[0]);
+      std::FILE* const out = ::fdopen(ends[1], "w");
+      for (std::uint64_t seed = child.next_seed; seed <= options_.last_seed; seed += children_.size()) {
+        if (options_.seconds > 0 && microseconds_since(begin_) / 1'000'000 >= std::int64_t(options_.seconds)) break;
+        run_in_child(options_, seed, out);
+      }
+      std::fclose(out);
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    child.in = ::fdopen(ends[0], "r");
+  }
+
+  /// Reads the story of one seed. False if the child has none left.
+  bool read_one(Child& child) {
+    char* line = nullptr;
+    std::size_t capacity = 0;
+    bool has_begun = false;
+    while (::getline(&line, &capacity, child.in) > 0) {
+      const std::string_view text(line);
+      if (text.starts_with("BEGIN ")) {
+        has_begun = true;
+        child.next_seed += children_.size();
+      } else if (text.starts_with("END ")) {
+        end_seed(text == "END PASS\n");
+        std::free(line);
+        return true;
+      } else if (text.starts_with("COUNT ")) {
+        const std::size_t space = text.find(' ', 6);
+        totals_[std::string(text.substr(space + 1, text.size() - space - 2))] +=
+            parse_number(text.substr(6, space - 6)).value_or(0);
+      } else if (!is_swarm_ || !text.starts_with("PASS ")) {
+        std::fputs(line, stdout);
+      }
+    }
+    std::free(line);
+    return end_child(child, has_begun);
+  }
+
+  /// The child is gone; if it died within a seed, that seed has failed and the rest goes on in another child.
+  bool end_child(Child& child, bool has_begun) {
+    std::fclose(child.in);
+    child.in = nullptr;
+    int status = 0;
+    ::waitpid(child.process, &status, 0);
+    if (!has_begun) return false;
+    const unsigned long long seed = child.next_seed - children_.size();
+    std::printf(
+        "FAIL seed=%llu oracle=assertion at=?\n  the process ended by signal %d\n  reproduce: ./dev sim --seed "
+        "%llu --trace\n",
+        seed, WIFSIGNALED(status) ? WTERMSIG(status) : 0, seed);
+    end_seed(false);
+    start(child);
+    return child.in != nullptr;
+  }
+
+  void end_seed(bool has_passed) {
+    ++ended_;
+    if (!has_passed) ++failed_;
+    if (is_swarm_ && ended_ % 100 == 0) {
+      std::fprintf(stderr, "%llu seeds, %llu failed, %llds\n", ended_, failed_,
+                   static_cast<long long>(microseconds_since(begin_) / 1'000'000));
+    }
+  }
+
+  int print_table() const {
+    std::uint64_t zeros = 0;
+    for (const auto& [name, total] : totals_) {
+      std::printf("%12llu  %s%s\n", static_cast<unsigned long long>(total), name.c_str(),
+                  total == 0 ? "  <- never" : "");
+      if (total == 0) ++zeros;
+    }
+    std::printf("%s seeds=%llu failed=%llu never=%llu wall_seconds=%s\n", failed_ + zeros == 0 ? "PASS" : "FAIL",
+                ended_, failed_, static_cast<unsigned long long>(zeros),
+                milliseconds_as_seconds(microseconds_since(begin_) / 1000).c_str());
+    return failed_ + zeros == 0 ? 0 : 1;
+  }
+
+  Options options_;
+  std::chrono::steady_clock::time_point begin_;
+  bool is_swarm_;
+  std::vector<Child> children_;
+  std::map<std::string, std::uint64_t> totals_;
+  unsigned long long ended_ = 0;
+  unsigned long long failed_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> words(argv + 1, argv + argc);
+  const bool is_swarm = !words.empty() && words[0] == "swarm";
+  if (words.empty() || (words[0] != "run" && !is_swarm)) {
+    std::fputs(usage.data(), stderr);
+    return 2;
+  }
+  const auto options = parse({words.begin() + 1, words.end()}, is_swarm);
+  if (!options) {
+    std::fputs(usage.data(), stderr);
+    return 2;
+  }
+  return Runner(*options).run();
+}

@@ -1,0 +1,176 @@
+#include "sim/plan.h"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+
+#include "core/base/prng.h"
+
+namespace metastore::sim {
+namespace {
+
+/// Spread over orders of magnitude: small numbers are where the corners are.
+std::uint64_t draw_scaled(Prng& prng, std::uint64_t low, std::uint64_t high) {
+  std::uint64_t octaves = 0;
+  while (low << octaves < high) ++octaves;
+  const std::uint64_t begin = low << prng.below(octaves + 1);
+  return std::min(high, begin + prng.below(begin));
+}
+
+Duration draw_scaled(Prng& prng, Duration low, Duration high) {
+  return Duration::microseconds(static_cast<std::int64_t>(draw_scaled(
+      prng, static_cast<std::uint64_t>(low.microseconds()), static_cast<std::uint64_t>(high.microseconds()))));
+}
+
+/// A limit keeps its default in half of the seeds.
+void draw_limit(Prng& prng, std::uint64_t& limit, std::uint64_t low, std::uint64_t high) {
+  const std::uint64_t drawn = draw_scaled(prng, low, high);
+  if (prng.chance(1, 2)) limit = drawn;
+}
+
+Limits draw_limits(std::uint64_t seed) {
+  Prng prng(seed, "plan limits");
+  Limits limits;
+  draw_limit(prng, limits.txn_ops_max, 2, 128);
+  draw_limit(prng, limits.unapplied_entries_max, 1, 5'000);
+  draw_limit(prng, limits.proposals_pending_max, 1, 1'000);
+  draw_limit(prng, limits.reads_pending_max, 1, 1'000);
+  draw_limit(prng, limits.apply_bytes_a_step, 1, 100'000);
+  draw_limit(prng, limits.compact_records_a_step, 1, 1'000);
+  draw_limit(prng, limits.log_entries_kept, 1, 5'000);
+  draw_limit(prng, limits.log_bytes_max, 1, 1'000'000);
+  // The default would make every member zero-fill 64 MB: a simulated disk holds less.
+  limits.wal_segment_bytes = draw_scaled(prng, 4'096, 1'048'576);
+  draw_limit(prng, limits.wal_batch_bytes_max, 1, 100'000);
+  draw_limit(prng, limits.connection_send_bytes_max, 1'024, 1'048'576);
+  return limits;
+}
+
+NetworkFaults draw_network(std::uint64_t seed) {
+  Prng prng(seed, "plan network");
+  NetworkFaults network;
+  network.delay_min = draw_scaled(prng, Duration::microseconds(10), Duration::milliseconds(2));
+  network.delay_max = network.delay_min + draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(100));
+  if (prng.chance(1, 2)) network.piece_bytes_max = draw_scaled(prng, 1, 2'000);
+  if (prng.chance(1, 2)) network.reset_chance = static_cast<std::uint32_t>(draw_scaled(prng, 10, 1'000));
+  network.reset_after_max = draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(20));
+  network.window_bytes = draw_scaled(prng, 1'024, 262'144);
+  return network;
+}
+
+void draw_faults(Plan& plan) {
+  Prng prng(plan.seed, "plan faults");
+  // The full disk image model in most seeds; a single fate in some, so that its effect is not drowned by the others.
+  for (std::uint32_t& weight : plan.crash_weights) weight = prng.chance(3, 4) ? 1 : 0;
+  if (std::all_of(plan.crash_weights.begin(), plan.crash_weights.end(), [](auto weight) { return weight == 0; })) {
+    plan.crash_weights[static_cast<std::size_t>(CrashFate::lost)] = 1;
+  }
+  plan.faults_max = draw_scaled(prng, 1, 24);
+  plan.fault_interval_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(20));
+  plan.down_max = draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(5));
+  plan.operations_ahead_max = draw_scaled(prng, 1, 200);
+  plan.boot_crash_percent = prng.chance(1, 2) ? static_cast<std::uint32_t>(prng.between(5, 60)) : 0;
+  plan.boot_operations_ahead_max = draw_scaled(prng, 1, 64);
+  const bool is_calm = prng.chance(1, 8);
+  for (std::uint32_t& weight : plan.fault_weights) weight = !is_calm && prng.chance(2, 3) ? 1 : 0;
+  plan.disk.work_min = draw_scaled(prng, Duration::microseconds(20), Duration::milliseconds(2));
+  plan.disk.work_max = plan.disk.work_min + draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(50));
+  plan.disk.report_max = draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(2));
+  if (prng.chance(1, 3)) {
+    plan.disk.stall_chance = static_cast<std::uint32_t>(draw_scaled(prng, 1, 100));
+    plan.disk.stall = draw_scaled(prng, Duration::milliseconds(10), Duration::seconds(4));
+  }
+}
+
+void draw_workload(Plan& plan) {
+  Prng prng(plan.seed, "plan workload");
+  plan.operations = draw_scaled(prng, 100, 2'000);
+  plan.clients = draw_scaled(prng, 1, 24);
+  plan.is_over_http2 = prng.chance(1, 8);
+  plan.think_max = draw_scaled(prng, Duration::microseconds(50), Duration::seconds(1));
+  plan.patience_min = draw_scaled(prng, Duration::milliseconds(20), Duration::seconds(5));
+  plan.patience_max = plan.patience_min + draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(10));
+  plan.keys = draw_scaled(prng, 1, 64);
+  plan.value_bytes_max = draw_scaled(prng, 1, 4'000);
+  for (std::uint32_t& weight : plan.mix)
+    weight = prng.chance(3, 4) ? static_cast<std::uint32_t>(prng.between(1, 10)) : 0;
+  // Something must be written, and errors must not be all there is.
+  plan.mix[static_cast<std::size_t>(Kind::put)] += 5;
+  plan.mix[static_cast<std::size_t>(Kind::malformed)] =
+      std::min(plan.mix[static_cast<std::size_t>(Kind::malformed)], 2u);
+  plan.historical_percent = prng.chance(1, 2) ? static_cast<std::uint32_t>(prng.between(1, 60)) : 0;
+  plan.serializable_percent = prng.chance(1, 2) ? static_cast<std::uint32_t>(prng.between(1, 60)) : 0;
+  plan.heartbeat_interval = draw_scaled(prng, Duration::milliseconds(5), Duration::milliseconds(500));
+  plan.election_timeout = plan.heartbeat_interval * prng.between(5, 10);
+}
+
+std::string duration_text(Duration duration) {
+  return duration.microseconds() % 1000 == 0 ? std::to_string(duration.milliseconds()) + "ms"
+                                             : std::to_string(duration.microseconds()) + "us";
+}
+
+template <typename Weights>
+std::string weights_text(const Weights& weights, std::initializer_list<std::string_view> names) {
+  std::string out;
+  std::size_t i = 0;
+  for (const std::string_view name : names) {
+    out += (i == 0 ? "" : " ") + std::string(name) + ":" + std::to_string(weights[i]);
+    ++i;
+  }
+  return out;
+}
+
+}  // namespace
+
+Plan draw_plan(std::uint64_t seed) {
+  Plan plan;
+  plan.seed = seed;
+  draw_workload(plan);
+  draw_faults(plan);
+  plan.limits = draw_limits(seed);
+  plan.network = draw_network(seed);
+  return plan;
+}
+
+std::string describe(const Plan& plan) {
+  std::string out;
+  const auto line = [&out](std::string_view name, const std::string& value) {
+    out += std::string(name) + "=" + value + "\n";
+  };
+  line("seed", std::to_string(plan.seed));
+  line("operations", std::to_string(plan.operations));
+  line("clients", std::to_string(plan.clients));
+  line("door", plan.is_over_http2 ? "http2" : "decoded");
+  line("think_max", duration_text(plan.think_max));
+  line("patience", duration_text(plan.patience_min) + ".." + duration_text(plan.patience_max));
+  line("keys", std::to_string(plan.keys));
+  line("value_bytes_max", std::to_string(plan.value_bytes_max));
+  line("mix", weights_text(plan.mix, {"put", "get", "list", "delete", "txn", "compact", "malformed"}));
+  line("historical_percent", std::to_string(plan.historical_percent));
+  line("serializable_percent", std::to_string(plan.serializable_percent));
+  line("heartbeat_interval", duration_text(plan.heartbeat_interval));
+  line("election_timeout", duration_text(plan.election_timeout));
+  line("disk_work", duration_text(plan.disk.work_min) + ".." + duration_text(plan.disk.work_max));
+  line("disk_report_max", duration_text(plan.disk.report_max));
+  line("disk_stall", std::to_string(plan.disk.stall_chance) + "/1000 " + duration_text(plan.disk.stall));
+  line("network_delay", duration_text(plan.network.delay_min) + ".." + duration_text(plan.network.delay_max));
+  line("network_piece_bytes_max", std::to_string(plan.network.piece_bytes_max));
+  line("network_reset",
+       std::to_string(plan.network.reset_chance) + "/1000 within " + duration_text(plan.network.reset_after_max));
+  line("network_window_bytes", std::to_string(plan.network.window_bytes));
+  line("faults", weights_text(plan.fault_weights, {"power_at_operation", "power_now", "kill", "restart"}));
+  line("crash_fates", weights_text(plan.crash_weights, {"kept", "lost", "prefix", "reordered", "scattered"}));
+  line("faults_max", std::to_string(plan.faults_max));
+  line("fault_interval_max", duration_text(plan.fault_interval_max));
+  line("down_max", duration_text(plan.down_max));
+  line("operations_ahead_max", std::to_string(plan.operations_ahead_max));
+  line("boot_crash_percent", std::to_string(plan.boot_crash_percent));
+  line("boot_operations_ahead_max", std::to_string(plan.boot_operations_ahead_max));
+#define METASTORE_DESCRIBE_LIMIT(name, value, unit, reason) \
+  if (plan.limits.name != Limits().name) line("limit " #name, std::to_string(plan.limits.name));
+  METASTORE_LIMITS(METASTORE_DESCRIBE_LIMIT)
+#undef METASTORE_DESCRIBE_LIMIT
+  return out;
+}
+
+}  // namespace metastore::sim

@@ -1,0 +1,77 @@
+// Everything that a seed decides before its run begins, as data: sizes, limits, rates of faults, mix of requests. It is
+// printed with each run, so that a reader sees what a seed tests; what is drawn later comes from streams of their own.
+// Whole classes of faults are off in some seeds: a bug that needs calm is hidden by noise.
+#ifndef METASTORE_SIM_PLAN_H_
+#define METASTORE_SIM_PLAN_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/limits.h"
+#include "core/base/time.h"
+#include "sim/file_image.h"
+#include "sim/loop_sim.h"
+#include "sim/network_sim.h"
+
+namespace metastore::sim {
+
+/// What the nemesis does to a member.
+enum class Fault : std::uint8_t {
+  power_at_operation,  ///< The power goes during a file operation that is a drawn number away.
+  power_now,           ///< The power goes between two operations.
+  kill,                ///< The process dies; what it wrote stays with the operating system.
+  restart,             ///< It is asked to stop, and started again once it has.
+};
+inline constexpr std::size_t fault_kinds = 4;
+
+enum class Kind : std::uint8_t { put, get, list, remove, txn, compact, malformed };
+inline constexpr std::size_t kinds = 7;
+
+struct Plan {
+  std::uint64_t seed = 0;
+
+  std::uint64_t operations = 0;  ///< Asked by all clients together.
+  std::uint64_t clients = 0;
+  bool is_over_http2 = false;  ///< Requests travel as HTTP/2 bytes over simulated sockets.
+  Duration think_max;          ///< A client pauses 0 to this long between two requests.
+  Duration patience_min;       ///< A request's deadline.
+  Duration patience_max;
+
+  std::uint64_t keys = 0;
+  std::uint64_t value_bytes_max = 0;
+  std::array<std::uint32_t, kinds> mix = {};
+  std::uint32_t historical_percent = 0;
+  std::uint32_t serializable_percent = 0;
+
+  Limits limits;
+  Duration heartbeat_interval;
+  Duration election_timeout;
+
+  WorkerLatency disk;
+  NetworkFaults network;
+
+  std::array<std::uint32_t, fault_kinds> fault_weights = {};  ///< All zero: a calm seed.
+  CrashWeights crash_weights = {};
+  std::uint64_t faults_max = 0;  ///< Boots replay the whole log: more of them cost more than they find.
+  Duration fault_interval_max;
+  Duration down_max;
+  std::uint64_t operations_ahead_max = 0;  ///< For Fault::power_at_operation.
+  std::uint32_t boot_crash_percent = 0;    ///< Boots during which the power goes again.
+  std::uint64_t boot_operations_ahead_max = 0;
+
+  /// For tests that try every operation: the power goes at the first boot's so manieth file operation, at the second
+  /// boot's so manieth, and so on. Not drawn.
+  std::vector<std::uint64_t> crash_operations;
+
+  bool is_calm() const { return fault_weights == std::array<std::uint32_t, fault_kinds>{}; }
+};
+
+Plan draw_plan(std::uint64_t seed);
+/// One "name=value" a line.
+std::string describe(const Plan& plan);
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_PLAN_H_

@@ -1,0 +1,88 @@
+// One run: a world, a member on its machine, clients, a nemesis and a judge, made from a plan alone. It has two phases:
+// first everything happens at once; then the faults end, and within a bound the member must be up, everything that is
+// unknown must be settled, and the whole history must make sense.
+// The same plan gives the same run, event by event, on every machine.
+#ifndef METASTORE_SIM_SIMULATION_H_
+#define METASTORE_SIM_SIMULATION_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/client.h"
+#include "sim/door.h"
+#include "sim/history.h"
+#include "sim/judge.h"
+#include "sim/machine.h"
+#include "sim/nemesis.h"
+#include "sim/network_sim.h"
+#include "sim/plan.h"
+#include "sim/rolling_hash.h"
+#include "sim/trace_log.h"
+#include "sim/workload.h"
+#include "sim/world.h"
+
+namespace metastore::sim {
+
+/// How often something happened; the names are the rows of the swarm's table.
+struct Count {
+  std::string name;
+  std::uint64_t count = 0;
+};
+
+struct Report {
+  std::optional<Violation> violation;
+  std::uint64_t members = 0;
+  std::uint64_t operations = 0;  ///< Answered.
+  std::uint64_t events = 0;
+  Duration simulated;
+  std::string hash;
+  std::uint64_t file_operations = 0;
+  std::vector<Count> counts;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const Plan& plan, bool is_trace_wanted = false);
+  ~Simulation();
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  /// Lets one thing happen. False once the run is over.
+  bool step();
+  /// Steps to the end.
+  Report run();
+
+  Instant now() const { return world_.now(); }
+  std::string take_trace() { return trace_.take(); }
+  Report report() const;
+  const History& history() const { return history_; }
+
+ private:
+  bool is_everybody_idle() const;
+  void begin_final_phase();
+
+  const Plan plan_;
+  World world_;
+  TraceLog trace_;
+  RollingHash hash_;
+  History history_;
+  Workload workload_;
+  Judge judge_;
+  Stage stage_;
+  NetworkSim network_;
+  Door door_;
+  Machine machine_;
+  Nemesis nemesis_;
+  std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first.
+  Instant final_deadline_ = Instant::never();
+  Instant last_time_;
+  std::uint64_t events_at_this_time_ = 0;
+  bool is_over_ = false;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_SIMULATION_H_

@@ -1,0 +1,166 @@
+#include "sim/wire.h"
+
+#include <utility>
+
+#include "core/base/assert.h"
+#include "core/proto/rpc.pb.h"
+
+namespace metastore::sim {
+namespace {
+
+namespace pb = etcdserverpb;
+
+void fill(const Get& get, pb::RangeRequest& out) {
+  out.set_key(get.keys.begin);
+  out.set_range_end(get.keys.end);
+  out.set_limit(get.limit);
+  out.set_revision(get.revision);
+  out.set_serializable(get.is_serializable);
+  out.set_count_only(get.is_count_only);
+  out.set_keys_only(get.is_keys_only);
+  if (get.is_descending) out.set_sort_order(pb::RangeRequest::DESCEND);
+}
+
+void fill(const Put& put, pb::PutRequest& out) {
+  out.set_key(put.key);
+  out.set_value(put.value);
+  out.set_prev_kv(put.wants_previous);
+}
+
+void fill(const Delete& remove, pb::DeleteRangeRequest& out) {
+  out.set_key(remove.keys.begin);
+  out.set_range_end(remove.keys.end);
+  out.set_prev_kv(remove.wants_previous);
+}
+
+void fill(const Txn& txn, pb::TxnRequest& out);
+
+void fill(const Action& action, pb::RequestOp& out) {
+  if (const auto* get = std::get_if<Get>(&action)) {
+    fill(*get, *out.mutable_request_range());
+  } else if (const auto* put = std::get_if<Put>(&action)) {
+    fill(*put, *out.mutable_request_put());
+  } else if (const auto* remove = std::get_if<Delete>(&action)) {
+    fill(*remove, *out.mutable_request_delete_range());
+  } else {
+    fill(std::get<std::vector<Txn>>(action).front(), *out.mutable_request_txn());
+  }
+}
+
+void fill(const Comparison& comparison, pb::Compare& out) {
+  out.set_key(comparison.key);
+  out.set_result(static_cast<pb::Compare::CompareResult>(comparison.result));
+  out.set_target(static_cast<pb::Compare::CompareTarget>(comparison.target));
+  switch (comparison.target) {
+    case CompareTarget::version:
+      return out.set_version(comparison.number);
+    case CompareTarget::create:
+      return out.set_create_revision(comparison.number);
+    case CompareTarget::mod:
+      return out.set_mod_revision(comparison.number);
+    case CompareTarget::value:
+      return out.set_value(comparison.value);
+  }
+}
+
+void fill(const Txn& txn, pb::TxnRequest& out) {
+  for (const Comparison& comparison : txn.comparisons) fill(comparison, *out.add_compare());
+  for (const Action& action : txn.success) fill(action, *out.add_success());
+  for (const Action& action : txn.failure) fill(action, *out.add_failure());
+}
+
+template <typename Message, typename Part>
+std::string encode(const Part& part) {
+  Message message;
+  fill(part, message);
+  return message.SerializeAsString();
+}
+
+KeyValue read(const mvccpb::KeyValue& kv) {
+  return {kv.key(), kv.value(), kv.create_revision(), kv.mod_revision(), kv.version()};
+}
+
+GetReply read(const pb::RangeResponse& message) {
+  GetReply reply;
+  for (const mvccpb::KeyValue& kv : message.kvs()) reply.kvs.push_back(read(kv));
+  reply.more = message.more();
+  reply.count = message.count();
+  return reply;
+}
+
+PutReply read(const pb::PutResponse& message) {
+  PutReply reply;
+  if (message.has_prev_kv()) reply.previous = read(message.prev_kv());
+  return reply;
+}
+
+DeleteReply read(const pb::DeleteRangeResponse& message) {
+  DeleteReply reply;
+  reply.deleted = message.deleted();
+  for (const mvccpb::KeyValue& kv : message.prev_kvs()) reply.previous.push_back(read(kv));
+  return reply;
+}
+
+CompactReply read(const pb::CompactionResponse&) { return {}; }
+
+TxnReply read(const pb::TxnResponse& message) {
+  TxnReply reply;
+  reply.succeeded = message.succeeded();
+  for (const pb::ResponseOp& op : message.responses()) {
+    if (op.has_response_range()) {
+      reply.replies.emplace_back(read(op.response_range()));
+    } else if (op.has_response_put()) {
+      reply.replies.emplace_back(read(op.response_put()));
+    } else if (op.has_response_delete_range()) {
+      reply.replies.emplace_back(read(op.response_delete_range()));
+    } else {
+      reply.replies.emplace_back(std::vector<TxnReply>{read(op.response_txn())});
+    }
+  }
+  return reply;
+}
+
+template <typename Message>
+std::optional<Response> decode(BytesView bytes) {
+  Message message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+  return Response{message.header().revision(), read(message)};
+}
+
+}  // namespace
+
+kv::Method method_of(const Request& request) {
+  constexpr kv::Method methods[] = {kv::Method::range, kv::Method::put, kv::Method::delete_range, kv::Method::txn,
+                                    kv::Method::compact};
+  return methods[request.index()];
+}
+
+std::string encode_request(const Request& request) {
+  if (const auto* get = std::get_if<Get>(&request)) return encode<pb::RangeRequest>(*get);
+  if (const auto* put = std::get_if<Put>(&request)) return encode<pb::PutRequest>(*put);
+  if (const auto* remove = std::get_if<Delete>(&request)) return encode<pb::DeleteRangeRequest>(*remove);
+  if (const auto* txn = std::get_if<Txn>(&request)) return encode<pb::TxnRequest>(*txn);
+  pb::CompactionRequest message;
+  message.set_revision(std::get<Compact>(request).revision);
+  message.set_physical(std::get<Compact>(request).is_physical);
+  return message.SerializeAsString();
+}
+
+std::optional<Response> decode_response(const Request& request, BytesView message) {
+  switch (method_of(request)) {
+    case kv::Method::range:
+      return decode<pb::RangeResponse>(message);
+    case kv::Method::put:
+      return decode<pb::PutResponse>(message);
+    case kv::Method::delete_range:
+      return decode<pb::DeleteRangeResponse>(message);
+    case kv::Method::txn:
+      return decode<pb::TxnResponse>(message);
+    case kv::Method::compact:
+      return decode<pb::CompactionResponse>(message);
+    default:
+      UNREACHABLE();
+  }
+}
+
+}  // namespace metastore::sim

@@ -1,0 +1,22 @@
+// The simulator's requests as the protobuf messages that clients send, and the replies as values. The only file of the
+// simulator that knows protobuf.
+#ifndef METASTORE_SIM_WIRE_H_
+#define METASTORE_SIM_WIRE_H_
+
+#include <optional>
+#include <string>
+
+#include "core/base/bytes.h"
+#include "core/kv/method.h"
+#include "sim/operation.h"
+
+namespace metastore::sim {
+
+kv::Method method_of(const Request& request);
+std::string encode_request(const Request& request);
+/// What `message` answers to `request`, or nothing if it is no such response.
+std::optional<Response> decode_response(const Request& request, BytesView message);
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_WIRE_H_

@@ -1,0 +1,168 @@
+#include "sim/workload.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/assert.h"
+
+namespace metastore::sim {
+namespace {
+
+/// A revision that no run reaches: asking for it is asking for the future whatever happened unseen.
+constexpr std::int64_t far_future = 1'000'000'000;
+
+}  // namespace
+
+Request Workload::draw() {
+  switch (static_cast<Kind>(prng_.weighted(plan_.mix.data(), plan_.mix.size()))) {
+    case Kind::put:
+      return Put{draw_key(), draw_value(), prng_.chance(1, 3)};
+    case Kind::get:
+      return draw_get(false);
+    case Kind::list:
+      return draw_get(true);
+    case Kind::remove:
+      return Delete{prng_.chance(4, 5) ? KeyRange{draw_key(), ""} : draw_range(), prng_.chance(1, 3)};
+    case Kind::txn:
+      return draw_txn();
+    case Kind::compact:
+      return draw_compact();
+    case Kind::malformed:
+      return draw_malformed();
+  }
+  UNREACHABLE();
+}
+
+void Workload::learn(const Operation& operation) {
+  if (operation.ending != Ending::done) return;
+  if (const auto* reply = std::get_if<GetReply>(&operation.response.reply)) {
+    for (const KeyValue& kv : reply->kvs) seen_[kv.key] = kv;
+  }
+}
+
+std::string Workload::draw_key() {
+  // Half of the requests meet at a few keys.
+  const std::uint64_t number =
+      prng_.chance(1, 2) ? prng_.below(std::min<std::uint64_t>(plan_.keys, 3)) : prng_.below(plan_.keys);
+  return "key/" + std::to_string(number);
+}
+
+std::string Workload::draw_new_key(std::set<std::string>& used) {
+  std::string key = draw_key();
+  // A transaction that changes a key twice is refused: rare enough not to hide what else transactions do.
+  while (!used.insert(key).second && !prng_.chance(1, 20)) key = "other/" + std::to_string(used.size());
+  return key;
+}
+
+std::string Workload::draw_value() {
+  std::string value = "value " + std::to_string(++values_) + " ";
+  value.resize(std::max<std::size_t>(value.size(), prng_.below(plan_.value_bytes_max + 1)), 'x');
+  return value;
+}
+
+KeyRange Workload::draw_range() {
+  switch (prng_.below(4)) {
+    case 0:
+      return all_keys();
+    case 1:
+      return {"key/", "key0"};
+    case 2:
+      return {draw_key(), all_keys().end};
+    default:
+      return {draw_key(), draw_key()};
+  }
+}
+
+Get Workload::draw_get(bool is_list) {
+  Get get;
+  get.keys = is_list ? draw_range() : KeyRange{draw_key(), ""};
+  get.is_serializable = prng_.below(100) < plan_.serializable_percent;
+  if (prng_.below(100) < plan_.historical_percent) {
+    get.revision = prng_.chance(1, 50) ? far_future : prng_.between(1, history_.newest_revision());
+  }
+  if (!is_list) return get;
+  if (prng_.chance(1, 2)) get.limit = prng_.between(1, 10);
+  get.is_count_only = prng_.chance(1, 10);
+  get.is_keys_only = prng_.chance(1, 5);
+  get.is_descending = prng_.chance(1, 5);
+  return get;
+}
+
+Comparison Workload::draw_comparison() {
+  Comparison comparison;
+  comparison.key = draw_key();
+  comparison.target = static_cast<CompareTarget>(prng_.below(4));
+  comparison.result = static_cast<CompareResult>(prng_.below(4));
+  const auto seen = seen_.find(comparison.key);
+  if (seen == seen_.end() || prng_.chance(1, 5)) {
+    comparison.number = prng_.between(0, 3);
+    comparison.value = "value 1 ";
+    return comparison;
+  }
+  // What was seen last often still holds: the usual optimistic transaction.
+  const KeyValue& kv = seen->second;
+  comparison.number = comparison.target == CompareTarget::version  ? kv.version
+                      : comparison.target == CompareTarget::create ? kv.create_revision
+                                                                   : kv.mod_revision;
+  comparison.value = kv.value;
+  return comparison;
+}
+
+Action Workload::draw_action(std::set<std::string>& used, bool may_write, bool may_nest) {
+  const std::uint64_t kind = prng_.below(may_write ? 10 : 3);
+  if (kind < 3) {
+    Get get = draw_get(prng_.chance(1, 2));
+    get.is_serializable = false;
+    return get;
+  }
+  if (kind < 7) return Put{draw_new_key(used), draw_value(), prng_.chance(1, 3)};
+  if (kind < 9 || !may_nest) return Delete{{draw_new_key(used), ""}, prng_.chance(1, 3)};
+  // Its keys are nobody else's, so that only its own siblings could clash with it.
+  Txn nested;
+  nested.comparisons.push_back(draw_comparison());
+  nested.success.emplace_back(Put{"nested/" + std::to_string(used.size()), draw_value(), true});
+  used.insert("nested/" + std::to_string(used.size()));
+  nested.failure.emplace_back(draw_get(true));
+  return std::vector<Txn>{std::move(nested)};
+}
+
+Txn Workload::draw_txn() {
+  Txn txn;
+  const bool may_write = prng_.chance(5, 6);
+  for (std::uint64_t i = prng_.below(3); i > 0; --i) txn.comparisons.push_back(draw_comparison());
+  for (std::vector<Action>* branch : {&txn.success, &txn.failure}) {
+    std::set<std::string> used;
+    for (std::uint64_t i = prng_.below(4); i > 0; --i) branch->push_back(draw_action(used, may_write, true));
+  }
+  return txn;
+}
+
+Compact Workload::draw_compact() {
+  // Never past what is settled: the surveyor must still be able to look at every revision that is not.
+  Compact compact;
+  compact.is_physical = prng_.chance(1, 3);
+  compact.revision = prng_.chance(1, 20) ? far_future
+                                         : prng_.between(std::max<std::int64_t>(1, history_.settled_revision() - 20),
+                                                         history_.settled_revision());
+  return compact;
+}
+
+Request Workload::draw_malformed() {
+  switch (prng_.below(4)) {
+    case 0:
+      return Put{"", draw_value(), false};
+    case 1:
+      return Get{};
+    case 2:
+      return Delete{};
+    default: {
+      Txn txn;
+      for (std::uint64_t i = 0; i <= plan_.limits.txn_ops_max; ++i) {
+        txn.success.emplace_back(Put{"many/" + std::to_string(i), draw_value(), false});
+      }
+      return txn;
+    }
+  }
+}
+
+}  // namespace metastore::sim

@@ -1,0 +1,46 @@
+// What the clients ask: requests drawn by the plan's mix, over few keys, so that clients meet. Every value is written
+// once only, which lets an oracle tell whose write it sees.
+#ifndef METASTORE_SIM_WORKLOAD_H_
+#define METASTORE_SIM_WORKLOAD_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "core/base/prng.h"
+#include "sim/history.h"
+#include "sim/plan.h"
+
+namespace metastore::sim {
+
+class Workload {
+ public:
+  Workload(const Plan& plan, const History& history) : plan_(plan), history_(history), prng_(plan.seed, "workload") {}
+
+  Request draw();
+  /// Lets later transactions compare with what was seen.
+  void learn(const Operation& operation);
+
+ private:
+  std::string draw_key();
+  std::string draw_new_key(std::set<std::string>& used);
+  std::string draw_value();
+  KeyRange draw_range();
+  Get draw_get(bool is_list);
+  Comparison draw_comparison();
+  Action draw_action(std::set<std::string>& used, bool may_write, bool may_nest);
+  Txn draw_txn();
+  Compact draw_compact();
+  Request draw_malformed();
+
+  const Plan& plan_;
+  const History& history_;
+  Prng prng_;
+  std::uint64_t values_ = 0;
+  std::map<std::string, KeyValue, std::less<>> seen_;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_WORKLOAD_H_
