@@ -26,7 +26,7 @@ void Nemesis::on_down() {
 
 void Nemesis::retire() {
   is_retired_ = true;
-  machine_.files().power_off_at(0);
+  if (plan_.crash_operations.empty()) machine_.files().power_off_at(0);
   if (machine_.is_down()) return schedule(Duration());
   world_.cancel(ticket_);
 }

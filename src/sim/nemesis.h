@@ -29,7 +29,7 @@ class Nemesis final : private port::Task {
 
   /// The machine went down by itself: it will be booted again.
   void on_down();
-  /// No more faults; what is down is booted soon.
+  /// No more faults, but for a plan's own crash_operations; what is down is booted soon.
   void retire();
   const NemesisCounts& counts() const { return counts_; }
 
