@@ -50,7 +50,8 @@ class Runs(unittest.TestCase):
         self.assertIn("<- never", few.stdout)
 
     def test_bad_words_are_refused_with_the_usage(self):
-        for words in ([], ["walk"], ["run"], ["run", "--seed", "x"], ["swarm", "--seeds", "9..1"], ["run", "--jobs", "2"]):
+        for words in ([], ["walk"], ["run"], ["run", "--seed", "x"], ["swarm", "--seeds", "9..1"],
+                      ["run", "--jobs", "2"]):
             result = run(*words)
             self.assertEqual(result.returncode, 2, words)
             self.assertIn("usage:", result.stderr)
