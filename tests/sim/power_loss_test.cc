@@ -1,4 +1,4 @@
-// Issue 2, "power loss, not only death": whole members in whole runs, crashed at every file operation of 200 seeds.
+// Power loss, not only death: whole members in whole runs, crashed at every file operation of 200 seeds.
 #include <doctest/doctest.h>
 
 #include <algorithm>
