@@ -54,7 +54,7 @@ void Client::ask() {
     if (role_ == Role::surveyor) pause();
     return;
   }
-  const Duration patience = role_ == Role::surveyor ? stage_.plan.patience_max
+  const Duration patience = role_ == Role::surveyor ? std::max(stage_.plan.patience_max, surveyor_patience)
                                                     : prng_.between(stage_.plan.patience_min, stage_.plan.patience_max);
   operation_ = &stage_.history.begin(id_, std::move(*request), stage_.world.now());
   stage_.judge.on_invoked(*operation_);

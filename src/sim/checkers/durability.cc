@@ -96,15 +96,15 @@ void DurabilityChecker::record(const Put& put, const Operation& operation) {
 std::optional<Violation> DurabilityChecker::judge_read(const Get& get, const Operation& operation) const {
   if (get.revision != 0 || get.limit != 0 || get.is_count_only) return std::nullopt;
   const auto& kvs = std::get<GetReply>(operation.response.reply).kvs;
-  for (const auto& [key, written] : written_) {
+  for (const auto& entry : written_) {
+    const std::string& key = entry.first;
+    const Written& written = entry.second;
     if (!get.keys.contains(key) || written.returned >= operation.invoked) continue;
-    const auto kv =
-        std::find_if(kvs.begin(), kvs.end(), [&key = key](const KeyValue& seen) { return seen.key == key; });
+    const auto kv = std::find_if(kvs.begin(), kvs.end(), [&key](const KeyValue& seen) { return seen.key == key; });
     const std::string what = "the write of \"" + key + "\" at revision " + std::to_string(written.revision);
     if (kv != kvs.end() && kv->mod_revision < written.revision) return lost(operation, what + " is undone");
-    const bool may_be_deleted = std::any_of(open_.begin(), open_.end(), [&key = key](const OpenDeletion& deletion) {
-      return covers(deletion.ranges, key);
-    });
+    const bool may_be_deleted = std::any_of(
+        open_.begin(), open_.end(), [&key](const OpenDeletion& deletion) { return covers(deletion.ranges, key); });
     if (kv == kvs.end() && !may_be_deleted) return lost(operation, what + " is lost");
   }
   return std::nullopt;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <list>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,9 @@ class RunningMaximum {
  public:
   void add(Instant when, std::int64_t value, std::uint64_t owner) { points_.push_back({when, value, owner, {}}); }
   void seal() {
-    std::stable_sort(points_.begin(), points_.end(), [](const Point& a, const Point& b) { return a.when < b.when; });
+    // A total order: one operation has one point in each list.
+    std::sort(points_.begin(), points_.end(),
+              [](const Point& a, const Point& b) { return std::tie(a.when, a.owner) < std::tie(b.when, b.owner); });
     // The two largest by different owners, so that one may be asked about all others.
     Best best;
     for (Point& point : points_) {
@@ -131,6 +134,13 @@ class Check {
     const Operation* operation = nullptr;
   };
 
+  void sort_placed() {
+    // A total order: no two operations have the same id.
+    std::sort(placed_.begin(), placed_.end(), [](const Placed& a, const Placed& b) {
+      return std::tie(a.position, a.operation->id) < std::tie(b.position, b.operation->id);
+    });
+  }
+
   void gather() {
     for (const Operation& operation : history_.operations()) {
       const auto* compact = std::get_if<Compact>(&operation.request);
@@ -147,8 +157,7 @@ class Check {
         unknown_.push_back(&operation);
       }
     }
-    std::stable_sort(placed_.begin(), placed_.end(),
-                     [](const Placed& a, const Placed& b) { return a.position < b.position; });
+    sort_placed();
     revisions_seen_.seal();
     compactions_asked_.seal();
     compactions_done_.seal();
@@ -187,8 +196,7 @@ class Check {
     }
     if (next < placed_.size()) return violation(*placed_[next].operation, "a revision below the first one");
     placed_.insert(placed_.end(), found_later.begin(), found_later.end());
-    std::stable_sort(placed_.begin(), placed_.end(),
-                     [](const Placed& a, const Placed& b) { return a.position < b.position; });
+    sort_placed();
     return std::nullopt;
   }
 
