@@ -6,8 +6,8 @@
 namespace metastore::sim {
 namespace {
 
-/// O8: after the last fault the member must have answered everything within this many of its own election timeouts, of
-/// the longest disk stalls and of the clients' patience.
+/// O8: after the last fault the member must answer the surveyor within this many of its own election timeouts, of the
+/// longest disk stalls and of the clients' patience; and again, as long as there is something to ask.
 constexpr std::int64_t final_phase_multiple = 50;
 /// No run needs this long; whoever does is stuck.
 constexpr Duration simulated_max = Duration::seconds(7 * 24 * 3600);
@@ -57,6 +57,8 @@ bool Simulation::step() {
   } else if (clients_.front()->has_concluded() && clients_.front()->is_idle()) {
     judge_.conclude(history_);
     is_over_ = true;
+  } else if (history_.surveys().size() > surveys_seen_) {
+    extend_final_deadline();
   } else if (world_.now() > final_deadline_) {
     judge_.fail({"O8", world_.now(), "the faults have ended, but the newest revision cannot be read"});
   }
@@ -78,6 +80,11 @@ void Simulation::begin_final_phase() {
   nemesis_.retire();
   network_.heal();
   stage_.is_final = true;
+  extend_final_deadline();
+}
+
+void Simulation::extend_final_deadline() {
+  surveys_seen_ = history_.surveys().size();
   const Duration slowest = std::max({plan_.election_timeout, plan_.patience_max, plan_.disk.work_max + plan_.disk.stall,
                                      plan_.network.delay_max, Duration::seconds(1)});
   final_deadline_ = world_.now() + slowest * final_phase_multiple;

@@ -63,6 +63,7 @@ class Simulation {
  private:
   bool is_everybody_idle() const;
   void begin_final_phase();
+  void extend_final_deadline();
 
   const Plan plan_;
   World world_;
@@ -78,6 +79,7 @@ class Simulation {
   Nemesis nemesis_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first.
   Instant final_deadline_ = Instant::never();
+  std::size_t surveys_seen_ = 0;
   Instant last_time_;
   std::uint64_t events_at_this_time_ = 0;
   bool is_over_ = false;
