@@ -33,7 +33,9 @@ stop_member() {
 }
 start_member() {
   stop_member
-  "$@" >member.log 2>&1 &
+  # Emptied here, not by the child: what the former member said must not pass for what this one says.
+  : >member.log
+  "$@" >>member.log 2>&1 &
   member=$!
   until grep -q 'ready to serve client requests' member.log; do
     if ! kill -0 "$member" 2>/dev/null; then cat member.log; echo "the member ends: $*"; exit 1; fi
