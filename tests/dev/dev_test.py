@@ -12,8 +12,8 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TOOLS = ["awk", "basename", "bash", "cat", "dirname", "env", "find", "grep", "mkdir", "nproc", "python3", "sed", "tee",
-         "tr", "xargs"]
+TOOLS = ["awk", "basename", "bash", "cat", "dirname", "env", "find", "grep", "ln", "mkdir", "nproc", "python3", "sed",
+         "tee", "tr", "xargs"]
 LOGGED = '#!/usr/bin/env bash\necho "$(basename "$0") $*" >>"$LOG"\n'
 STAND_INS = {
     # Everything is installed but what $MISSING names.
