@@ -1,4 +1,4 @@
-"""The simulator's command line, one process against another, and what it is linked from."""
+"""The simulator's command line, and one process against another."""
 
 import re
 import subprocess
@@ -6,15 +6,10 @@ import sys
 import unittest
 
 BINARY = sys.argv.pop(1)
-BUILD = sys.argv.pop(1)
 
 PASS_LINE = re.compile(
     r"PASS seed=(\d+) members=1 ops=\d+ events=\d+ sim_seconds=\d+\.\d{3} wall_seconds=\d+\.\d{3} speedup=\d+ "
     r"hash=([0-9a-f]{32})")
-
-# What only one of the two may hold: the outside world, and its simulated twin.
-OF_METASTORE_ALONE = {"libnet.a", "libserver.a", "libstorage_posix.a", "libwal_dump.a"}
-OF_SIMULATOR_ALONE = {"libsim.a", "libsim_checkers.a", "libsim_world.a"}
 
 
 def run(*words):
@@ -55,22 +50,6 @@ class Runs(unittest.TestCase):
             result = run(*words)
             self.assertEqual(result.returncode, 2, words)
             self.assertIn("usage:", result.stderr)
-
-
-class Archives(unittest.TestCase):
-    def archives(self, target):
-        """The project's own archives on the target's link line, as ninja knows it."""
-        commands = subprocess.run(["ninja", "-C", BUILD, "-t", "query", target], capture_output=True, text=True,
-                                  check=True).stdout
-        inputs = commands.split("input:")[1].split("outputs:")[0]
-        return {word.rsplit("/", 1)[-1] for word in inputs.split() if word.endswith(".a") and word.startswith("src/")}
-
-    def test_the_member_that_is_simulated_is_the_member_that_is_shipped(self):
-        real = self.archives("src/metastore")
-        simulated = self.archives("src/sim/metastore-sim")
-        self.assertGreaterEqual(real & simulated, {"libbase.a", "libraft.a", "libmvcc.a", "libkv.a", "libreplica.a",
-                                                   "libhost.a", "libstorage.a", "libapi.a", "libmember.a"})
-        self.assertEqual(real - OF_METASTORE_ALONE, simulated - OF_SIMULATOR_ALONE)
 
 
 if __name__ == "__main__":
