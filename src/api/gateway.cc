@@ -104,6 +104,11 @@ void Gateway::on_cancel(Session& session) {
   }
 }
 
+void Gateway::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
+  // No session opens a stream.
+  ASSERT(chunks.empty() && ends.empty());
+}
+
 void Gateway::reply(std::vector<Reply> replies) {
   for (Reply& reply : replies) {
     const Posted request = settle(reply.id);

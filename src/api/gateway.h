@@ -29,6 +29,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
 
   /// Requires: each reply is the only one to a request that this gateway posted.
   void reply(std::vector<Reply> replies) override;
+  void stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) override;
   void on_accepted(std::unique_ptr<port::Connection> connection) override;
 
   /// No new connections and streams; what is under way gets its answers.

@@ -134,6 +134,11 @@ void Door::close() {
   }
 }
 
+void Door::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
+  // No client here opens a stream.
+  ASSERT(chunks.empty() && ends.empty());
+}
+
 void Door::reply(std::vector<Reply> replies) {
   for (const Reply& reply : replies) {
     const auto found = posted_.find(reply.id);

@@ -36,6 +36,7 @@ class Door final : public port::ClientExecutor {
   /// The member is gone: what was posted gets no answer.
   void close();
   void reply(std::vector<Reply> replies) override;
+  void stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) override;
 
   /// Requires: is_open(), and no other request of this client is under way.
   void submit(Client& client, kv::Method method, Bytes message, Duration patience);

@@ -60,6 +60,7 @@ enum class Outcome : std::uint8_t {
   X(deadline_exceeded, deadline_exceeded, "context deadline exceeded", unknown)                         \
   /* Raising and clearing alarms comes with the quota. */                                               \
   X(alarm_unchangeable, unimplemented, "etcdserver: alarms cannot be raised or cleared yet", refused)   \
+  X(unserved_stream, unimplemented, "method not implemented", refused)                                  \
   X(undecodable, internal, "grpc: error unmarshalling request: the message is not valid protobuf", refused)
 
 enum class ErrorCode : std::uint8_t {

@@ -26,6 +26,7 @@ namespace metastore {
   X(wal_batch_bytes_max, 8'388'608, "bytes", "log writes joined into one fdatasync")                                  \
   X(connection_send_bytes_max, 1'048'576, "bytes", "waiting to be sent on one connection before reading pauses")      \
   X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
+  X(stream_credit_bytes, 1'048'576, "bytes", "sent on one stream and not yet taken by the client's connection")       \
   X(header_bytes_max, 65'536, "bytes", "request headers of one stream or HTTP/1.1 request")                           \
   X(connection_reply_bytes_max, 16'777'216, "bytes", "replies held by a client's window; past it its calls wait")     \
   X(stream_window_bytes, 1'048'576, "bytes", "HTTP/2 flow control: sent ahead on one stream")                         \

@@ -35,7 +35,7 @@ using LogIndex = Tagged<struct LogIndexTag>;
 using MemberId = Tagged<struct MemberIdTag>;
 using ClusterId = Tagged<struct ClusterIdTag>;
 
-/// Names one client request within one run of a member.
+/// Names one RPC of a client, unary or a stream, within one run of a member.
 using RequestId = Tagged<struct RequestIdTag>;
 
 /// Rises by one for each LogWrite of one run of a member.

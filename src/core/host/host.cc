@@ -51,6 +51,9 @@ void Host::execute(Effects effects) {
   if (!effects.log_writes.empty()) executors_->log.write(std::move(effects.log_writes));
   if (!effects.messages.empty()) executors_->peers.send(std::move(effects.messages));
   if (!effects.replies.empty()) executors_->clients.reply(std::move(effects.replies));
+  if (!effects.chunks.empty() || !effects.stream_ends.empty()) {
+    executors_->clients.stream(std::move(effects.chunks), std::move(effects.stream_ends));
+  }
 }
 
 }  // namespace metastore

@@ -13,7 +13,7 @@ struct Row {
 };
 
 constexpr std::array rows = {
-#define METASTORE_METHOD_ROW(name, path) Row{#name, path},
+#define METASTORE_METHOD_ROW(name, kind, path) Row{#name, path},
     METASTORE_METHODS(METASTORE_METHOD_ROW)
 #undef METASTORE_METHOD_ROW
 };

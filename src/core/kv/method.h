@@ -1,30 +1,48 @@
-// The unary RPCs that the core serves, and what is asked and answered: raw protobuf messages, decoded here and nowhere
+// The RPCs that the core serves, and what is asked and answered: raw protobuf messages, decoded here and nowhere
 // else. The raw bytes of a proposal are embedded in its log entry as they came.
 #ifndef METASTORE_CORE_KV_METHOD_H_
 #define METASTORE_CORE_KV_METHOD_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 namespace metastore::kv {
 
-/// enumerator, gRPC path.
-#define METASTORE_METHODS(X)                         \
-  X(range, "/etcdserverpb.KV/Range")                 \
-  X(put, "/etcdserverpb.KV/Put")                     \
-  X(delete_range, "/etcdserverpb.KV/DeleteRange")    \
-  X(txn, "/etcdserverpb.KV/Txn")                     \
-  X(compact, "/etcdserverpb.KV/Compact")             \
-  X(member_list, "/etcdserverpb.Cluster/MemberList") \
-  X(status, "/etcdserverpb.Maintenance/Status")      \
-  X(alarm, "/etcdserverpb.Maintenance/Alarm")
+/// How many messages each side sends.
+enum class Kind : std::uint8_t {
+  unary,   ///< One request, one reply: ClientRequest and Reply.
+  stream,  ///< Any number of either: StreamOpened, StreamRequest, Chunk, StreamEnd.
+};
+
+/// enumerator, kind, gRPC path.
+#define METASTORE_METHODS(X)                                        \
+  X(range, unary, "/etcdserverpb.KV/Range")                         \
+  X(range_stream, stream, "/etcdserverpb.KV/RangeStream")           \
+  X(put, unary, "/etcdserverpb.KV/Put")                             \
+  X(delete_range, unary, "/etcdserverpb.KV/DeleteRange")            \
+  X(txn, unary, "/etcdserverpb.KV/Txn")                             \
+  X(compact, unary, "/etcdserverpb.KV/Compact")                     \
+  X(watch, stream, "/etcdserverpb.Watch/Watch")                     \
+  X(lease_keep_alive, stream, "/etcdserverpb.Lease/LeaseKeepAlive") \
+  X(member_list, unary, "/etcdserverpb.Cluster/MemberList")         \
+  X(status, unary, "/etcdserverpb.Maintenance/Status")              \
+  X(alarm, unary, "/etcdserverpb.Maintenance/Alarm")
 
 enum class Method : std::uint8_t {
-#define METASTORE_METHOD_NAME(name, path) name,
+#define METASTORE_METHOD_NAME(name, kind, path) name,
   METASTORE_METHODS(METASTORE_METHOD_NAME)
 #undef METASTORE_METHOD_NAME
 };
 
+constexpr Kind kind(Method method) {
+  constexpr Kind kinds[] = {
+#define METASTORE_METHOD_KIND(name, kind, path) Kind::kind,
+      METASTORE_METHODS(METASTORE_METHOD_KIND)
+#undef METASTORE_METHOD_KIND
+  };
+  return kinds[static_cast<std::size_t>(method)];
+}
 std::string_view path(Method method);
 std::string_view name(Method method);
 

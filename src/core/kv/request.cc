@@ -88,6 +88,10 @@ Request::Body empty_body(Method method) {
       return StatusRequest{};
     case Method::alarm:
       return AlarmRequest{};
+    case Method::range_stream:
+    case Method::watch:
+    case Method::lease_keep_alive:
+      break;  // Their messages are not ClientRequests.
   }
   UNREACHABLE();
 }

@@ -121,6 +121,13 @@ void encode(Encoder& out, const LogWrite& write) {
   out.boolean(write.hard_state.has_value());
   if (write.hard_state) encode(out, *write.hard_state);
   encode(out, write.append);
+  out.boolean(write.mark.has_value());
+  if (write.mark) {
+    out.tagged(write.mark->index);
+    out.tagged(write.mark->term);
+    encode(out, write.mark->conf_state);
+  }
+  out.tagged(write.release_to);
 }
 
 void encode(Encoder& out, const Envelope& envelope) {

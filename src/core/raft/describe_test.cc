@@ -23,8 +23,8 @@ TEST_CASE("the canonical encodings are these bytes") {
   CHECK(encoded(ConfState{{MemberId(1), MemberId(2)}, {MemberId(3)}, {}, {}, true}) ==
         std::string("\x02\x01\x02\x01\x03\x00\x00\x01", 8));
   CHECK(encoded(LogWrite{LogWriteId(4), HardState{Term(1), MemberId(2), LogIndex(3)}, {put}}) ==
-        std::string("\x04\x01\x01\x02\x03\x01\x02\x07\x00\x02kv", 12));
-  CHECK(encoded(LogWrite{LogWriteId(4), std::nullopt, {}}) == std::string("\x04\x00\x00", 3));
+        std::string("\x04\x01\x01\x02\x03\x01\x02\x07\x00\x02kv\x00\x00", 14));
+  CHECK(encoded(LogWrite{LogWriteId(4), std::nullopt, {}}) == std::string("\x04\x00\x00\x00\x00", 5));
   CHECK(encoded(Envelope{MemberId(1), MemberId(2), VoteRequest{Term(3), LogIndex(4), Term(2), true, false}}) ==
         std::string("\x01\x02\x00\x03\x04\x02\x01\x00", 8));
   CHECK(encoded(Envelope{MemberId(1), MemberId(2), VoteReply{Term(3), Term(4), true, false}}) ==

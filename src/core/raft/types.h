@@ -57,6 +57,8 @@ struct LogWrite {
   LogWriteId id;
   std::optional<HardState> hard_state;
   std::vector<Entry> append;  ///< Consecutive indexes.
+  std::optional<Mark> mark;   ///< The log's past up to here is in a durable checkpoint: written behind `append`.
+  LogIndex release_to;        ///< Once this write is durable, segments that only hold entries up to here may go.
   bool operator==(const LogWrite&) const = default;
 };
 

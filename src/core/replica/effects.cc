@@ -20,6 +20,32 @@ std::string describe(const Reply& reply) {
   return line + std::string(name(std::get<ErrorCode>(reply.result)));
 }
 
+void encode(Encoder& out, const Chunk& chunk) {
+  out.tagged(chunk.id);
+  out.u64(chunk.message_bytes);
+  out.u64(chunk.parts.size());
+  for (const Bytes& part : chunk.parts) out.bytes(part);
+}
+
+void encode(Encoder& out, const StreamEnd& end) {
+  out.tagged(end.id);
+  out.boolean(end.error.has_value());
+  if (end.error.has_value()) out.u64(static_cast<std::uint64_t>(*end.error));
+}
+
+std::string describe(const Chunk& chunk) {
+  std::size_t bytes = 0;
+  for (const Bytes& part : chunk.parts) bytes += part.size();
+  const std::string place =
+      chunk.message_bytes > 0 ? "message of " + std::to_string(chunk.message_bytes) + " bytes: " : "more: ";
+  return "stream #" + std::to_string(chunk.id.value()) + ": " + place + std::to_string(bytes) + " bytes";
+}
+
+std::string describe(const StreamEnd& end) {
+  const std::string how = end.error.has_value() ? std::string(name(*end.error)) : "ok";
+  return "stream #" + std::to_string(end.id.value()) + " ends: " + how;
+}
+
 }  // namespace
 
 void encode(Encoder& out, const Effects& effects) {
@@ -29,6 +55,15 @@ void encode(Encoder& out, const Effects& effects) {
   for (const raft::Envelope& message : effects.messages) raft::encode(out, message);
   out.u64(effects.replies.size());
   for (const Reply& reply : effects.replies) encode(out, reply);
+  out.u64(effects.chunks.size());
+  for (const Chunk& chunk : effects.chunks) encode(out, chunk);
+  out.u64(effects.stream_ends.size());
+  for (const StreamEnd& end : effects.stream_ends) encode(out, end);
+  out.boolean(effects.checkpoint.has_value());
+  if (effects.checkpoint.has_value()) {
+    out.tagged(effects.checkpoint->applied_index);
+    out.bytes(effects.checkpoint->rows);
+  }
   out.instant(effects.wake_at);
 }
 
@@ -37,6 +72,12 @@ std::string describe(const Effects& effects) {
   for (const raft::LogWrite& write : effects.log_writes) lines += "log write " + raft::describe(write) + "\n";
   for (const raft::Envelope& message : effects.messages) lines += "send " + raft::describe(message) + "\n";
   for (const Reply& reply : effects.replies) lines += describe(reply) + "\n";
+  for (const Chunk& chunk : effects.chunks) lines += describe(chunk) + "\n";
+  for (const StreamEnd& end : effects.stream_ends) lines += describe(end) + "\n";
+  if (effects.checkpoint.has_value()) {
+    lines += "checkpoint up to entry " + std::to_string(effects.checkpoint->applied_index.value()) + ", " +
+             std::to_string(effects.checkpoint->rows.size()) + " bytes\n";
+  }
   if (effects.wake_at != Instant::never()) {
     lines += "wake at " + std::to_string(effects.wake_at.nanoseconds() / 1'000) + " us\n";
   }

@@ -12,6 +12,7 @@
 #ifndef METASTORE_CORE_REPLICA_EFFECTS_H_
 #define METASTORE_CORE_REPLICA_EFFECTS_H_
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "core/base/time.h"
 #include "core/base/trace.h"
 #include "core/raft/types.h"
+#include "core/replica/checkpoint.h"
 
 namespace metastore {
 
@@ -32,10 +34,30 @@ struct Reply {
   bool operator==(const Reply&) const = default;
 };
 
+/// A part of what a call is answered with: of one message on a stream, or of a unary reply too large for one step.
+/// What was sent and not yet drained (StreamDrained) is kept within limits.stream_credit_bytes by the replica.
+struct Chunk {
+  RequestId id;
+  /// Begins a message of so many bytes, of which `parts` are the first; 0 goes on with the message that was begun.
+  std::uint64_t message_bytes = 0;
+  std::vector<Bytes> parts;  ///< One behind another; events and records are shared between streams.
+  bool operator==(const Chunk&) const = default;
+};
+
+/// Ends a stream, or a unary reply of which only a part was sent.
+struct StreamEnd {
+  RequestId id;
+  std::optional<ErrorCode> error;  ///< None: all was well.
+  bool operator==(const StreamEnd&) const = default;
+};
+
 struct Effects {
   std::vector<raft::LogWrite> log_writes;  ///< FIFO, coalescable; answered by LogWritten.
   std::vector<raft::Envelope> messages;    ///< No order; may vanish.
   std::vector<Reply> replies;              ///< No order.
+  std::vector<Chunk> chunks;               ///< FIFO a call; answered by StreamDrained.
+  std::vector<StreamEnd> stream_ends;      ///< Each behind its call's chunks.
+  std::optional<Checkpoint> checkpoint;    ///< One under way at most; answered by CheckpointWritten.
   Instant wake_at = Instant::never();      ///< Latest wins; answered by Woken.
   std::vector<TraceLine> trace;            ///< FIFO; no part of the hash.
   bool operator==(const Effects&) const = default;

@@ -17,6 +17,23 @@ struct EventEncoder {
     out.instant(event.deadline);
   }
   void operator()(const BatchEnded&) {}
+  void operator()(const StreamOpened& event) {
+    out.tagged(event.id);
+    out.u64(static_cast<std::uint64_t>(event.method));
+    out.instant(event.deadline);
+    out.boolean(event.require_leader);
+  }
+  void operator()(const StreamRequest& event) {
+    out.tagged(event.id);
+    out.bytes(event.message);
+  }
+  void operator()(const StreamRequestsEnded& event) { out.tagged(event.id); }
+  void operator()(const StreamDrained& event) {
+    out.tagged(event.id);
+    out.u64(event.bytes);
+  }
+  void operator()(const StreamClosed& event) { out.tagged(event.id); }
+  void operator()(const CheckpointWritten& event) { out.tagged(event.applied_index); }
 };
 
 struct EventDescriber {
@@ -29,6 +46,22 @@ struct EventDescriber {
            std::to_string(event.message.size()) + " bytes";
   }
   std::string operator()(const BatchEnded&) { return "batch ended"; }
+  std::string operator()(const StreamOpened& event) {
+    return stream(event.id) + " opened: " + std::string(kv::name(event.method));
+  }
+  std::string operator()(const StreamRequest& event) {
+    return stream(event.id) + ": request of " + std::to_string(event.message.size()) + " bytes";
+  }
+  std::string operator()(const StreamRequestsEnded& event) { return stream(event.id) + ": requests ended"; }
+  std::string operator()(const StreamDrained& event) {
+    return stream(event.id) + ": " + std::to_string(event.bytes) + " bytes drained";
+  }
+  std::string operator()(const StreamClosed& event) { return stream(event.id) + " closed"; }
+  std::string operator()(const CheckpointWritten& event) {
+    return "checkpoint written up to entry " + std::to_string(event.applied_index.value());
+  }
+
+  static std::string stream(RequestId id) { return "stream #" + std::to_string(id.value()); }
 };
 
 }  // namespace

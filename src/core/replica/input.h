@@ -37,7 +37,7 @@ struct LogWritten {
   bool operator==(const LogWritten&) const = default;
 };
 
-/// One unary RPC. It gets exactly one Reply.
+/// One unary RPC. It gets exactly one Reply, or one message in Chunks.
 struct ClientRequest {
   RequestId id;  ///< Never repeated within one run of the member.
   kv::Method method = kv::Method::range;
@@ -46,13 +46,55 @@ struct ClientRequest {
   bool operator==(const ClientRequest&) const = default;
 };
 
+/// A streaming RPC begins; what belongs to it carries its id. It ends by one StreamEnd or by one StreamClosed.
+struct StreamOpened {
+  RequestId id;  ///< From the same count as those of ClientRequests.
+  kv::Method method = kv::Method::watch;
+  Instant deadline = Instant::never();
+  bool require_leader = false;  ///< The client wants the stream to end when no leader is known (contract 1.4).
+  bool operator==(const StreamOpened&) const = default;
+};
+
+/// One message on it, as it came.
+struct StreamRequest {
+  RequestId id;
+  Bytes message;
+  bool operator==(const StreamRequest&) const = default;
+};
+
+/// The client sends no more; it still listens.
+struct StreamRequestsEnded {
+  RequestId id;
+  bool operator==(const StreamRequestsEnded&) const = default;
+};
+
+/// `bytes` of the call's chunks have left this process since the last such event. At most one a call a turn.
+struct StreamDrained {
+  RequestId id;
+  std::uint64_t bytes = 0;
+  bool operator==(const StreamDrained&) const = default;
+};
+
+/// Nobody listens any more: on a stream, or to a unary call whose reply comes in chunks. Nothing may follow.
+struct StreamClosed {
+  RequestId id;
+  bool operator==(const StreamClosed&) const = default;
+};
+
+/// The checkpoint up to `applied_index` is durable in the engine.
+struct CheckpointWritten {
+  LogIndex applied_index;
+  bool operator==(const CheckpointWritten&) const = default;
+};
+
 /// The inbox is empty: what the events before it gathered (proposals, reads, acknowledgements) is settled at once, as
 /// one log write, one message a peer and one ReadIndex round. The host ends every turn with it.
 struct BatchEnded {
   bool operator==(const BatchEnded&) const = default;
 };
 
-using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded>;
+using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded, StreamOpened,
+                           StreamRequest, StreamRequestsEnded, StreamDrained, StreamClosed, CheckpointWritten>;
 
 struct Input {
   Instant now;

@@ -44,6 +44,14 @@ void Replica::step(const Input& input, Effects& effects) {
     void operator()(const LogWritten& event) { replica.raft_.on_log_written(now, event.id, replica.raft_output_); }
     void operator()(const ClientRequest& event) { replica.on_request(now, event, effects); }
     void operator()(const BatchEnded&) { replica.settle(now, effects); }
+    void operator()(const StreamOpened& event) {
+      effects.stream_ends.push_back({event.id, ErrorCode::unserved_stream});
+    }
+    void operator()(const StreamRequest&) {}
+    void operator()(const StreamRequestsEnded&) {}
+    void operator()(const StreamDrained&) {}
+    void operator()(const StreamClosed&) {}
+    void operator()(const CheckpointWritten&) {}
   };
   std::visit(Visitor{*this, input.now, effects}, input.event);
 }

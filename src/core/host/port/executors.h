@@ -31,6 +31,15 @@ class ClientExecutor {
  public:
   virtual ~ClientExecutor() = default;
   virtual void reply(std::vector<Reply> replies) = 0;
+  /// `chunks` in their order, then `ends`.
+  virtual void stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) = 0;
+};
+
+class CheckpointExecutor {
+ public:
+  virtual ~CheckpointExecutor() = default;
+  /// Requires: the last one was answered by CheckpointWritten.
+  virtual void write(Checkpoint checkpoint) = 0;
 };
 
 class PeerExecutor {
