@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "api/health.h"
 #include "core/base/assert.h"
 
 namespace metastore::api {
@@ -54,23 +53,28 @@ void Gateway::release(CallReceived call) {
 }
 
 void Gateway::on_request(Session& session, const HttpRequest& request) {
-  const std::string_view path = path_of(request.target);
-  if (path != "/health" && path != "/version") {
+  auto checkup = Checkup::begin(request.target, facts_);
+  const bool is_version = path_of(request.target) == "/version";
+  if (!checkup.has_value() && !is_version) {
     session.respond(not_found());
   } else if (request.method != "GET") {
     session.respond(method_not_allowed());
-  } else if (path == "/version") {
+  } else if (is_version) {
     session.respond(version_response(facts_.versions()));
   } else {
-    const bool serializable = has_parameter(request.target, "serializable", "true");
-    if (!serializable && !facts_.has_leader()) {
-      session.respond(health_response("RAFT NO LEADER"));
-      return;
-    }
+    go_on(session, *std::move(checkup));
+  }
+}
+
+void Gateway::go_on(Session& session, Checkup checkup) {
+  if (const auto probe = checkup.next_probe()) {
     const RequestId id = ids_.take();
     expect(id, session, StreamId());
-    inbox_.post(ClientRequest{id, kv::Method::range, health_probe(serializable), Instant::never()});
+    checkups_.insert_or_assign(id, std::move(checkup));
+    inbox_.post(ClientRequest{id, kv::Method::range, *probe, Instant::never()});
+    return;
   }
+  session.respond(checkup.response());
 }
 
 void Gateway::expect(RequestId id, Session& session, StreamId stream) {
@@ -112,12 +116,13 @@ void Gateway::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
 void Gateway::reply(std::vector<Reply> replies) {
   for (Reply& reply : replies) {
     const Posted request = settle(reply.id);
+    auto checkup = checkups_.extract(reply.id);
     if (request.session == nullptr) continue;
     auto* message = std::get_if<Bytes>(&reply.result);
     const auto* error = std::get_if<ErrorCode>(&reply.result);
     if (request.stream == StreamId()) {
-      request.session->respond(
-          health_response(error == nullptr ? std::string() : "RANGE ERROR:" + std::string(text(*error))));
+      checkup.mapped().on_answer(error == nullptr ? std::nullopt : std::optional(text(*error)));
+      go_on(*request.session, std::move(checkup.mapped()));
     } else if (error != nullptr) {
       request.session->fail(request.stream, failure_of(*error));
     } else {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "api/health.h"
 #include "api/session.h"
 #include "api/session_options.h"
 #include "core/host/port/executors.h"
@@ -58,6 +59,8 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   };
 
   void run() override;
+  /// Asks the replica for the next probe, or answers.
+  void go_on(Session& session, Checkup checkup);
   /// The request named `id` belongs to `session`. Ids come in order.
   void expect(RequestId id, Session& session, StreamId stream);
   Posted& posted(RequestId id);
@@ -71,7 +74,8 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   RequestIds ids_;
   std::deque<Posted> posted_;  ///< By id, from `posted_first_` on: ids come in order and leave in nearly that.
   RequestId posted_first_{1};
-  std::vector<Reply> refused_;  ///< Requests that are answered here, with the next flush.
+  std::map<RequestId, Checkup> checkups_;  ///< By the probe that each waits for.
+  std::vector<Reply> refused_;             ///< Requests that are answered here, with the next flush.
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::uint64_t session_last_ = 0;
   std::uint64_t sessions_refused_ = 0;

@@ -1,9 +1,14 @@
-// What /health and /version say (contract 2.2). Whether a member is healthy is found out as a client would: it reads a
-// key. Pure functions; the gateway does the asking.
+// What /health, /livez, /readyz and /version say (contract 2.2). Whether a member is healthy is found out as a client
+// would: it reads a key. Values and pure functions; the gateway does the asking.
 #ifndef METASTORE_API_HEALTH_H_
 #define METASTORE_API_HEALTH_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/http1_session.h"
 #include "core/base/bytes.h"
@@ -13,13 +18,41 @@ namespace metastore::api {
 
 /// "/health" of "/health?serializable=true".
 std::string_view path_of(std::string_view target);
-/// Whether the query of `target` has `name=value`. Escapes are not decoded: no name or value asked for here has any.
-bool has_parameter(std::string_view target, std::string_view name, std::string_view value);
+/// The values of all parameters `name` in the query of `target`, empty for one without '='. Escapes are not decoded: no
+/// name or value asked for here has any.
+std::vector<std::string_view> parameters(std::string_view target, std::string_view name);
 
-/// The RangeRequest that probes the member, as protobuf.
-Bytes health_probe(bool serializable);
-/// 200 for an empty `reason`, else 503.
-HttpResponse health_response(std::string_view reason);
+/// One visit to a page of health: the checks it consists of, made one after another, and what they found.
+class Checkup {
+ public:
+  /// The checkup that `target` asks for, with what can be told without the replica already found; none if that path is
+  /// no page of health.
+  static std::optional<Checkup> begin(std::string_view target, const port::MemberFacts& facts);
+
+  /// The RangeRequest that the replica is to answer next; none once the response is ready.
+  std::optional<Bytes> next_probe();
+  /// What came of next_probe(): nothing if a range was answered.
+  void on_answer(std::optional<std::string_view> error);
+  /// Requires: next_probe() gave none.
+  HttpResponse response() const;
+
+ private:
+  enum class Check : std::uint8_t { data_corruption, serializable_read, linearizable_read, non_learner };
+  struct Finding {
+    Check check;
+    std::string failure;  ///< Empty: passed, or not made yet.
+  };
+
+  static std::string_view name(Check check);
+  static bool probes(Check check) { return check == Check::serializable_read || check == Check::linearizable_read; }
+
+  bool lists_checks_ = true;  ///< /health alone tells one reason instead.
+  bool verbose_ = false;
+  std::string reason_;  ///< Of /health.
+  std::vector<Finding> findings_;
+  std::size_t next_ = 0;  ///< The first finding that may still need a probe.
+};
+
 HttpResponse version_response(const port::Versions& versions);
 HttpResponse not_found();
 /// Only GET is right.

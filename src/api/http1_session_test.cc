@@ -4,7 +4,6 @@
 
 #include <vector>
 
-#include "api/health.h"
 
 namespace metastore::api {
 namespace {
@@ -122,29 +121,6 @@ TEST_CASE("a client that asks whether to go on with its body is told to, once") 
   CHECK(feed(session, "a", 1).empty());
   CHECK(output(session).empty());
   CHECK(feed(session, "b", 1).size() == 1);
-}
-
-TEST_CASE("health and version are etcd's JSON") {
-  CHECK(health_response("").status == 200);
-  CHECK(health_response("").body == R"({"health":"true","reason":""})");
-  CHECK(health_response("RAFT NO LEADER").status == 503);
-  CHECK(health_response("RAFT NO LEADER").body == R"({"health":"false","reason":"RAFT NO LEADER"})");
-  CHECK(version_response({"3.7.1", "3.7.0", "3.7.0"}).body ==
-        R"({"etcdserver":"3.7.1","etcdcluster":"3.7.0","storage":"3.7.0"})");
-  CHECK(version_response({"3.7.1", "", ""}).body ==
-        R"({"etcdserver":"3.7.1","etcdcluster":"not_decided","storage":"unknown"})");
-}
-
-TEST_CASE("a parameter of a query is found only as a whole") {
-  CHECK(has_parameter("/health?serializable=true", "serializable", "true"));
-  CHECK(has_parameter("/health?a=b&serializable=true&c", "serializable", "true"));
-  CHECK(!has_parameter("/health?xserializable=true", "serializable", "true"));
-  CHECK(!has_parameter("/health?serializable=truex", "serializable", "true"));
-  CHECK(!has_parameter("/serializable=true", "serializable", "true"));
-  CHECK(!has_parameter("/health?", "serializable", "true"));
-  CHECK(path_of("/health?x=/y") == "/health");
-  CHECK(health_probe(false).view() == "\x0a\x06health");
-  CHECK(health_probe(true).view() == "\x0a\x06health\x38\x01");
 }
 
 }  // namespace

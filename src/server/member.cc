@@ -129,6 +129,10 @@ void LocalMember::run() {
 
 bool LocalMember::has_leader() const { return replica().status().leader != MemberId(); }
 
+bool LocalMember::is_learner() const { return replica().status().is_learner; }
+
+std::vector<std::string> LocalMember::alarms() const { return {}; }
+
 port::Versions LocalMember::versions() const {
   const std::string cluster = replica().status().cluster_version;
   return {.server = std::string(etcd_version), .cluster = cluster, .storage = cluster};

@@ -91,6 +91,8 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   void announce(const MemberOptions& options, const Config& config, const storage::Recovery& recovery);
 
   bool has_leader() const override;
+  bool is_learner() const override;
+  std::vector<std::string> alarms() const override;
   port::Versions versions() const override;
   /// Looks whether all is drained.
   void run() override;

@@ -109,8 +109,12 @@ class HandInbox final : public port::Inbox {
 class HandFacts final : public port::MemberFacts {
  public:
   bool has_leader() const override { return leader; }
+  bool is_learner() const override { return learner; }
+  std::vector<std::string> alarms() const override { return raised; }
   port::Versions versions() const override { return known; }
   bool leader = true;
+  bool learner = false;
+  std::vector<std::string> raised;
   port::Versions known{"3.7.1", "3.7.0", "3.7.0"};
 };
 

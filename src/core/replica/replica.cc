@@ -252,8 +252,10 @@ bool Replica::is_published() const {
 }
 
 ReplicaStatus Replica::status() const {
+  const Member* self = members_.find(config_.member);
   return {.leader = raft_.leader(),
           .is_leader = raft_.role() == raft::Role::leader,
+          .is_learner = self != nullptr && self->is_learner,
           .term = raft_.term(),
           .commit_index = raft_.commit_index(),
           .applied_index = applied_index_,

@@ -23,6 +23,7 @@ namespace metastore {
 struct ReplicaStatus {
   MemberId leader;  ///< 0 if none is known.
   bool is_leader = false;
+  bool is_learner = false;
   Term term;
   LogIndex commit_index;
   LogIndex applied_index;

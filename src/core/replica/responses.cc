@@ -45,6 +45,7 @@ Bytes status_response(const kv::Header& header, const ReplicaStatus& status) {
   response.set_raftindex(status.commit_index.value());
   response.set_raftterm(status.term.value());
   response.set_raftappliedindex(status.applied_index.value());
+  response.set_islearner(status.is_learner);
   if (status.leader == MemberId()) response.add_errors(std::string(text(ErrorCode::no_leader)));
   response.set_storageversion(status.cluster_version);
   response.mutable_downgradeinfo();

@@ -3,6 +3,7 @@
 #define METASTORE_CORE_HOST_PORT_MEMBER_FACTS_H_
 
 #include <string>
+#include <vector>
 
 namespace metastore::port {
 
@@ -17,6 +18,9 @@ class MemberFacts {
  public:
   virtual ~MemberFacts() = default;
   virtual bool has_leader() const = 0;
+  virtual bool is_learner() const = 0;
+  /// Names of the alarms that are raised, on any member: "NOSPACE", "CORRUPT".
+  virtual std::vector<std::string> alarms() const = 0;
   virtual Versions versions() const = 0;
 };
 
