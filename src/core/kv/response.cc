@@ -32,18 +32,6 @@ std::size_t header_size(const Header& header, Revision revision) {
          varint_field_size(3, static_cast<std::uint64_t>(revision.value())) + varint_field_size(4, header.term.value());
 }
 
-std::size_t header_field_size(const Header& header, Revision revision) {
-  return message_field_size(1, header_size(header, revision));
-}
-
-void write_header(WireWriter& out, const Header& header, Revision revision) {
-  out.message_field(1, header_size(header, revision));
-  out.varint_field(1, header.cluster.value());
-  out.varint_field(2, header.member.value());
-  out.varint_field(3, static_cast<std::uint64_t>(revision.value()));
-  out.varint_field(4, header.term.value());
-}
-
 std::size_t records_size(std::uint32_t field, const std::vector<mvcc::Record>& records, Shown shown) {
   std::size_t size = 0;
   for (const mvcc::Record record : records) size += message_field_size(field, excerpt(record, shown).size());
@@ -81,7 +69,7 @@ std::size_t measure(const Header& header, const RangeResponse& response, Sizes&)
 }
 
 void write(WireWriter& out, const Header& header, const RangeResponse& response, Sizes&) {
-  write_header(out, header, response.revision);
+  write_header_field(out, header, response.revision);
   write_records(out, 2, response.records, response.shown);
   out.varint_field(3, response.more);
   out.varint_field(4, response.count);
@@ -93,7 +81,7 @@ std::size_t measure(const Header& header, const PutResponse& response, Sizes&) {
 }
 
 void write(WireWriter& out, const Header& header, const PutResponse& response, Sizes&) {
-  write_header(out, header, response.revision);
+  write_header_field(out, header, response.revision);
   if (!response.previous) return;
   out.message_field(2, response.previous.encoded().size());
   out.raw(response.previous.encoded());
@@ -105,7 +93,7 @@ std::size_t measure(const Header& header, const DeleteRangeResponse& response, S
 }
 
 void write(WireWriter& out, const Header& header, const DeleteRangeResponse& response, Sizes&) {
-  write_header(out, header, response.revision);
+  write_header_field(out, header, response.revision);
   out.varint_field(2, response.deleted);
   write_records(out, 3, response.previous, Shown::all);
 }
@@ -115,7 +103,7 @@ std::size_t measure(const Header& header, const CompactionResponse& response, Si
 }
 
 void write(WireWriter& out, const Header& header, const CompactionResponse& response, Sizes&) {
-  write_header(out, header, response.revision);
+  write_header_field(out, header, response.revision);
 }
 
 /// The member of ResponseOp that a response stands in, by its place in the variant; 0 is none.
@@ -140,7 +128,7 @@ std::size_t measure(const Header& header, const TxnResponse& response, Sizes& si
 }
 
 void write(WireWriter& out, const Header& header, const TxnResponse& response, Sizes& sizes) {
-  write_header(out, header, response.revision);
+  write_header_field(out, header, response.revision);
   out.varint_field(2, response.succeeded);
   const Overloaded write_one{
       [](std::monostate) {},
@@ -167,6 +155,18 @@ Bytes encode_response(const Header& header, const Response& response) {
 }
 
 }  // namespace
+
+std::size_t header_field_size(const Header& header, Revision revision) {
+  return message_field_size(1, header_size(header, revision));
+}
+
+void write_header_field(WireWriter& out, const Header& header, Revision revision) {
+  out.message_field(1, header_size(header, revision));
+  out.varint_field(1, header.cluster.value());
+  out.varint_field(2, header.member.value());
+  out.varint_field(3, static_cast<std::uint64_t>(revision.value()));
+  out.varint_field(4, header.term.value());
+}
 
 Bytes encode(const Header& header, const RangeResponse& response) { return encode_response(header, response); }
 Bytes encode(const Header& header, const PutResponse& response) { return encode_response(header, response); }

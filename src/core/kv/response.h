@@ -9,6 +9,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/tagged.h"
+#include "core/kv/wire.h"
 #include "core/mvcc/record.h"
 
 namespace metastore::kv {
@@ -20,6 +21,10 @@ struct Header {
   Term term;
   bool operator==(const Header&) const = default;
 };
+
+/// What the header takes as field 1 of a response, and the writing of it.
+std::size_t header_field_size(const Header& header, Revision revision);
+void write_header_field(WireWriter& out, const Header& header, Revision revision);
 
 /// Which part of a record a reply shows.
 enum class Shown : std::uint8_t { all, all_but_value, all_but_value_and_lease };

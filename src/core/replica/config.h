@@ -25,6 +25,7 @@ struct Config {
   Duration heartbeat_interval = Duration::milliseconds(100);
   Duration election_timeout = Duration::milliseconds(1000);
   bool pre_vote = true;
+  Duration watch_progress_interval = Duration::seconds(600);
   Limits limits;
 
   /// How long a request may wait for consensus: etcd's 5 s and two election timeouts (contract 1.4).

@@ -28,8 +28,10 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
       raft_(raft_config(config), std::move(recovered.log), now),
       waiting_(config.request_timeout()),
       reads_(config.incarnation),
+      watches_(config.limits, config.watch_progress_interval, config.seed),
       last_proposal_id_(config.incarnation << 32) {
   size_bytes_ = applier_.store().encoded_bytes();
+  watches_.on_applied(applier_.store());
 }
 
 void Replica::step(const Input& input, Effects& effects) {
@@ -39,18 +41,19 @@ void Replica::step(const Input& input, Effects& effects) {
     Effects& effects;
 
     void operator()(const Woken&) { replica.raft_.on_woken(now, replica.raft_output_); }
-    void operator()(const Stopping&) { replica.stopping_ = true; }
+    void operator()(const Stopping&) {
+      replica.stopping_ = true;
+      for (const RequestId id : replica.streams_.all()) replica.end_stream(id, ErrorCode::stopped, effects);
+    }
     void operator()(const PeerMessage& event) { replica.raft_.on_message(now, event.envelope, replica.raft_output_); }
     void operator()(const LogWritten& event) { replica.raft_.on_log_written(now, event.id, replica.raft_output_); }
     void operator()(const ClientRequest& event) { replica.on_request(now, event, effects); }
     void operator()(const BatchEnded&) { replica.settle(now, effects); }
-    void operator()(const StreamOpened& event) {
-      effects.stream_ends.push_back({event.id, ErrorCode::unserved_stream});
-    }
-    void operator()(const StreamRequest&) {}
-    void operator()(const StreamRequestsEnded&) {}
-    void operator()(const StreamDrained&) {}
-    void operator()(const StreamClosed&) {}
+    void operator()(const StreamOpened& event) { replica.open_stream(event, effects); }
+    void operator()(const StreamRequest& event) { replica.on_stream_request(now, event, effects); }
+    void operator()(const StreamRequestsEnded& event) { replica.on_stream_requests_ended(event.id, effects); }
+    void operator()(const StreamDrained& event) { replica.on_stream_drained(event); }
+    void operator()(const StreamClosed& event) { replica.close_stream(event.id); }
     void operator()(const CheckpointWritten&) {}
   };
   std::visit(Visitor{*this, input.now, effects}, input.event);
@@ -137,12 +140,17 @@ void Replica::settle(Instant now, Effects& effects) {
   for (const Waiting::Expired& expired : waiting_.expire(now)) {
     effects.replies.push_back({expired.request, expired.error});
   }
+  serve_streams(now, effects);
   if (!said_ready_ && is_published() && raft_.leader() != MemberId()) {
     said_ready_ = true;
     effects.trace.push_back({TraceLevel::info, "ready to serve client requests", {}});
   }
-  const bool has_work_left = applied_index_ < raft_.commit_index() || !applier_.store().is_compacted();
-  effects.wake_at = has_work_left ? now : std::min(raft_.wake_at(), waiting_.next_deadline());
+  const bool has_work_left =
+      applied_index_ < raft_.commit_index() || !applier_.store().is_compacted() || watches_have_more_;
+  effects.wake_at =
+      has_work_left
+          ? now
+          : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(), watches_.wake_at()});
 }
 
 void Replica::drain_raft(Effects& effects) {
@@ -189,6 +197,7 @@ void Replica::apply_command(const raft::Entry& entry, Effects& effects) {
 
   kv::Applied applied = applier_.apply(entry.data.view(), header());
   size_bytes_ = std::max(size_bytes_, applier_.store().encoded_bytes());
+  watches_.on_applied(applier_.store());
   if (applied.member_attributes.has_value()) {
     kv::MemberAttributes& attributes = *applied.member_attributes;
     const bool was_published = is_published();
@@ -272,6 +281,7 @@ std::uint64_t Replica::hash() const { return applier_.store().hash(); }
 void Replica::check_invariants() const {
   raft_.check_invariants();
   applier_.store().check_invariants();
+  watches_.check_invariants();
   ASSERT(applied_index_ <= raft_.commit_index());
 }
 

@@ -4,6 +4,7 @@
 #define METASTORE_CORE_REPLICA_REPLICA_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@
 #include "core/replica/members.h"
 #include "core/replica/proposals.h"
 #include "core/replica/reads.h"
+#include "core/replica/streams.h"
 #include "core/replica/waiting.h"
+#include "core/watch/hub.h"
 
 namespace metastore {
 
@@ -57,6 +60,16 @@ class Replica {
   void append_held(Instant now);
   void publish(Instant now);
 
+  void open_stream(const StreamOpened& stream, Effects& effects);
+  void on_stream_request(Instant now, const StreamRequest& message, Effects& effects);
+  void on_stream_requests_ended(RequestId id, Effects& effects);
+  void on_stream_drained(const StreamDrained& event);
+  /// Forgets it, whoever served it.
+  void close_stream(RequestId id);
+  void end_stream(RequestId id, std::optional<ErrorCode> error, Effects& effects);
+  void serve_streams(Instant now, Effects& effects);
+  static void send(std::vector<watch::Response> responses, Effects& effects);
+
   void settle(Instant now, Effects& effects);
   void drain_raft(Effects& effects);
   void apply_committed(Effects& effects);
@@ -78,6 +91,9 @@ class Replica {
   Waiting waiting_;
   Reads reads_;
   Proposals proposals_;
+  Streams streams_;
+  watch::Hub watches_;
+  bool watches_have_more_ = false;
 
   struct Held {
     Waiting::Key key;

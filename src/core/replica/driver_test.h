@@ -1,0 +1,148 @@
+// A replica for tests: one member with a disk that answers only when told to, and clients that keep what they get.
+#ifndef METASTORE_CORE_REPLICA_DRIVER_TEST_H_
+#define METASTORE_CORE_REPLICA_DRIVER_TEST_H_
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/proto/rpc.pb.h"
+#include "core/replica/replica.h"
+
+namespace metastore::testing {
+
+inline Config test_config() {
+  return {.member = MemberId(7), .cluster = ClusterId(9), .incarnation = 1, .name = "m1", .client_urls = {"http://c"}};
+}
+
+inline Recovered founded() {
+  Recovered recovered;
+  recovered.log.hard_state = {Term(1), MemberId(), LogIndex(1)};
+  recovered.log.entries = bootstrap_entries({{.id = MemberId(7), .name = "m1", .peer_urls = {"http://p"}}});
+  return recovered;
+}
+
+template <typename Message>
+Bytes encoded(const Message& message) {
+  return Bytes::copy_of(message.SerializeAsString());
+}
+
+inline Bytes put(const std::string& key, const std::string& value) {
+  etcdserverpb::PutRequest request;
+  request.set_key(key);
+  request.set_value(value);
+  return encoded(request);
+}
+
+inline Bytes range(const std::string& key, bool serializable = false) {
+  etcdserverpb::RangeRequest request;
+  request.set_key(key);
+  request.set_serializable(serializable);
+  return encoded(request);
+}
+
+/// One member with a disk that answers only when told to.
+struct Driver {
+  explicit Driver(const Config& config_ = test_config(), Recovered recovered = founded())
+      : config(config_), replica(config, std::move(recovered), now) {}
+
+  void turn(std::vector<Event> events = {}) {
+    Effects effects;
+    if (now >= wake_at) replica.step({now, Woken{}}, effects);
+    for (Event& event : events) replica.step({now, std::move(event)}, effects);
+    replica.step({now, BatchEnded{}}, effects);
+    wake_at = effects.wake_at;
+    for (raft::LogWrite& write : effects.log_writes) log.push_back(std::move(write));
+    for (Reply& reply : effects.replies) replies.push_back(std::move(reply));
+    for (Chunk& chunk : effects.chunks) chunks.push_back(std::move(chunk));
+    for (const StreamEnd& end : effects.stream_ends) stream_ends.push_back(end);
+    replica.check_invariants();
+  }
+
+  /// The disk catches up, again and again, until nothing is left to do.
+  void settle() {
+    turn();
+    while (written < log.size() || wake_at <= now) {
+      written = log.size();
+      turn({LogWritten{log.back().id}});
+    }
+  }
+
+  void lead() {
+    now = now + Duration::seconds(2);
+    settle();
+    REQUIRE(replica.status().is_leader);
+  }
+
+  ClientRequest request(std::uint64_t id, kv::Method method, Bytes message, Instant deadline = Instant::never()) {
+    return {RequestId(id), method, std::move(message), deadline};
+  }
+
+  std::optional<ErrorCode> error(std::uint64_t id) {
+    for (const Reply& reply : replies) {
+      if (reply.id == RequestId(id) && reply.result.index() == 1) return std::get<ErrorCode>(reply.result);
+    }
+    return std::nullopt;
+  }
+
+  template <typename Message>
+  std::optional<Message> answer(std::uint64_t id) {
+    for (const Reply& reply : replies) {
+      if (reply.id != RequestId(id) || reply.result.index() != 0) continue;
+      Message message;
+      const Bytes& bytes = std::get<Bytes>(reply.result);
+      REQUIRE(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+      return message;
+    }
+    return std::nullopt;
+  }
+
+  /// All messages that the stream was sent since the last call.
+  template <typename Message>
+  std::vector<Message> received(RequestId id) {
+    std::vector<Message> messages;
+    std::string bytes;
+    std::erase_if(chunks, [&](const Chunk& chunk) {
+      if (chunk.id != id) return false;
+      for (const Bytes& part : chunk.parts) bytes += part.view();
+      if (chunk.message_bytes > 0) expected = chunk.message_bytes;
+      if (bytes.size() < expected) return true;
+      REQUIRE(bytes.size() == expected);
+      REQUIRE(messages.emplace_back().ParseFromString(bytes));
+      bytes.clear();
+      return true;
+    });
+    return messages;
+  }
+
+  /// What a disk that has everything gives back at the next start.
+  Recovered recovered() const {
+    Recovered result = founded();
+    for (const raft::LogWrite& write : log) {
+      if (write.hard_state.has_value()) result.log.hard_state = *write.hard_state;
+      for (const raft::Entry& entry : write.append) {
+        result.log.entries.resize(entry.index.value() - 1);
+        result.log.entries.push_back(entry);
+      }
+    }
+    return result;
+  }
+
+  Config config;
+  Instant now = Instant::from_nanoseconds(1'000'000'000);
+  Instant wake_at = now;
+  Replica replica;
+  std::vector<raft::LogWrite> log;
+  std::size_t written = 0;
+  std::vector<Reply> replies;
+  std::vector<Chunk> chunks;
+  std::vector<StreamEnd> stream_ends;
+  std::uint64_t expected = 0;  ///< Bytes of the message that received() is reading.
+};
+
+}  // namespace metastore::testing
+
+#endif  // METASTORE_CORE_REPLICA_DRIVER_TEST_H_

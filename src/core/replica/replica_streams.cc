@@ -1,0 +1,76 @@
+// The replica's side of streaming RPCs: who serves which, and how they end. Beside replica.cc, since it is one subject.
+#include <algorithm>
+#include <utility>
+
+#include "core/base/assert.h"
+#include "core/replica/replica.h"
+
+namespace metastore {
+
+void Replica::open_stream(const StreamOpened& stream, Effects& effects) {
+  if (stopping_) return effects.stream_ends.push_back({stream.id, ErrorCode::stopped});
+  switch (stream.method) {
+    case kv::Method::watch:
+      watches_.open(stream.id);
+      break;
+    default:
+      return effects.stream_ends.push_back({stream.id, ErrorCode::unserved_stream});
+  }
+  streams_.open(stream);
+}
+
+void Replica::on_stream_request(Instant now, const StreamRequest& message, Effects& effects) {
+  const std::optional<kv::Method> method = streams_.find(message.id);
+  if (!method.has_value()) return;  // It has ended, which its client does not know yet.
+  switch (*method) {
+    case kv::Method::watch: {
+      const auto request = watch::decode(message.message.view());
+      if (!request.has_value()) return end_stream(message.id, ErrorCode::undecodable, effects);
+      std::vector<watch::Response> responses;
+      watches_.request(message.id, *request, applier_.store(), header(), now, responses);
+      return send(std::move(responses), effects);
+    }
+    default:
+      UNREACHABLE();
+  }
+}
+
+void Replica::on_stream_requests_ended(RequestId id, Effects& effects) {
+  if (streams_.find(id).has_value()) end_stream(id, std::nullopt, effects);
+}
+
+void Replica::on_stream_drained(const StreamDrained& event) {
+  if (streams_.find(event.id) == kv::Method::watch) watches_.drained(event.id, event.bytes);
+}
+
+void Replica::close_stream(RequestId id) {
+  if (streams_.find(id) == kv::Method::watch) watches_.close(id);
+  streams_.close(id);
+}
+
+void Replica::end_stream(RequestId id, std::optional<ErrorCode> error, Effects& effects) {
+  close_stream(id);
+  effects.stream_ends.push_back({id, error});
+}
+
+void Replica::send(std::vector<watch::Response> responses, Effects& effects) {
+  for (watch::Response& response : responses) {
+    std::uint64_t bytes = 0;
+    for (const Bytes& part : response.parts) bytes += part.size();
+    effects.chunks.push_back({response.stream, bytes, std::move(response.parts)});
+  }
+}
+
+void Replica::serve_streams(Instant now, Effects& effects) {
+  for (const RequestId id : streams_.expired(now)) end_stream(id, ErrorCode::deadline_exceeded, effects);
+  if (raft_.leader() == MemberId()) {
+    while (!streams_.requiring_leader().empty()) {
+      end_stream(*streams_.requiring_leader().begin(), ErrorCode::no_leader, effects);
+    }
+  }
+  std::vector<watch::Response> responses;
+  watches_have_more_ = watches_.flush(applier_.store(), header(), now, responses);
+  send(std::move(responses), effects);
+}
+
+}  // namespace metastore
