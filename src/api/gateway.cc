@@ -44,6 +44,13 @@ void Gateway::on_call(Session& session, CallReceived call) {
   release(std::move(call));
 }
 
+void Gateway::on_opened(Session& session, const CallOpened& call) {
+  // It may stay for long, so it keeps no place among those that are answered in nearly their order.
+  expect(call.id, session, call.stream);
+  streams_.emplace(call.id, settle(call.id));
+  inbox_.post(StreamOpened{call.id, call.method, call.deadline, call.require_leader});
+}
+
 void Gateway::release(CallReceived call) {
   if (posted(call.id).session == nullptr) {
     settle(call.id);
@@ -100,7 +107,13 @@ Gateway::Posted Gateway::settle(RequestId id) {
   return settled;
 }
 
-void Gateway::on_cancel(RequestId id) { posted(id).session = nullptr; }
+void Gateway::on_cancel(RequestId id) {
+  if (streams_.erase(id) == 0) {
+    posted(id).session = nullptr;
+    return;
+  }
+  inbox_.post(StreamClosed{id});
+}
 
 void Gateway::on_cancel(Session& session) {
   for (Posted& request : posted_) {
@@ -109,8 +122,23 @@ void Gateway::on_cancel(Session& session) {
 }
 
 void Gateway::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
-  // No session opens a stream.
-  ASSERT(chunks.empty() && ends.empty());
+  // A stream that is not found was closed by its client while this was under way.
+  for (Chunk& chunk : chunks) {
+    const auto found = streams_.find(chunk.id);
+    if (found == streams_.end()) continue;
+    found->second.session->send(found->second.stream, chunk.message_bytes, std::move(chunk.parts));
+  }
+  for (const StreamEnd& end : ends) {
+    const auto found = streams_.find(end.id);
+    if (found == streams_.end()) continue;
+    const Posted stream = found->second;
+    streams_.erase(found);
+    if (end.error.has_value()) {
+      stream.session->fail(stream.stream, failure_of(*end.error));
+    } else {
+      stream.session->finish(stream.stream);
+    }
+  }
 }
 
 void Gateway::reply(std::vector<Reply> replies) {

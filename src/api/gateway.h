@@ -4,6 +4,8 @@
 #ifndef METASTORE_API_GATEWAY_H_
 #define METASTORE_API_GATEWAY_H_
 
+#include <absl/container/btree_map.h>
+
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -44,6 +46,9 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   void on_call(Session& session, CallReceived call);
   /// Hands a call that was held back to the replica, or forgets it if it has been canceled.
   void release(CallReceived call);
+  void on_opened(Session& session, const CallOpened& call);
+  /// Something of a stream that was opened and has not ended.
+  void on_stream_event(Event event) { inbox_.post(std::move(event)); }
   void on_request(Session& session, const HttpRequest& request);
   void on_cancel(RequestId id);
   /// The request under way on an HTTP/1 session.
@@ -74,6 +79,8 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   RequestIds ids_;
   std::deque<Posted> posted_;  ///< By id, from `posted_first_` on: ids come in order and leave in nearly that.
   RequestId posted_first_{1};
+  /// Streams that the replica has not ended and the client still listens to.
+  absl::btree_map<RequestId, Posted> streams_;
   std::map<RequestId, Checkup> checkups_;  ///< By the probe that each waits for.
   std::vector<Reply> refused_;             ///< Requests that are answered here, with the next flush.
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;

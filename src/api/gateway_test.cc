@@ -439,5 +439,35 @@ TEST_CASE("a connection that breaks the rules is closed and its calls are forgot
   CHECK(caller.line.destroyed);
 }
 
+TEST_CASE("a stream's events reach the replica, and its chunks the client, until either ends it") {
+  Member member;
+  Caller caller(member);
+  const auto watch = [&] { return caller.client.open("/etcdserverpb.Watch/Watch", std::nullopt); };
+  const auto taken = [&] { return std::exchange(member.inbox.stream_events, {}); };
+  const StreamId first = watch();
+  const StreamId second = watch();
+  caller.client.send(first, Bytes::copy_of("create"));
+  caller.exchange();
+  CHECK(taken() == std::vector<Event>{StreamOpened{RequestId(1), kv::Method::watch},
+                                      StreamOpened{RequestId(2), kv::Method::watch},
+                                      StreamRequest{RequestId(1), Bytes::copy_of("create")}});
+  member.gateway.stream({{RequestId(1), 7, {Bytes::copy_of("cre"), Bytes::copy_of("ated")}}}, {});
+  caller.exchange();
+  CHECK(caller.client.take_received() == std::vector<StreamMessage>{{first, Bytes::copy_of("created")}});
+  CHECK(taken() == std::vector<Event>{StreamDrained{RequestId(1), 7}});
+
+  caller.client.cancel(second, caller.results);
+  caller.exchange();
+  CHECK(taken() == std::vector<Event>{StreamClosed{RequestId(2)}});
+  // What was on its way to it reaches nobody.
+  member.gateway.stream({{RequestId(2), 1, {Bytes::copy_of("x")}}, {RequestId(1), 1, {Bytes::copy_of("y")}}},
+                        {{RequestId(2), std::nullopt}, {RequestId(1), ErrorCode::stopped}});
+  caller.exchange();
+  CHECK(caller.client.take_received().size() == 1);
+  REQUIRE(caller.results.size() == 2);
+  CHECK(caller.results[1].text == "etcdserver: server stopped");
+  CHECK(member.gateway.idle());
+}
+
 }  // namespace
 }  // namespace metastore::api

@@ -32,25 +32,66 @@ int hexadecimal_digit(char c) {
 
 }  // namespace
 
-OutgoingMessage::OutgoingMessage(Bytes message)
-    : message_(std::move(message)), unsent_bytes_(message_prefix_bytes + message_.size()) {
-  const std::size_t size = message_.size();
-  ASSERT(size <= 0xffffffff);
-  prefix_ = {'\0', static_cast<char>(size >> 24), static_cast<char>(size >> 16), static_cast<char>(size >> 8),
-             static_cast<char>(size)};
+void OutgoingBody::begin_message(std::uint64_t bytes) {
+  ASSERT(is_complete());
+  ASSERT(bytes <= 0xffffffff);
+  next_prefix_ = {'\0', static_cast<char>(bytes >> 24), static_cast<char>(bytes >> 16), static_cast<char>(bytes >> 8),
+                  static_cast<char>(bytes)};
+  has_next_prefix_ = true;
+  expected_bytes_ = bytes;
+  if (bytes == 0) add(Bytes());
 }
 
-void OutgoingMessage::send(std::size_t bytes, std::string& out) {
+void OutgoingBody::add(Bytes part) {
+  ASSERT(part.size() <= expected_bytes_);
+  expected_bytes_ -= part.size();
+  Piece piece{.prefix = next_prefix_, .prefix_size = has_next_prefix_ ? message_prefix_bytes : 0, .bytes = {}};
+  has_next_prefix_ = false;
+  unsent_bytes_ += piece.prefix_size + part.size();
+  piece.bytes = std::move(part);
+  pieces_.push_back(std::move(piece));
+}
+
+void OutgoingBody::clear() {
+  pieces_.clear();
+  first_ = 0;
+  sent_bytes_ = 0;
+  unsent_bytes_ = 0;
+  expected_bytes_ = 0;
+  has_next_prefix_ = false;
+}
+
+std::uint64_t OutgoingBody::send(std::uint64_t bytes, std::string& out) {
   ASSERT(bytes <= unsent_bytes_);
-  if (unsent_bytes_ > message_.size()) {
-    const std::size_t of_prefix = std::min<std::size_t>(bytes, unsent_bytes_ - message_.size());
-    out.append(prefix_.data() + (message_prefix_bytes - (unsent_bytes_ - message_.size())), of_prefix);
-    unsent_bytes_ -= of_prefix;
-    bytes -= of_prefix;
-  }
-  if (bytes == 0) return;
-  out.append(message_.view().substr(message_.size() - unsent_bytes_, bytes));
   unsent_bytes_ -= bytes;
+  std::uint64_t payload = 0;
+  while (bytes > 0) {
+    Piece& piece = pieces_[first_];
+    if (sent_bytes_ < piece.prefix_size) {
+      const std::uint64_t size = std::min(bytes, piece.prefix_size - sent_bytes_);
+      out.append(piece.prefix.data() + sent_bytes_, size);
+      sent_bytes_ += size;
+      bytes -= size;
+    }
+    const std::uint64_t from = sent_bytes_ - std::min<std::uint64_t>(sent_bytes_, piece.prefix_size);
+    const std::uint64_t size = std::min(bytes, piece.bytes.size() - from);
+    out.append(piece.bytes.view().substr(from, size));
+    sent_bytes_ += size;
+    bytes -= size;
+    payload += size;
+    if (sent_bytes_ < piece.prefix_size + piece.bytes.size()) break;
+    piece.bytes = Bytes();
+    sent_bytes_ = 0;
+    ++first_;
+  }
+  if (first_ == pieces_.size()) {
+    pieces_.clear();
+    first_ = 0;
+  } else if (first_ > pieces_.size() / 2 && first_ > 64) {
+    pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+  return payload;
 }
 
 void MessageReader::clear() {

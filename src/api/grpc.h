@@ -31,21 +31,38 @@ struct Failure {
 constexpr std::size_t message_prefix_bytes = 5;
 using MessagePrefix = std::array<char, message_prefix_bytes>;
 
-/// One message on its way out, prefix first, in pieces of any size. The message's bytes are shared, not copied.
-class OutgoingMessage {
+/// What one stream is still to send: messages, each behind its prefix, in pieces of any size. Their bytes are shared,
+/// not copied.
+class OutgoingBody {
  public:
-  OutgoingMessage() = default;
-  /// Requires: the size fits in 32 bits.
-  explicit OutgoingMessage(Bytes message);
+  /// A message of `bytes` bytes begins. Requires: the one before is complete; the size fits in 32 bits.
+  void begin_message(std::uint64_t bytes);
+  /// Its next part. Requires: no more than was announced.
+  void add(Bytes part);
+  void clear();
 
+  /// Prefixes included.
   std::uint64_t unsent_bytes() const { return unsent_bytes_; }
-  /// Appends the next `bytes` of them to `out`. Requires: bytes <= unsent_bytes().
-  void send(std::size_t bytes, std::string& out);
+  /// Whether all announced bytes have been added.
+  bool is_complete() const { return expected_bytes_ == 0; }
+  /// Appends the next `bytes` bytes to `out`; returns how many of them were no prefix.
+  /// Requires: bytes <= unsent_bytes().
+  std::uint64_t send(std::uint64_t bytes, std::string& out);
 
  private:
-  MessagePrefix prefix_{};
-  Bytes message_;
+  struct Piece {
+    MessagePrefix prefix;
+    std::size_t prefix_size = 0;  ///< 0 for a part that goes on with a message.
+    Bytes bytes;
+  };
+
+  std::vector<Piece> pieces_;
+  std::size_t first_ = 0;         ///< The piece that is being sent ...
+  std::uint64_t sent_bytes_ = 0;  ///< ... and how much of it has been.
   std::uint64_t unsent_bytes_ = 0;
+  std::uint64_t expected_bytes_ = 0;
+  MessagePrefix next_prefix_{};
+  bool has_next_prefix_ = false;
 };
 
 /// Cuts the body of one stream into messages, however it was cut into frames.

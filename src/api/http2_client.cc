@@ -2,6 +2,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -11,11 +12,17 @@
 namespace metastore::api {
 
 struct Http2Client::Call {
-  Call(Bytes request_message, std::uint64_t message_bytes_max)
-      : request(std::move(request_message)), reader(message_bytes_max) {}
+  explicit Call(std::uint64_t message_bytes_max) : reader(message_bytes_max) {}
+
+  void say(Bytes words) {
+    request.begin_message(words.size());
+    if (!words.empty()) request.add(std::move(words));
+  }
 
   std::int32_t id = 0;
-  OutgoingMessage request;
+  bool is_stream = false;
+  bool request_ended = false;  ///< All that will be said is in `request`.
+  OutgoingBody request;
   MessageReader reader;
   std::optional<Bytes> message;
   std::string http_status;
@@ -58,6 +65,10 @@ struct Http2Client::Callbacks {
     client.messages_.clear();
     call->failure = call->reader.read(text_of(data, size), client.messages_);
     for (Bytes& message : client.messages_) {
+      if (call->is_stream) {
+        if (!call->canceled) client.received_.push_back({StreamId(id), std::move(message)});
+        continue;
+      }
       if (call->message) call->failure = {StatusCode::internal, "more than one message in a unary response"};
       call->message = std::move(message);
     }
@@ -84,9 +95,11 @@ struct Http2Client::Callbacks {
 
   static ssize_t read_request(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t size, std::uint32_t* flags,
                               nghttp2_data_source* source, void*) {
-    const std::uint64_t unsent = static_cast<const Call*>(source->ptr)->request.unsent_bytes();
+    const Call& call = *static_cast<const Call*>(source->ptr);
+    const std::uint64_t unsent = call.request.unsent_bytes();
+    if (unsent == 0 && !call.request_ended) return NGHTTP2_ERR_DEFERRED;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (unsent > size) return static_cast<ssize_t>(size);
+    if (unsent > size || !call.request_ended) return static_cast<ssize_t>(std::min<std::uint64_t>(unsent, size));
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     return static_cast<ssize_t>(unsent);
   }
@@ -137,8 +150,37 @@ Http2Client::Call* Http2Client::find_call(std::int32_t id) const {
 
 StreamId Http2Client::call(std::string_view path, Bytes message, std::optional<Duration> timeout,
                            const Metadata& metadata) {
+  auto call = std::make_unique<Call>(options_.message_bytes_max);
+  call->say(std::move(message));
+  call->request_ended = true;
+  return submit(std::move(call), path, timeout, metadata);
+}
+
+StreamId Http2Client::open(std::string_view path, std::optional<Duration> timeout, const Metadata& metadata) {
+  auto call = std::make_unique<Call>(options_.message_bytes_max);
+  call->is_stream = true;
+  return submit(std::move(call), path, timeout, metadata);
+}
+
+void Http2Client::send(StreamId stream, Bytes message) {
+  calls_.at(stream.value())->say(std::move(message));
+  resume(stream);
+}
+
+void Http2Client::end(StreamId stream) {
+  calls_.at(stream.value())->request_ended = true;
+  resume(stream);
+}
+
+void Http2Client::resume(StreamId stream) {
+  // It fails if the data is not deferred: then it is on its way already.
+  const int result = nghttp2_session_resume_data(session_.get(), stream.value());
+  ASSERT(result == 0 || result == NGHTTP2_ERR_INVALID_ARGUMENT);
+}
+
+StreamId Http2Client::submit(std::unique_ptr<Call> call, std::string_view path, std::optional<Duration> timeout,
+                             const Metadata& metadata) {
   ASSERT(usable_);
-  auto call = std::make_unique<Call>(std::move(message), options_.message_bytes_max);
   const std::string timeout_text = timeout ? format_timeout(*timeout) : std::string();
   std::vector<nghttp2_nv> headers = {
       header(":method", "POST", uncopied),
@@ -192,7 +234,7 @@ void Http2Client::on_stream_close(Call& call, std::uint32_t http2_error) {
     result.text = std::string("stream closed: ") + nghttp2_http2_strerror(http2_error);
     if (http2_error == NGHTTP2_REFUSED_STREAM) result.outcome = Outcome::refused;
   }
-  if (result.code == StatusCode::ok) {
+  if (result.code == StatusCode::ok && !call.is_stream) {
     if (call.message) {
       result.message = std::move(*call.message);
     } else {

@@ -1,4 +1,4 @@
-// The client's side of one HTTP/2 connection for unary gRPC calls: bytes in and bytes out, no socket, no clock. The
+// The client's side of one HTTP/2 connection for gRPC calls: bytes in and bytes out, no socket, no clock. The
 // simulator's clients and our own native client are made of it; a call's deadline travels in its header, and whoever
 // owns the clock cancels what is overdue.
 #ifndef METASTORE_API_HTTP2_CLIENT_H_
@@ -35,6 +35,13 @@ struct CallResult {
   bool operator==(const CallResult&) const = default;
 };
 
+/// One message on a stream.
+struct StreamMessage {
+  StreamId stream;
+  Bytes message;
+  bool operator==(const StreamMessage&) const = default;
+};
+
 struct Http2ClientOptions {
   std::string authority = "localhost";
   std::uint64_t message_bytes_max = 2'147'483'647;
@@ -53,6 +60,16 @@ class Http2Client {
 
   /// Starts a call. Requires: usable().
   StreamId call(std::string_view path, Bytes message, std::optional<Duration> timeout, const Metadata& metadata = {});
+  /// Starts a streaming call. Requires: usable().
+  StreamId open(std::string_view path, std::optional<Duration> timeout, const Metadata& metadata = {});
+  /// Says one more message on a stream. Requires: it is open, and not ended by end().
+  void send(StreamId stream, Bytes message);
+  /// Says no more on a stream, and goes on listening.
+  void end(StreamId stream);
+  bool is_open(StreamId stream) const { return calls_.contains(stream.value()); }
+  /// What streams have received since the last call, in its order.
+  std::vector<StreamMessage> take_received() { return std::exchange(received_, {}); }
+
   /// Gives the call up; its result is code canceled. Requires: it is open.
   void cancel(StreamId stream, std::vector<CallResult>& results);
 
@@ -76,12 +93,17 @@ class Http2Client {
   };
 
   Call* find_call(std::int32_t id) const;
+  StreamId submit(std::unique_ptr<Call> call, std::string_view path, std::optional<Duration> timeout,
+                  const Metadata& metadata);
+  /// Its data may be sent again.
+  void resume(StreamId stream);
   void on_stream_close(Call& call, std::uint32_t http2_error);
 
   const Http2ClientOptions options_;
   std::unique_ptr<nghttp2_session, Deleter> session_;
   std::map<std::int32_t, std::unique_ptr<Call>> calls_;
   std::size_t calls_open_ = 0;
+  std::vector<StreamMessage> received_;
   std::vector<Bytes> messages_;  ///< Scratch.
   bool usable_ = true;
   std::string goaway_reason_;

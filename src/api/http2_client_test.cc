@@ -9,6 +9,7 @@ namespace metastore::api {
 namespace {
 
 constexpr std::string_view put = "/etcdserverpb.KV/Put";
+constexpr std::string_view watch = "/etcdserverpb.Watch/Watch";
 constexpr std::size_t unlimited = 1u << 30;
 
 /// A client and a session that hand each other their bytes, in pieces of `piece`.
@@ -159,6 +160,79 @@ TEST_CASE("many calls of random sizes at once come through small windows and sma
       CHECK(result.message.view() == expected.at(result.stream));
     }
   }
+}
+
+TEST_CASE("messages travel both ways on a stream, in pieces of any size, until both have said their last") {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, unlimited}) {
+    Wire wire(piece);
+    const StreamId stream = wire.client.open(watch, Duration::seconds(3), {{"hasleader", "true"}});
+    wire.exchange();
+    REQUIRE(wire.events.size() == 1);
+    const auto opened = std::get<CallOpened>(wire.events[0]);
+    CHECK(opened == CallOpened{RequestId(1), opened.stream, kv::Method::watch, wire.now + Duration::seconds(3), true});
+    wire.events.clear();
+
+    wire.client.send(stream, Bytes::copy_of("one"));
+    wire.client.send(stream, Bytes());
+    wire.exchange();
+    wire.client.end(stream);
+    wire.exchange();
+    CHECK(wire.events == std::vector<CallEvent>{StreamRequest{opened.id, Bytes::copy_of("one")},
+                                                StreamRequest{opened.id, Bytes()}, StreamRequestsEnded{opened.id}});
+    wire.events.clear();
+
+    wire.session.send(opened.stream, 6, {Bytes::copy_of("ans")});
+    wire.exchange();
+    CHECK(wire.client.take_received().empty());
+    wire.session.send(opened.stream, 0, {Bytes::copy_of("w"), Bytes::copy_of("er")});
+    wire.session.send(opened.stream, 4, {Bytes::copy_of("more")});
+    wire.exchange();
+    CHECK(wire.client.take_received() ==
+          std::vector<StreamMessage>{{stream, Bytes::copy_of("answer")}, {stream, Bytes::copy_of("more")}});
+    std::uint64_t drained = 0;
+    for (const CallEvent& event : wire.events) drained += std::get<StreamDrained>(event).bytes;
+    CHECK(drained == 10);
+    CHECK(wire.session.waiting_bytes() == 0);
+    CHECK(wire.results.empty());
+
+    wire.session.finish(opened.stream);
+    wire.exchange();
+    CHECK(wire.results == std::vector<CallResult>{{stream, StatusCode::ok, "", Bytes(), Outcome::unknown}});
+    CHECK(wire.session.calls_open() == 0);
+  }
+}
+
+TEST_CASE("a stream ends with a status, before its first message or behind it") {
+  for (const bool answered : {false, true}) {
+    Wire wire;
+    const StreamId stream = wire.client.open(watch, std::nullopt);
+    wire.exchange();
+    const auto opened = std::get<CallOpened>(wire.events.at(0));
+    if (answered) wire.session.send(opened.stream, 1, {Bytes::copy_of("x")});
+    wire.session.fail(opened.stream, {StatusCode::unavailable, "etcdserver: no leader"});
+    wire.exchange();
+    CHECK(wire.client.take_received().size() == (answered ? 1 : 0));
+    CHECK(wire.results == std::vector<CallResult>{
+                              {stream, StatusCode::unavailable, "etcdserver: no leader", Bytes(), Outcome::unknown}});
+  }
+}
+
+TEST_CASE("a stream's client that breaks a rule gets a failure, and one that goes away is told of once") {
+  Wire wire;
+  const StreamId broken = wire.client.open(watch, std::nullopt);
+  const StreamId left = wire.client.open(watch, std::nullopt);
+  wire.client.send(broken, Bytes::copy_of(std::string(3'000'000, 'x')));
+  wire.exchange();
+  wire.client.cancel(left, wire.results);
+  wire.exchange();
+  std::vector<RequestId> canceled;
+  for (const CallEvent& event : wire.events) {
+    if (const auto* cancel = std::get_if<CallCanceled>(&event)) canceled.push_back(cancel->id);
+  }
+  CHECK(canceled == std::vector<RequestId>{RequestId(1), RequestId(2)});
+  REQUIRE(wire.results.size() == 2);
+  CHECK(wire.results[0].code == StatusCode::resource_exhausted);
+  CHECK(wire.session.calls_open() == 0);
 }
 
 }  // namespace

@@ -16,6 +16,14 @@ constexpr int ping_strikes_max = 2;
 /// Without an open stream there is no reason to ping more often than this; grpc-go's number.
 constexpr Duration ping_interval_idle = Duration::seconds(7200);
 
+void submit_trailers(nghttp2_session* handle, std::int32_t id, const Failure& status) {
+  const std::string code = std::to_string(static_cast<int>(status.code));
+  const std::string message = percent_encode(status.text);
+  const nghttp2_nv trailers[] = {header("grpc-status", code, NGHTTP2_NV_FLAG_NONE),
+                                 header("grpc-message", message, NGHTTP2_NV_FLAG_NONE)};
+  nghttp2_must(nghttp2_submit_trailer(handle, id, trailers, message.empty() ? 1 : 2));
+}
+
 }  // namespace
 
 /// One call, from its first header to the closing of its stream.
@@ -29,11 +37,17 @@ struct Http2Session::Stream {
   Instant deadline = Instant::never();
   MessageReader reader;
   std::optional<Bytes> message;
-  bool ended = false;    ///< The client has said all it will say.
-  bool refused = false;  ///< Answered with a failure before it became a call.
-  RequestId call;        ///< 0 until the request is whole.
-  bool answered = false;
-  OutgoingMessage reply;
+  bool ended = false;      ///< The client has said all it will say.
+  bool refused = false;    ///< It broke a rule: what else it says is not heard.
+  RequestId call;          ///< 0 until a unary request is whole, or a stream's head has come.
+  bool answered = false;   ///< The call has its end, or was canceled.
+  bool answering = false;  ///< The answer's headers are on their way.
+  bool finished = false;   ///< Trailers follow when `body` is sent.
+  Failure status{StatusCode::ok, {}};
+  OutgoingBody body;
+  std::uint64_t drained_bytes = 0;  ///< Sent in this write_to.
+
+  bool is_stream() const { return kv::kind(demand.method) == kv::Kind::stream; }
 };
 
 void Http2Session::Deleter::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
@@ -110,16 +124,16 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
-  /// Says how much of the reply goes into the next frame; send_data writes it.
-  static ssize_t read_reply(nghttp2_session* handle, std::int32_t id, std::uint8_t*, std::size_t size,
-                            std::uint32_t* flags, nghttp2_data_source* source, void*) {
+  /// Says how much of the answer goes into the next frame; send_data writes it.
+  static ssize_t read_body(nghttp2_session* handle, std::int32_t id, std::uint8_t*, std::size_t size,
+                           std::uint32_t* flags, nghttp2_data_source* source, void*) {
     const Stream& stream = *static_cast<const Stream*>(source->ptr);
-    const std::uint64_t unsent = stream.reply.unsent_bytes();
+    const std::uint64_t unsent = stream.body.unsent_bytes();
+    if (unsent == 0 && !stream.finished) return NGHTTP2_ERR_DEFERRED;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (unsent > size) return static_cast<ssize_t>(size);
+    if (unsent > size || !stream.finished) return static_cast<ssize_t>(std::min<std::uint64_t>(unsent, size));
     *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    const nghttp2_nv trailers[] = {header("grpc-status", "0", uncopied)};
-    nghttp2_must(nghttp2_submit_trailer(handle, id, trailers, std::size(trailers)));
+    submit_trailers(handle, id, stream.status);
     return static_cast<ssize_t>(unsent);
   }
 
@@ -128,9 +142,14 @@ struct Http2Session::Callbacks {
     Http2Session& session = self(user);
     if (session.out_->size() >= session.out_bytes_max_) return NGHTTP2_ERR_WOULDBLOCK;
     session.out_->append(text_of(frame_head, http2_frame_head_bytes));
-    static_cast<Stream*>(source->ptr)->reply.send(size, *session.out_);
+    Stream& stream = *static_cast<Stream*>(source->ptr);
+    const std::uint64_t payload = stream.body.send(size, *session.out_);
     session.waiting_bytes_ -= size;
     session.sent_since_ping_ = true;
+    if (stream.is_stream() && payload > 0) {
+      if (stream.drained_bytes == 0) session.draining_.push_back(&stream);
+      stream.drained_bytes += payload;
+    }
     return 0;
   }
 };
@@ -218,6 +237,11 @@ void Http2Session::on_head(Stream& stream) {
   }
   stream.demand = demand.value();
   if (stream.demand.timeout < Duration::max()) stream.deadline = now_ + stream.demand.timeout;
+  if (!stream.is_stream()) return;
+  stream.call = ids_.take();
+  ++calls_open_;
+  events_->push_back(CallOpened{stream.call, StreamId(stream.id), stream.demand.method, stream.deadline,
+                                stream.demand.require_leader});
 }
 
 void Http2Session::on_body(Stream& stream, BytesView bytes) {
@@ -227,6 +251,11 @@ void Http2Session::on_body(Stream& stream, BytesView bytes) {
     return;
   }
   for (Bytes& message : messages_) {
+    if (stream.is_stream()) {
+      // Behind its end the client may still talk; nobody listens.
+      if (!stream.answered) events_->push_back(StreamRequest{stream.call, std::move(message)});
+      continue;
+    }
     if (stream.message) {
       refuse(stream, {StatusCode::internal,
                       "cardinality violation: received multiple request messages for non-client-streaming RPC"});
@@ -239,6 +268,8 @@ void Http2Session::on_body(Stream& stream, BytesView bytes) {
 void Http2Session::on_request_end(Stream& stream) {
   if (!stream.reader.at_boundary()) {
     refuse(stream, {StatusCode::internal, "unexpected EOF"});
+  } else if (stream.is_stream()) {
+    if (!stream.answered) events_->push_back(StreamRequestsEnded{stream.call});
   } else if (!stream.message) {
     refuse(stream,
            {StatusCode::internal, "cardinality violation: received no request message from non-client-streaming RPC"});
@@ -253,12 +284,14 @@ void Http2Session::on_request_end(Stream& stream) {
 }
 
 void Http2Session::on_stream_close(Stream& stream) {
-  waiting_bytes_ -= stream.reply.unsent_bytes();
+  waiting_bytes_ -= stream.body.unsent_bytes();
   if (stream.call != RequestId() && !stream.answered) {
     --calls_open_;
     events_->push_back(CallCanceled{stream.call});
   }
+  std::erase(draining_, &stream);
   stream.head.clear();
+  stream.demand = Demand();
   stream.deadline = Instant::never();
   stream.reader.clear();
   stream.message.reset();
@@ -266,7 +299,11 @@ void Http2Session::on_stream_close(Stream& stream) {
   stream.refused = false;
   stream.call = RequestId();
   stream.answered = false;
-  stream.reply = OutgoingMessage();
+  stream.answering = false;
+  stream.finished = false;
+  stream.status = {StatusCode::ok, {}};
+  stream.body.clear();
+  stream.drained_bytes = 0;
   --streams_open_;
   unused_.push_back(&stream);
 }
@@ -289,9 +326,36 @@ void Http2Session::on_reset() {
 
 void Http2Session::refuse(Stream& stream, const Failure& failure) {
   stream.refused = true;
-  const std::string http_status = std::to_string(failure.http_status);
-  const std::string code = std::to_string(static_cast<int>(failure.code));
-  const std::string message = percent_encode(failure.text);
+  if (stream.call != RequestId() && !stream.answered) {
+    --calls_open_;
+    stream.answered = true;
+    events_->push_back(CallCanceled{stream.call});
+  }
+  // A well ended answer stays what it is.
+  if (!stream.finished) end_answer(stream, failure);
+}
+
+void Http2Session::begin_answer(Stream& stream) {
+  stream.answering = true;
+  const nghttp2_nv headers[] = {header(":status", "200", uncopied),
+                                header("content-type", "application/grpc", uncopied)};
+  nghttp2_data_provider provider{};
+  provider.source.ptr = &stream;
+  provider.read_callback = Callbacks::read_body;
+  nghttp2_must(nghttp2_submit_response(session_.get(), stream.id, headers, std::size(headers), &provider));
+}
+
+void Http2Session::end_answer(Stream& stream, const Failure& status) {
+  stream.finished = true;
+  stream.status = status;
+  if (stream.answering) {
+    resume(stream);
+    return;
+  }
+  stream.answering = true;
+  const std::string http_status = std::to_string(status.http_status);
+  const std::string code = std::to_string(static_cast<int>(status.code));
+  const std::string message = percent_encode(status.text);
   const nghttp2_nv headers[] = {
       header(":status", http_status, NGHTTP2_NV_FLAG_NONE), header("content-type", "application/grpc", uncopied),
       header("grpc-status", code, NGHTTP2_NV_FLAG_NONE),    header("grpc-message", message, NGHTTP2_NV_FLAG_NONE),
@@ -300,31 +364,58 @@ void Http2Session::refuse(Stream& stream, const Failure& failure) {
   nghttp2_must(nghttp2_submit_response(session_.get(), stream.id, headers, std::size(headers), nullptr));
 }
 
-void Http2Session::reply(StreamId id, Bytes message) {
+void Http2Session::resume(Stream& stream) {
+  // It fails if the data is not deferred: then it is on its way already.
+  const int result = nghttp2_session_resume_data(session_.get(), stream.id);
+  ASSERT(result == 0 || result == NGHTTP2_ERR_INVALID_ARGUMENT);
+}
+
+Http2Session::Stream& Http2Session::call_on(StreamId id) {
   Stream* stream = find_stream(id.value());
   ASSERT(stream != nullptr);
   ASSERT(stream->call != RequestId());
   ASSERT(!stream->answered);
+  return *stream;
+}
+
+void Http2Session::send(StreamId id, std::uint64_t message_bytes, std::vector<Bytes> parts) {
+  Stream& stream = call_on(id);
+  waiting_bytes_ -= stream.body.unsent_bytes();
+  if (message_bytes > 0) stream.body.begin_message(message_bytes);
+  for (Bytes& part : parts) stream.body.add(std::move(part));
+  waiting_bytes_ += stream.body.unsent_bytes();
+  if (!stream.answering) {
+    begin_answer(stream);
+  } else {
+    resume(stream);
+  }
+}
+
+void Http2Session::finish(StreamId id) {
+  Stream& stream = call_on(id);
+  ASSERT(stream.body.is_complete());
   --calls_open_;
-  stream->answered = true;
-  stream->reply = OutgoingMessage(std::move(message));
-  waiting_bytes_ += stream->reply.unsent_bytes();
-  const nghttp2_nv headers[] = {header(":status", "200", uncopied),
-                                header("content-type", "application/grpc", uncopied)};
-  nghttp2_data_provider provider{};
-  provider.source.ptr = stream;
-  provider.read_callback = Callbacks::read_reply;
-  nghttp2_must(nghttp2_submit_response(session_.get(), stream->id, headers, std::size(headers), &provider));
+  stream.answered = true;
+  end_answer(stream, {StatusCode::ok, {}});
+}
+
+void Http2Session::reply(StreamId id, Bytes message) {
+  Stream& stream = call_on(id);
+  --calls_open_;
+  stream.answered = true;
+  stream.body.begin_message(message.size());
+  if (!message.empty()) stream.body.add(std::move(message));
+  waiting_bytes_ += stream.body.unsent_bytes();
+  stream.finished = true;
+  begin_answer(stream);
 }
 
 void Http2Session::fail(StreamId id, const Failure& failure) {
-  Stream* stream = find_stream(id.value());
-  ASSERT(stream != nullptr);
-  ASSERT(stream->call != RequestId());
-  ASSERT(!stream->answered);
+  Stream& stream = call_on(id);
   --calls_open_;
-  stream->answered = true;
-  refuse(*stream, failure);
+  stream.answered = true;
+  stream.refused = true;
+  end_answer(stream, failure);
 }
 
 void Http2Session::close(std::vector<CallEvent>& events) {
@@ -352,6 +443,10 @@ void Http2Session::write_to(std::string& out, std::size_t bytes, std::vector<Cal
       all_written_ = gone_away_;
       break;
     }
+  }
+  for (Stream* stream : std::exchange(draining_, {})) {
+    const std::uint64_t drained = std::exchange(stream->drained_bytes, 0);
+    if (!stream->answered) events.push_back(StreamDrained{stream->call, drained});
   }
   out_ = nullptr;
   events_ = nullptr;

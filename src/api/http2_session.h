@@ -1,4 +1,4 @@
-// The server's side of one HTTP/2 connection that carries unary gRPC calls: bytes in and bytes out. It knows no socket
+// The server's side of one HTTP/2 connection that carries gRPC calls: bytes in and bytes out. It knows no socket
 // and no clock (`now` is given in), so the simulator runs it as production does. nghttp2 does frames, HPACK and flow
 // control; the rules of gRPC and the policy against abusive clients are here.
 // Source: RFC 9113; grpc-go's server transport for pings and failures (contract 1.4).
@@ -21,6 +21,7 @@
 #include "core/base/tagged.h"
 #include "core/base/time.h"
 #include "core/kv/method.h"
+#include "core/replica/input.h"
 
 struct nghttp2_session;
 
@@ -37,16 +38,29 @@ struct CallReceived {
   bool operator==(const CallReceived&) const = default;
 };
 
-/// Nobody waits for the answer any more.
+/// A streaming call begins. Its requests follow as StreamRequest, their end as StreamRequestsEnded.
+struct CallOpened {
+  RequestId id;
+  StreamId stream;
+  kv::Method method = kv::Method::watch;
+  Instant deadline = Instant::never();
+  bool require_leader = false;
+  bool operator==(const CallOpened&) const = default;
+};
+
+/// Nobody waits for an answer any more.
 struct CallCanceled {
   RequestId id;
   bool operator==(const CallCanceled&) const = default;
 };
 
-using CallEvent = std::variant<CallReceived, CallCanceled>;
+/// StreamDrained comes of write_to alone.
+using CallEvent =
+    std::variant<CallReceived, CallOpened, StreamRequest, StreamRequestsEnded, StreamDrained, CallCanceled>;
 
 /// Invariants:
-/// 1. Each CallReceived is followed by an answer (reply or fail) or by one CallCanceled, never by both.
+/// 1. Each CallReceived and CallOpened is followed by its end (reply, finish or fail) or by one CallCanceled, never by
+///    both; nothing of the call follows that.
 /// 2. The same bytes give the same events, however they are cut.
 class Http2Session {
  public:
@@ -60,6 +74,10 @@ class Http2Session {
   /// Answers the call on `stream`. Requires: it was received and neither answered nor canceled.
   void reply(StreamId stream, Bytes message);
   void fail(StreamId stream, const Failure& failure);
+  /// Goes on with the answer: `message_bytes` begins a message of that size, 0 continues the one that was begun.
+  void send(StreamId stream, std::uint64_t message_bytes, std::vector<Bytes> parts);
+  /// Ends the answer well. Requires: all messages are complete.
+  void finish(StreamId stream);
   /// The connection is gone: cancels every call that has no answer.
   void close(std::vector<CallEvent>& events);
 
@@ -95,6 +113,13 @@ class Http2Session {
   void on_stream_close(Stream& stream);
   void on_ping();
   void on_reset();
+  /// The call on `stream`, which has no end yet.
+  Stream& call_on(StreamId stream);
+  void begin_answer(Stream& stream);
+  /// Its data may be sent again.
+  void resume(Stream& stream);
+  void end_answer(Stream& stream, const Failure& status);
+  /// What the client said breaks a rule: it gets `failure`, whatever the call has come to.
   void refuse(Stream& stream, const Failure& failure);
   /// Ends the connection with GOAWAY, whatever is open.
   void go_away(std::uint32_t http2_error, std::string_view reason);
@@ -107,7 +132,8 @@ class Http2Session {
   std::size_t streams_open_ = 0;
   std::size_t calls_open_ = 0;
   std::uint64_t waiting_bytes_ = 0;
-  std::vector<Bytes> messages_;  ///< Scratch of on_body.
+  std::vector<Bytes> messages_;    ///< Scratch of on_body.
+  std::vector<Stream*> draining_;  ///< Streams of which something was sent in this write_to.
 
   // Valid during receive and write_to.
   Instant now_;

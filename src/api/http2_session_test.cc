@@ -175,7 +175,7 @@ TEST_CASE("what is wrong with a request is refused at once, without waiting for 
   };
   const std::string reset = "RST_STREAM 1 code=0";
   CHECK(answer(":path", "/x.Y/Z") == Lines{refusal(12, "unknown service x.Y"), reset});
-  CHECK(answer(":path", "/etcdserverpb.Watch/Watch") == Lines{refusal(12, "method Watch not implemented"), reset});
+  CHECK(answer(":path", "/v3lockpb.Lock/Lock") == Lines{refusal(12, "method Lock not implemented"), reset});
   CHECK(answer("grpc-encoding", "gzip") ==
         Lines{refusal(12, "grpc: Decompressor is not installed for grpc-encoding \"gzip\""), reset});
   CHECK(answer("content-type", "text/html") ==

@@ -49,7 +49,7 @@ constexpr Service services[] = {
 
 Result<kv::Method, Failure> find_method(std::string_view path) {
   for (const Row& row : served) {
-    if (row.path == path && kv::kind(row.method) == kv::Kind::unary) return row.method;
+    if (row.path == path) return row.method;
   }
   std::string_view name = path;
   if (name.starts_with('/')) name.remove_prefix(1);

@@ -67,13 +67,16 @@ void Session::open(std::string bytes) {
 }
 
 void Session::dispatch_events() {
-  for (CallEvent& event : events_) {
-    if (auto* call = std::get_if<CallReceived>(&event)) {
-      gateway_.on_call(*this, std::move(*call));
-    } else {
-      gateway_.on_cancel(std::get<CallCanceled>(event).id);
-    }
-  }
+  struct Visitor {
+    Session& session;
+    void operator()(CallReceived& call) { session.gateway_.on_call(session, std::move(call)); }
+    void operator()(const CallOpened& call) { session.gateway_.on_opened(session, call); }
+    void operator()(const CallCanceled& call) { session.gateway_.on_cancel(call.id); }
+    void operator()(StreamRequest& event) { session.gateway_.on_stream_event(std::move(event)); }
+    void operator()(const StreamRequestsEnded& event) { session.gateway_.on_stream_event(event); }
+    void operator()(const StreamDrained& event) { session.gateway_.on_stream_event(event); }
+  };
+  for (CallEvent& event : events_) std::visit(Visitor{*this}, event);
   events_.clear();
 }
 
@@ -103,6 +106,16 @@ void Session::reply(StreamId stream, Bytes message) {
 
 void Session::fail(StreamId stream, const Failure& failure) {
   std::get<Http2Session>(protocol_).fail(stream, failure);
+  gateway_.touch(*this);
+}
+
+void Session::send(StreamId stream, std::uint64_t message_bytes, std::vector<Bytes> parts) {
+  std::get<Http2Session>(protocol_).send(stream, message_bytes, std::move(parts));
+  gateway_.touch(*this);
+}
+
+void Session::finish(StreamId stream) {
+  std::get<Http2Session>(protocol_).finish(stream);
   gateway_.touch(*this);
 }
 

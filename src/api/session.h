@@ -39,6 +39,8 @@ class Session final : private port::ConnectionUser, private port::Task {
   /// Answers to what was handed to the gateway and not canceled since. They leave with the next flush.
   void reply(StreamId stream, Bytes message);
   void fail(StreamId stream, const Failure& failure);
+  void send(StreamId stream, std::uint64_t message_bytes, std::vector<Bytes> parts);
+  void finish(StreamId stream);
   void respond(const HttpResponse& response);
 
   /// Whether new calls wait here because the client does not take the replies that it has asked for.

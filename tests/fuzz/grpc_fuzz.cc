@@ -27,7 +27,12 @@ Body read(const std::vector<BytesView>& pieces) {
 }
 
 void check_round_trip(const Bytes& message) {
-  OutgoingMessage outgoing(message);
+  OutgoingBody outgoing;
+  outgoing.begin_message(message.size());
+  if (!message.empty()) {
+    outgoing.add(message.slice(0, message.size() / 2 + 1));
+    outgoing.add(message.slice(message.size() / 2 + 1, message.size() - message.size() / 2 - 1));
+  }
   std::string sent;
   Prng prng(message.size(), "pieces");
   while (outgoing.unsent_bytes() > 0) outgoing.send(1 + prng.below(outgoing.unsent_bytes()), sent);

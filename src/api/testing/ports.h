@@ -101,9 +101,16 @@ class LineConnection final : public port::Connection {
 
 class HandInbox final : public port::Inbox {
  public:
-  void post(Event event) override { requests.push_back(std::get<ClientRequest>(std::move(event))); }
+  void post(Event event) override {
+    if (auto* request = std::get_if<ClientRequest>(&event)) {
+      requests.push_back(std::move(*request));
+    } else {
+      stream_events.push_back(std::move(event));
+    }
+  }
   void storage_failed(const port::StorageError&) override { UNREACHABLE(); }
   std::vector<ClientRequest> requests;
+  std::vector<Event> stream_events;
 };
 
 class HandFacts final : public port::MemberFacts {
