@@ -100,9 +100,7 @@ struct Http2Session::Callbacks {
                      void* user) {
     Http2Session& session = self(user);
     Stream* stream = session.gone_away_ ? nullptr : session.find_stream(id);
-    if (stream != nullptr && !stream->refused) {
-      session.on_body(*stream, text_of(data, size));
-    }
+    if (stream != nullptr && !stream->refused) session.on_body(*stream, text_of(data, size));
     return 0;
   }
 
