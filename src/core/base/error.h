@@ -50,6 +50,8 @@ enum class Outcome : std::uint8_t {
   X(compacted, out_of_range, "etcdserver: mvcc: required revision has been compacted", refused)         \
   X(future_revision, out_of_range, "etcdserver: mvcc: required revision is a future revision", refused) \
   X(lease_not_found, not_found, "etcdserver: requested lease not found", refused)                       \
+  X(lease_exists, failed_precondition, "etcdserver: lease already exists", refused)                     \
+  X(lease_ttl_too_large, out_of_range, "etcdserver: too large lease TTL", refused)                      \
   X(request_too_large, invalid_argument, "etcdserver: request is too large", refused)                   \
   /* etcd maps this one to a type without a gRPC status: Unknown on the wire (contract 1.3). */         \
   X(too_many_requests, unknown, "etcdserver: too many requests", refused)                               \

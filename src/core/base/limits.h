@@ -33,6 +33,7 @@ namespace metastore {
   X(connection_window_bytes, 4'194'304, "bytes", "HTTP/2 flow control: sent ahead on one connection")                 \
   X(resets_burst_max, 10'000, "resets", "streams a client resets at once; past it: GOAWAY")                           \
   X(resets_a_second, 1'000, "resets", "streams a client resets, sustained; past it: GOAWAY")                          \
+  X(lease_expiries_a_step, 1'000, "leases", "revocations proposed in one step, so that a step stays near 1 ms")       \
   X(watch_catch_up_records, 1'000, "records", "history read for lagging watchers in one step")                        \
   X(watch_response_bytes, 262'144, "bytes", "history read for lagging watchers in one step, but for whole revisions") \
   X(connections_max, 10'000, "connections", "client connections of one member")                                       \

@@ -9,9 +9,11 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/kv/command.h"
 #include "core/kv/request.h"
 #include "core/kv/response.h"
+#include "core/lease/lessor.h"
 #include "core/mvcc/store.h"
 
 namespace metastore::kv {
@@ -27,21 +29,28 @@ struct Applied {
 
 class Applier {
  public:
+  explicit Applier(std::int64_t lease_ttl_seconds_min) : lessor_(lease_ttl_seconds_min) {}
+
   const mvcc::Store& store() const { return store_; }
+  lease::Lessor& lessor() { return lessor_; }
+  const lease::Lessor& lessor() const { return lessor_; }
 
   /// Answers from the state as it is. Whether that may be stale was decided by request.consistency().
-  /// Requires: the request is a range or a read-only txn.   Errors: those of range() and read_txn().
-  Result<Bytes> read(const Request& request, const Header& header) const;
+  /// Requires: the request is a range, a read-only txn, or asks of leases.
+  /// Errors: those of range() and read_txn(); leader_changed if time to live is asked of one who does not lead.
+  Result<Bytes> read(const Request& request, const Header& header, Instant now) const;
 
   /// Executes the command of a committed entry.
   /// Requires: `command` was encoded by core/kv/command.h; a damaged one is our bug or a log's that checksums missed.
-  Applied apply(BytesView command, const Header& header);
+  /// `now` matters to the leases of a leader alone.
+  Applied apply(BytesView command, const Header& header, Instant now);
 
   /// Frees what compactions gave up, looking at no more than `budget` records; true once nothing is left to free.
   bool compact_some(std::size_t budget) { return store_.compact_some(budget); }
 
  private:
   mvcc::Store store_;
+  lease::Lessor lessor_;
 };
 
 }  // namespace metastore::kv

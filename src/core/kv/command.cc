@@ -12,6 +12,8 @@ enum Field : std::uint32_t {
   delete_range = 5,
   txn = 6,
   compaction = 7,
+  lease_grant = 8,
+  lease_revoke = 9,
   header = 100,
   cluster_version_set = 1300,
   cluster_member_attr_set = 1301,
@@ -31,6 +33,10 @@ Field field_of(Method method) {
       return Field::txn;
     case Method::compact:
       return Field::compaction;
+    case Method::lease_grant:
+      return Field::lease_grant;
+    case Method::lease_revoke:
+      return Field::lease_revoke;
     default:
       UNREACHABLE();
   }
@@ -104,6 +110,22 @@ Bytes encode_command(std::uint64_t id, Method method, BytesView message) {
   return encode(id, field_of(method), message.size(), [&](WireWriter& writer) { writer.raw(message); });
 }
 
+Bytes encode_lease_revoke(std::uint64_t id, LeaseId lease) {
+  const auto number = static_cast<std::uint64_t>(lease.value());
+  return encode(id, Field::lease_revoke, varint_field_size(1, number),
+                [&](WireWriter& writer) { writer.varint_field(1, number); });
+}
+
+Bytes with_lease_id(BytesView message, LeaseId lease) {
+  // Of a field that comes twice the last one counts, so what was received stays as it is.
+  const auto number = static_cast<std::uint64_t>(lease.value());
+  return Bytes::build(message.size() + varint_field_size(2, number), [&](char* out) {
+    WireWriter writer(out);
+    writer.raw(message);
+    writer.varint_field(2, number);
+  });
+}
+
 Bytes encode_cluster_version(std::uint64_t id, std::string_view version) {
   return encode(id, Field::cluster_version_set, bytes_field_size(1, version.size()),
                 [&](WireWriter& writer) { writer.bytes_field(1, version); });
@@ -152,6 +174,12 @@ std::optional<Command> decode_command(BytesView data) {
         break;
       case bytes_tag(Field::compaction):
         ok = read_body(CompactionRequest{});
+        break;
+      case bytes_tag(Field::lease_grant):
+        ok = read_body(LeaseGrantRequest{});
+        break;
+      case bytes_tag(Field::lease_revoke):
+        ok = read_body(LeaseRevokeRequest{});
         break;
       case bytes_tag(Field::cluster_version_set):
         ok = read_body(ClusterVersion{});

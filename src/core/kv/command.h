@@ -33,17 +33,24 @@ struct ClusterVersion {
 
 struct Command {
   std::uint64_t id = 0;
-  std::variant<PutRequest, DeleteRangeRequest, TxnRequest, CompactionRequest, ClusterVersion, MemberAttributes> body;
+  std::variant<PutRequest, DeleteRangeRequest, TxnRequest, CompactionRequest, LeaseGrantRequest, LeaseRevokeRequest,
+               ClusterVersion, MemberAttributes>
+      body;
 };
 
 /// The size of the command around a request of `message_size` bytes, whatever its id.
 std::size_t command_size(Method method, std::size_t message_size);
 
 /// Requires: bit 63 of `id` is set, so that every id is a varint of ten bytes and sizes do not depend on it;
-/// the method is proposed (put, delete_range, txn, compact).   Ensures: the result has command_size() bytes.
+/// the method is proposed (put, delete_range, txn, compact, lease_grant, lease_revoke).   Ensures: the result has
+/// command_size() bytes.
 Bytes encode_command(std::uint64_t id, Method method, BytesView message);
 Bytes encode_member_attributes(std::uint64_t id, MemberId member, std::string_view name,
                                const std::vector<std::string>& client_urls);
+/// That of a lease which has expired, by nobody's request.
+Bytes encode_lease_revoke(std::uint64_t id, LeaseId lease);
+/// A LeaseGrantRequest that left the choice of its id to us, with that id.
+Bytes with_lease_id(BytesView message, LeaseId lease);
 Bytes encode_cluster_version(std::uint64_t id, std::string_view version);
 
 /// The command in `data`, viewing its bytes; none if it is damaged or of a kind that we do not write.

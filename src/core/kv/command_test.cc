@@ -132,10 +132,10 @@ TEST_CASE("a damaged command and one of a kind that we do not write are no comma
     CHECK(!decode_command(command.view().substr(0, size)).has_value());
   }
   CHECK(decode_command(command.view()).has_value());
-  etcdserverpb::InternalRaftRequest grant;
-  grant.mutable_header()->set_id(1);
-  grant.mutable_lease_grant()->set_id(7);
-  CHECK(!decode_command(grant.SerializeAsString()).has_value());
+  etcdserverpb::InternalRaftRequest alarm;
+  alarm.mutable_header()->set_id(1);
+  alarm.mutable_alarm()->set_memberid(7);
+  CHECK(!decode_command(alarm.SerializeAsString()).has_value());
   CHECK(!decode_command(std::string("\0state hash", 11)).has_value());
 }
 

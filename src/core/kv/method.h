@@ -16,17 +16,21 @@ enum class Kind : std::uint8_t {
 };
 
 /// enumerator, kind, gRPC path.
-#define METASTORE_METHODS(X)                                        \
-  X(range, unary, "/etcdserverpb.KV/Range")                         \
-  X(range_stream, stream, "/etcdserverpb.KV/RangeStream")           \
-  X(put, unary, "/etcdserverpb.KV/Put")                             \
-  X(delete_range, unary, "/etcdserverpb.KV/DeleteRange")            \
-  X(txn, unary, "/etcdserverpb.KV/Txn")                             \
-  X(compact, unary, "/etcdserverpb.KV/Compact")                     \
-  X(watch, stream, "/etcdserverpb.Watch/Watch")                     \
-  X(lease_keep_alive, stream, "/etcdserverpb.Lease/LeaseKeepAlive") \
-  X(member_list, unary, "/etcdserverpb.Cluster/MemberList")         \
-  X(status, unary, "/etcdserverpb.Maintenance/Status")              \
+#define METASTORE_METHODS(X)                                          \
+  X(range, unary, "/etcdserverpb.KV/Range")                           \
+  X(range_stream, stream, "/etcdserverpb.KV/RangeStream")             \
+  X(put, unary, "/etcdserverpb.KV/Put")                               \
+  X(delete_range, unary, "/etcdserverpb.KV/DeleteRange")              \
+  X(txn, unary, "/etcdserverpb.KV/Txn")                               \
+  X(compact, unary, "/etcdserverpb.KV/Compact")                       \
+  X(watch, stream, "/etcdserverpb.Watch/Watch")                       \
+  X(lease_grant, unary, "/etcdserverpb.Lease/LeaseGrant")             \
+  X(lease_revoke, unary, "/etcdserverpb.Lease/LeaseRevoke")           \
+  X(lease_time_to_live, unary, "/etcdserverpb.Lease/LeaseTimeToLive") \
+  X(lease_leases, unary, "/etcdserverpb.Lease/LeaseLeases")           \
+  X(lease_keep_alive, stream, "/etcdserverpb.Lease/LeaseKeepAlive")   \
+  X(member_list, unary, "/etcdserverpb.Cluster/MemberList")           \
+  X(status, unary, "/etcdserverpb.Maintenance/Status")                \
   X(alarm, unary, "/etcdserverpb.Maintenance/Alarm")
 
 enum class Method : std::uint8_t {

@@ -337,13 +337,13 @@ class Member {
  private:
   Result<Bytes> answer(const Request& request, const std::string& message) {
     const Header header{ClusterId(1), MemberId(2), Term(3)};
-    if (request.consistency() != Consistency::proposed) return applier_.read(request, header);
+    if (request.consistency() != Consistency::proposed) return applier_.read(request, header, Instant());
     const Bytes command = encode_command(std::uint64_t{1} << 63, request.method(), message);
-    return applier_.apply(command.view(), header).reply;
+    return applier_.apply(command.view(), header, Instant()).reply;
   }
 
   Limits limits_;
-  Applier applier_;
+  Applier applier_{2};
 };
 
 TEST_CASE("drawn requests are answered as a simple model answers them") {

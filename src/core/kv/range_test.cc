@@ -60,13 +60,16 @@ TEST_CASE("keys alone come without their leases, unless the sort needed the valu
 
 TEST_CASE("a put that ignores its lease keeps the former one, and any other drops it") {
   mvcc::Store store;
-  put_with_lease(store, "a", "1", 7);
-  REQUIRE(put(store, {.key = "a", .value = "2", .ignore_lease = true}).ok());
+  lease::Lessor lessor(2);
+  REQUIRE(lessor.grant(LeaseId(7), 10, Instant()).ok());
+  const State state{store, lessor};
+  REQUIRE(put(state, {.key = "a", .value = "1", .lease = 7}).ok());
+  REQUIRE(put(state, {.key = "a", .value = "2", .ignore_lease = true}).ok());
   CHECK(store.get("a", store.current_revision()).lease() == LeaseId(7));
-  REQUIRE(put(store, {.key = "a", .ignore_value = true, .ignore_lease = true}).ok());
+  REQUIRE(put(state, {.key = "a", .ignore_value = true, .ignore_lease = true}).ok());
   CHECK(store.get("a", store.current_revision()).value() == "2");
   CHECK(store.get("a", store.current_revision()).lease() == LeaseId(7));
-  REQUIRE(put(store, {.key = "a", .ignore_value = true}).ok());
+  REQUIRE(put(state, {.key = "a", .ignore_value = true}).ok());
   CHECK(store.get("a", store.current_revision()).lease() == LeaseId());
 }
 

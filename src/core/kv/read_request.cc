@@ -102,6 +102,21 @@ bool read_txn(BytesView message, TxnRequest& out, std::size_t depth) {
   return ok && reader.ok();
 }
 
+/// Of a message whose one field is an id.
+bool read_id(BytesView message, std::int64_t& id) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == varint_tag(1)) id = reader.i64();
+  }
+  return reader.ok();
+}
+
+bool is_readable(BytesView message) {
+  WireReader reader(message);
+  while (reader.next()) continue;
+  return reader.ok();
+}
+
 }  // namespace
 
 bool read(BytesView message, TxnRequest& out) { return read_txn(message, out, 0); }
@@ -214,6 +229,29 @@ bool read(BytesView message, CompactionRequest& out) {
   return reader.ok();
 }
 
+bool read(BytesView message, LeaseGrantRequest& out) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == varint_tag(1)) out.ttl_seconds = reader.i64();
+    if (reader.tag() == varint_tag(2)) out.id = reader.i64();
+  }
+  return reader.ok();
+}
+
+bool read(BytesView message, LeaseTimeToLiveRequest& out) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == varint_tag(1)) out.id = reader.i64();
+    if (reader.tag() == varint_tag(2)) out.keys = reader.boolean();
+  }
+  return reader.ok();
+}
+
+bool read(BytesView message, LeaseRevokeRequest& out) { return read_id(message, out.id); }
+bool read(BytesView message, LeaseKeepAliveRequest& out) { return read_id(message, out.id); }
+
+bool read(BytesView message, LeaseLeasesRequest&) { return is_readable(message); }
+
 bool read(BytesView message, MemberListRequest& out) {
   WireReader reader(message);
   while (reader.next()) {
@@ -230,10 +268,6 @@ bool read(BytesView message, AlarmRequest& out) {
   return reader.ok();
 }
 
-bool read(BytesView message, StatusRequest&) {
-  WireReader reader(message);
-  while (reader.next()) continue;
-  return reader.ok();
-}
+bool read(BytesView message, StatusRequest&) { return is_readable(message); }
 
 }  // namespace metastore::kv

@@ -7,6 +7,7 @@
 
 #include "core/base/overloaded.h"
 #include "core/kv/key_conflicts.h"
+#include "core/lease/lessor.h"
 
 namespace metastore::kv {
 namespace {
@@ -60,8 +61,17 @@ Refusal check(const TxnRequest& txn, const Limits& limits) {
   return std::nullopt;
 }
 
+Refusal check(const LeaseGrantRequest& request) {
+  if (request.ttl_seconds > lease::ttl_seconds_max) return ErrorCode::lease_ttl_too_large;
+  return std::nullopt;
+}
+
 /// Nothing can be wrong with these by themselves.
 Refusal check(const CompactionRequest&) { return std::nullopt; }
+Refusal check(const LeaseRevokeRequest&) { return std::nullopt; }
+Refusal check(const LeaseTimeToLiveRequest&) { return std::nullopt; }
+Refusal check(const LeaseLeasesRequest&) { return std::nullopt; }
+Refusal check(const LeaseKeepAliveRequest&) { return std::nullopt; }
 Refusal check(const MemberListRequest&) { return std::nullopt; }
 Refusal check(const StatusRequest&) { return std::nullopt; }
 
@@ -88,9 +98,18 @@ Request::Body empty_body(Method method) {
       return StatusRequest{};
     case Method::alarm:
       return AlarmRequest{};
+    case Method::lease_grant:
+      return LeaseGrantRequest{};
+    case Method::lease_revoke:
+      return LeaseRevokeRequest{};
+    case Method::lease_time_to_live:
+      return LeaseTimeToLiveRequest{};
+    case Method::lease_leases:
+      return LeaseLeasesRequest{};
+    case Method::lease_keep_alive:
+      return LeaseKeepAliveRequest{};
     case Method::range_stream:
     case Method::watch:
-    case Method::lease_keep_alive:
       break;  // Their messages are not ClientRequests.
   }
   UNREACHABLE();
@@ -126,6 +145,11 @@ Consistency Request::consistency() const {
       [](const PutRequest&) { return Consistency::proposed; },
       [](const DeleteRangeRequest&) { return Consistency::proposed; },
       [](const CompactionRequest&) { return Consistency::proposed; },
+      [](const LeaseGrantRequest&) { return Consistency::proposed; },
+      [](const LeaseRevokeRequest&) { return Consistency::proposed; },
+      [](const LeaseTimeToLiveRequest&) { return Consistency::linearizable; },
+      [](const LeaseLeasesRequest&) { return Consistency::local; },
+      [](const LeaseKeepAliveRequest&) { return Consistency::linearizable; },
       [&](const MemberListRequest& list) { return local_if(!list.linearizable); },
       [](const StatusRequest&) { return Consistency::local; },
       [](const AlarmRequest&) { return Consistency::linearizable; },

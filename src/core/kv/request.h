@@ -77,6 +77,27 @@ struct CompactionRequest {
   bool physical = false;
 };
 
+struct LeaseGrantRequest {
+  std::int64_t ttl_seconds = 0;
+  std::int64_t id = 0;  ///< 0: the server picks one, before it proposes.
+};
+
+struct LeaseRevokeRequest {
+  std::int64_t id = 0;
+};
+
+struct LeaseTimeToLiveRequest {
+  std::int64_t id = 0;
+  bool keys = false;
+};
+
+struct LeaseLeasesRequest {};
+
+/// One message of a keep-alive stream.
+struct LeaseKeepAliveRequest {
+  std::int64_t id = 0;
+};
+
 struct MemberListRequest {
   bool linearizable = false;
 };
@@ -98,7 +119,8 @@ enum class Consistency : std::uint8_t {
 class Request {
  public:
   using Body = std::variant<RangeRequest, PutRequest, DeleteRangeRequest, TxnRequest, CompactionRequest,
-                            MemberListRequest, StatusRequest, AlarmRequest>;
+                            LeaseGrantRequest, LeaseRevokeRequest, LeaseTimeToLiveRequest, LeaseLeasesRequest,
+                            LeaseKeepAliveRequest, MemberListRequest, StatusRequest, AlarmRequest>;
 
   Request(Method method, Bytes message, Body body)
       : method_(method), message_(std::move(message)), body_(std::move(body)) {}
@@ -124,6 +146,11 @@ bool read(BytesView message, PutRequest& out);
 bool read(BytesView message, DeleteRangeRequest& out);
 bool read(BytesView message, TxnRequest& out);
 bool read(BytesView message, CompactionRequest& out);
+bool read(BytesView message, LeaseGrantRequest& out);
+bool read(BytesView message, LeaseRevokeRequest& out);
+bool read(BytesView message, LeaseTimeToLiveRequest& out);
+bool read(BytesView message, LeaseLeasesRequest& out);
+bool read(BytesView message, LeaseKeepAliveRequest& out);
 bool read(BytesView message, MemberListRequest& out);
 bool read(BytesView message, StatusRequest& out);
 bool read(BytesView message, AlarmRequest& out);

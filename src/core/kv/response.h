@@ -4,6 +4,7 @@
 #define METASTORE_CORE_KV_RESPONSE_H_
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -64,12 +65,46 @@ struct CompactionResponse {
   Revision revision;
 };
 
+struct LeaseGrantResponse {
+  Revision revision;
+  LeaseId id;
+  std::int64_t ttl_seconds = 0;
+};
+
+struct LeaseRevokeResponse {
+  Revision revision;
+};
+
+struct LeaseKeepAliveResponse {
+  Revision revision;
+  LeaseId id;
+  std::int64_t ttl_seconds = 0;  ///< 0: there is no such lease.
+};
+
+struct LeaseTimeToLiveResponse {
+  Revision revision;
+  LeaseId id;
+  std::int64_t remaining_seconds = 0;  ///< -1: there is no such lease.
+  std::int64_t granted_seconds = 0;
+  std::vector<std::string> keys;
+};
+
+struct LeaseLeasesResponse {
+  Revision revision;
+  std::vector<LeaseId> leases;
+};
+
 /// The response's protobuf message.   Requires: its records are still in the store.
 Bytes encode(const Header& header, const RangeResponse& response);
 Bytes encode(const Header& header, const PutResponse& response);
 Bytes encode(const Header& header, const DeleteRangeResponse& response);
 Bytes encode(const Header& header, const TxnResponse& response);
 Bytes encode(const Header& header, const CompactionResponse& response);
+Bytes encode(const Header& header, const LeaseGrantResponse& response);
+Bytes encode(const Header& header, const LeaseRevokeResponse& response);
+Bytes encode(const Header& header, const LeaseKeepAliveResponse& response);
+Bytes encode(const Header& header, const LeaseTimeToLiveResponse& response);
+Bytes encode(const Header& header, const LeaseLeasesResponse& response);
 
 }  // namespace metastore::kv
 

@@ -6,6 +6,7 @@
 //         [count_only] [serializable] [min_mod=N] [max_mod=N] [min_create=N] [max_create=N]
 //   delete KEY [end=E] [prev_kv]
 //   compact REVISION [physical]
+//   grant LEASE [ttl=SECONDS]       revoke LEASE       ttl LEASE [keys]       leases
 //   txn, and below it lines, indented for a txn in a txn:
 //     if version|create|mod|value|lease KEY [end=E] OPERATOR [OPERAND [as=TARGET]]
 //     then|else put|range|delete|txn ...
@@ -159,6 +160,28 @@ std::string show(const pb::CompactionResponse& response, const std::string& marg
   return margin + "compact" + at(response.header()) + "\n";
 }
 
+std::string show(const pb::LeaseGrantResponse& response, const std::string& margin) {
+  return margin + "grant" + at(response.header()) + ": lease " + std::to_string(response.id()) + " for " +
+         std::to_string(response.ttl()) + " s\n";
+}
+
+std::string show(const pb::LeaseRevokeResponse& response, const std::string& margin) {
+  return margin + "revoke" + at(response.header()) + "\n";
+}
+
+std::string show(const pb::LeaseTimeToLiveResponse& response, const std::string& margin) {
+  std::string out = margin + "ttl" + at(response.header()) + ": lease " + std::to_string(response.id()) + " has " +
+                    std::to_string(response.ttl()) + " of " + std::to_string(response.grantedttl()) + " s";
+  for (const std::string& key : response.keys()) out += " " + quoted(key, false);
+  return out + "\n";
+}
+
+std::string show(const pb::LeaseLeasesResponse& response, const std::string& margin) {
+  std::string out = margin + "leases" + at(response.header()) + ":";
+  for (const pb::LeaseStatus& lease : response.leases()) out += " " + std::to_string(lease.id());
+  return out + "\n";
+}
+
 std::string show(const pb::TxnResponse& response, const std::string& margin) {
   REQUIRE(response.has_header());
   std::string out = margin + "txn" + at(response.header()) + (response.succeeded() ? ": then" : ": else") + "\n";
@@ -187,6 +210,8 @@ std::string show(const pb::TxnResponse& response, const std::string& margin) {
 /// One member that answers at once.
 class Machine {
  public:
+  Machine() { applier_.lessor().promote(Instant(), Duration()); }
+
   std::string execute(const Command& command) {
     if (command.verb == "put") return ask<pb::PutResponse>(Method::put, put_request(command));
     if (command.verb == "range") return ask<pb::RangeResponse>(Method::range, range_request(command));
@@ -196,6 +221,26 @@ class Machine {
       request.set_revision(std::stoll(command.word(0)));
       request.set_physical(command.has("physical"));
       return ask<pb::CompactionResponse>(Method::compact, request);
+    }
+    if (command.verb == "grant") {
+      pb::LeaseGrantRequest request;
+      request.set_id(std::stoll(command.word(0)));
+      request.set_ttl(command.number("ttl"));
+      return ask<pb::LeaseGrantResponse>(Method::lease_grant, request);
+    }
+    if (command.verb == "revoke") {
+      pb::LeaseRevokeRequest request;
+      request.set_id(std::stoll(command.word(0)));
+      return ask<pb::LeaseRevokeResponse>(Method::lease_revoke, request);
+    }
+    if (command.verb == "ttl") {
+      pb::LeaseTimeToLiveRequest request;
+      request.set_id(std::stoll(command.word(0)));
+      request.set_keys(command.has("keys"));
+      return ask<pb::LeaseTimeToLiveResponse>(Method::lease_time_to_live, request);
+    }
+    if (command.verb == "leases") {
+      return ask<pb::LeaseLeasesResponse>(Method::lease_leases, pb::LeaseLeasesRequest());
     }
     if (command.verb == "txn") {
       std::deque<std::string> lines;
@@ -215,6 +260,7 @@ class Machine {
     if (!request) return error(request.error());
     const Result<Bytes> reply = answer(request.value(), message.SerializeAsString());
     applier_.store().check_invariants();
+    applier_.lessor().check_invariants();
     if (!reply) return error(reply.error());
     Response response;
     REQUIRE(response.ParseFromArray(reply.value().data(), static_cast<int>(reply.value().size())));
@@ -227,16 +273,16 @@ class Machine {
   }
 
   Result<Bytes> answer(const Request& request, const std::string& message) {
-    if (request.consistency() != Consistency::proposed) return applier_.read(request, header_);
+    if (request.consistency() != Consistency::proposed) return applier_.read(request, header_, Instant());
     const Bytes command = encode_command(++last_id_, request.method(), message);
-    Applied applied = applier_.apply(command.view(), header_);
+    Applied applied = applier_.apply(command.view(), header_, Instant());
     CHECK(applied.proposal_id == last_id_);
     while (!applier_.compact_some(1)) continue;
     return std::move(applied.reply);
   }
 
   const Header header_{ClusterId(11), MemberId(22), Term(33)};
-  Applier applier_;
+  Applier applier_{2};
   std::uint64_t last_id_ = std::uint64_t{1} << 63;
 };
 

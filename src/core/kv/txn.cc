@@ -89,24 +89,29 @@ void decide(const View& before, const TxnRequest& txn, Path& path) {
   }
 }
 
-Refusal check(const View& before, const PutRequest& request) {
-  // No lease exists before leases do.
-  if (request.lease != 0) return ErrorCode::lease_not_found;
-  if ((request.ignore_value || request.ignore_lease) && !before.store.get(request.key, before.latest)) {
+/// What a request is checked against: the state before it.
+struct Before {
+  const View& view;
+  const lease::Lessor* lessor;  ///< Null for a read-only txn, which asks no lease.
+};
+
+Refusal check(const Before& before, const PutRequest& request) {
+  if (request.lease != 0 && !before.lessor->exists(LeaseId(request.lease))) return ErrorCode::lease_not_found;
+  if ((request.ignore_value || request.ignore_lease) && !before.view.store.get(request.key, before.view.latest)) {
     return ErrorCode::key_not_found;
   }
   return std::nullopt;
 }
 
-Refusal check(const View& before, const RangeRequest& request) {
+Refusal check(const Before& before, const RangeRequest& request) {
   // Quirk: a negative revision is refused here once the store was compacted, though a range by itself takes it.
   if (request.revision == 0) return std::nullopt;
-  if (request.revision > before.latest.value()) return ErrorCode::future_revision;
-  if (request.revision < before.store.compact_revision().value()) return ErrorCode::compacted;
+  if (request.revision > before.view.latest.value()) return ErrorCode::future_revision;
+  if (request.revision < before.view.store.compact_revision().value()) return ErrorCode::compacted;
   return std::nullopt;
 }
 
-Refusal check(const View& before, const TxnRequest& txn, Path::const_iterator& path) {
+Refusal check(const Before& before, const TxnRequest& txn, Path::const_iterator& path) {
   const Overloaded check_one{
       [](std::monostate) -> Refusal { return std::nullopt; },
       [](const DeleteRangeRequest&) -> Refusal { return std::nullopt; },
@@ -119,35 +124,52 @@ Refusal check(const View& before, const TxnRequest& txn, Path::const_iterator& p
   return std::nullopt;
 }
 
-PutResponse execute(Transaction& transaction, const PutRequest& request) {
+/// The changes of one request, to the store and to what hangs on leases.
+struct Changes {
+  Transaction& transaction;
+  lease::Lessor& lessor;
+
+  void put(BytesView key, BytesView value, LeaseId lease, Record& previous) const {
+    const Transaction::Change change = transaction.put(key, value, lease);
+    const LeaseId former = change.previous ? change.previous.lease() : LeaseId();
+    previous = change.previous;
+    if (former == lease) return;
+    if (former != LeaseId()) lessor.detach(former, key);
+    if (lease != LeaseId()) lessor.attach(lease, key);
+  }
+};
+
+PutResponse execute(const Changes& changes, const PutRequest& request) {
   BytesView value = request.value;
   LeaseId lease(request.lease);
   if (request.ignore_value || request.ignore_lease) {
     // A key that was there before the txn may be gone by now: a delete up to "\0" is not seen as a conflict. etcd
     // crashes there; we go on with an empty value and no lease.
-    const Record current = transaction.get(request.key);
+    const Record current = changes.transaction.get(request.key);
     if (request.ignore_value) value = current ? current.value() : BytesView();
     if (request.ignore_lease) lease = current ? current.lease() : LeaseId();
   }
-  const Transaction::Change change = transaction.put(request.key, value, lease);
-  return {transaction.revision(), request.prev_kv ? change.previous : Record()};
+  Record previous;
+  changes.put(request.key, value, lease, previous);
+  return {changes.transaction.revision(), request.prev_kv ? previous : Record()};
 }
 
-DeleteRangeResponse execute(Transaction& transaction, const DeleteRangeRequest& request) {
+DeleteRangeResponse execute(const Changes& changes, const DeleteRangeRequest& request) {
   DeleteRangeResponse response;
-  response.deleted = transaction.delete_range(request.range, [&](Record previous) {
+  response.deleted = changes.transaction.delete_range(request.range, [&](Record previous) {
+    if (previous.lease() != LeaseId()) changes.lessor.detach(previous.lease(), previous.key());
     if (request.prev_kv) response.previous.push_back(previous);
   });
-  response.revision = transaction.header_revision();
+  response.revision = changes.transaction.header_revision();
   return response;
 }
 
-/// What a txn reads and changes. `transaction` is null in a read-only one.
+/// What a txn reads and changes. `changes` is null in a read-only one.
 struct Target {
   const mvcc::Store& store;
-  Transaction* transaction;
+  const Changes* changes;
 
-  View view() const { return transaction != nullptr ? View(*transaction) : View(store); }
+  View view() const { return changes != nullptr ? View(changes->transaction) : View(store); }
 };
 
 TxnResponse execute(const Target& target, const TxnRequest& txn, Path::const_iterator& path) {
@@ -156,8 +178,8 @@ TxnResponse execute(const Target& target, const TxnRequest& txn, Path::const_ite
       [&](const RangeRequest& request) { return OperationResponse{range(target.view(), request).value()}; },
       [&](const TxnRequest& nested) { return OperationResponse{execute(target, nested, path)}; },
       [&](const auto& change) {
-        ASSERT(target.transaction != nullptr);
-        return OperationResponse{execute(*target.transaction, change)};
+        ASSERT(target.changes != nullptr);
+        return OperationResponse{execute(*target.changes, change)};
       },
   };
   TxnResponse response{.succeeded = *path++};
@@ -169,10 +191,9 @@ TxnResponse execute(const Target& target, const TxnRequest& txn, Path::const_ite
   return response;
 }
 
-Result<Path> decide_and_check(const mvcc::Store& store, const TxnRequest& request) {
-  const View before(store);
+Result<Path> decide_and_check(const Before& before, const TxnRequest& request) {
   Path path;
-  decide(before, request, path);
+  decide(before.view, request, path);
   Path::const_iterator at = path.begin();
   if (const Refusal refusal = check(before, request, at)) return *refusal;
   ASSERT(at == path.end());
@@ -181,34 +202,44 @@ Result<Path> decide_and_check(const mvcc::Store& store, const TxnRequest& reques
 
 }  // namespace
 
-Result<PutResponse> put(mvcc::Store& store, const PutRequest& request) {
-  if (const Refusal refusal = check(View(store), request)) return *refusal;
-  Transaction transaction(store);
-  PutResponse response = execute(transaction, request);
+Result<PutResponse> put(const State& state, const PutRequest& request) {
+  if (const Refusal refusal = check({View(state.store), &state.lessor}, request)) return *refusal;
+  Transaction transaction(state.store);
+  PutResponse response = execute(Changes{transaction, state.lessor}, request);
   transaction.commit();
   return response;
 }
 
-DeleteRangeResponse delete_range(mvcc::Store& store, const DeleteRangeRequest& request) {
-  Transaction transaction(store);
-  DeleteRangeResponse response = execute(transaction, request);
+DeleteRangeResponse delete_range(const State& state, const DeleteRangeRequest& request) {
+  Transaction transaction(state.store);
+  DeleteRangeResponse response = execute(Changes{transaction, state.lessor}, request);
   transaction.commit();
   return response;
 }
 
-Result<TxnResponse> write_txn(mvcc::Store& store, const TxnRequest& request) {
-  const Result<Path> path = decide_and_check(store, request);
+Result<TxnResponse> write_txn(const State& state, const TxnRequest& request) {
+  const Result<Path> path = decide_and_check({View(state.store), &state.lessor}, request);
   if (!path) return path.error();
-  Transaction transaction(store);
+  Transaction transaction(state.store);
+  const Changes changes{transaction, state.lessor};
   Path::const_iterator at = path.value().begin();
-  TxnResponse response = execute({store, &transaction}, request, at);
+  TxnResponse response = execute({state.store, &changes}, request, at);
   response.revision = transaction.header_revision();
   transaction.commit();
   return response;
 }
 
+Result<LeaseRevokeResponse> revoke(const State& state, LeaseId id) {
+  const Result<std::vector<std::string>> keys = state.lessor.revoke(id);
+  if (!keys) return keys.error();
+  Transaction transaction(state.store);
+  for (const std::string& key : keys.value()) ASSERT(transaction.delete_range({key, {}}) == 1);
+  transaction.commit();
+  return LeaseRevokeResponse{state.store.current_revision()};
+}
+
 Result<TxnResponse> read_txn(const mvcc::Store& store, const TxnRequest& request) {
-  const Result<Path> path = decide_and_check(store, request);
+  const Result<Path> path = decide_and_check({View(store), nullptr}, request);
   if (!path) return path.error();
   Path::const_iterator at = path.value().begin();
   TxnResponse response = execute({store, nullptr}, request, at);

@@ -21,11 +21,18 @@ raft::Config raft_config(const Config& config) {
           .limits = config.limits};
 }
 
+/// One and a half election timeouts, rounded up to seconds (contract 5.6).
+std::int64_t lease_ttl_seconds_min(const Config& config) {
+  constexpr std::int64_t second = 1'000'000'000;
+  return ((config.election_timeout * 3).nanoseconds() / 2 + second - 1) / second;
+}
+
 }  // namespace
 
 Replica::Replica(const Config& config, Recovered recovered, Instant now)
     : config_(config),
       raft_(raft_config(config), std::move(recovered.log), now),
+      applier_(lease_ttl_seconds_min(config)),
       waiting_(config.request_timeout()),
       reads_(config.incarnation),
       watches_(config.limits, config.watch_progress_interval, config.seed),
@@ -66,7 +73,7 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
   const kv::Request& request = decoded.value();
   switch (request.consistency()) {
     case kv::Consistency::local:
-      return serve(request, client.id, effects);
+      return serve(now, request, client.id, effects);
     case kv::Consistency::linearizable: {
       if (waiting_.size() >= config_.limits.reads_pending_max) {
         return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
@@ -75,6 +82,11 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
       return reads_.gather({key, std::move(decoded).value()});
     }
     case kv::Consistency::proposed:
+      if (const auto* grant = std::get_if<kv::LeaseGrantRequest>(&request.body()); grant != nullptr && grant->id == 0) {
+        ClientRequest with_id = client;
+        with_id.message = kv::with_lease_id(client.message.view(), draw_lease_id());
+        return propose(now, with_id, effects);
+      }
       return propose(now, client, effects);
   }
   UNREACHABLE();
@@ -125,8 +137,9 @@ void Replica::publish(Instant now) {
 }
 
 void Replica::settle(Instant now, Effects& effects) {
-  apply_committed(effects);
+  apply_committed(now, effects);
   compact(effects);
+  count_down_leases(now);
   append_held(now);
   publish(now);
   if (reads_.has_gathered() && raft_.role() == raft::Role::leader) {
@@ -135,11 +148,14 @@ void Replica::settle(Instant now, Effects& effects) {
   raft_.flush(now, raft_output_);
   drain_raft(effects);
   for (Read& read : reads_.take_ready(applied_index_)) {
-    if (const auto id = waiting_.take(read.key)) serve(read.request, *id, effects);
+    if (read.request.method() == kv::Method::lease_keep_alive) {
+      if (const auto stream = waiting_.find(read.key)) keep_alives_.confirm(*stream, read.key);
+      continue;
+    }
+    if (const auto id = waiting_.take(read.key)) serve(now, read.request, *id, effects);
   }
-  for (const Waiting::Expired& expired : waiting_.expire(now)) {
-    effects.replies.push_back({expired.request, expired.error});
-  }
+  answer_keep_alives(now, effects);
+  while (const auto expired = waiting_.take_expired(now)) refuse(expired->request, expired->error, effects);
   serve_streams(now, effects);
   if (!said_ready_ && is_published() && raft_.leader() != MemberId()) {
     said_ready_ = true;
@@ -169,33 +185,33 @@ void Replica::drain_raft(Effects& effects) {
   raft_output_.reads_failed.clear();
 }
 
-void Replica::apply_committed(Effects& effects) {
+void Replica::apply_committed(Instant now, Effects& effects) {
   std::uint64_t bytes_left = config_.limits.apply_bytes_a_step;
   while (applied_index_ < raft_.commit_index() && bytes_left > 0) {
     const raft::Entry& entry = raft_.entry(applied_index_.next());
     // An empty entry costs something too.
     bytes_left -= std::min<std::uint64_t>(bytes_left, entry.data.size() + 64);
-    apply(entry, effects);
+    apply(now, entry, effects);
   }
   raft_.on_applied(applied_index_);
 }
 
-void Replica::apply(const raft::Entry& entry, Effects& effects) {
+void Replica::apply(Instant now, const raft::Entry& entry, Effects& effects) {
   ASSERT(entry.index == applied_index_.next());
   applied_index_ = entry.index;
   if (entry.type == raft::EntryType::conf_change) {
     members_.apply_conf_change(entry);
   } else if (!entry.data.empty()) {
-    apply_command(entry, effects);
+    apply_command(now, entry, effects);
   }
 }
 
-void Replica::apply_command(const raft::Entry& entry, Effects& effects) {
+void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effects) {
   std::vector<Waiting::Key> lost;
   const std::optional<Waiting::Key> key = proposals_.take(entry.index, entry.term, lost);
   for (const Waiting::Key lost_key : lost) answer(lost_key, ErrorCode::leader_changed, effects);
 
-  kv::Applied applied = applier_.apply(entry.data.view(), header());
+  kv::Applied applied = applier_.apply(entry.data.view(), header(), now);
   size_bytes_ = std::max(size_bytes_, applier_.store().encoded_bytes());
   watches_.on_applied(applier_.store());
   if (applied.member_attributes.has_value()) {
@@ -228,7 +244,7 @@ void Replica::compact(Effects& effects) {
   }
 }
 
-void Replica::serve(const kv::Request& request, RequestId id, Effects& effects) {
+void Replica::serve(Instant now, const kv::Request& request, RequestId id, Effects& effects) {
   const auto reply = [&](Bytes response) { effects.replies.push_back({id, std::move(response)}); };
   switch (request.method()) {
     case kv::Method::member_list:
@@ -240,13 +256,21 @@ void Replica::serve(const kv::Request& request, RequestId id, Effects& effects) 
     default:
       break;
   }
-  Result<Bytes> response = applier_.read(request, header());
+  Result<Bytes> response = applier_.read(request, header(), now);
   if (!response) return effects.replies.push_back({id, response.error()});
   reply(std::move(response).value());
 }
 
 void Replica::answer(Waiting::Key key, std::variant<Bytes, ErrorCode> result, Effects& effects) {
-  if (const auto id = waiting_.take(key)) effects.replies.push_back({*id, std::move(result)});
+  const auto id = waiting_.take(key);
+  if (!id.has_value()) return;
+  if (const auto* error = std::get_if<ErrorCode>(&result)) return refuse(*id, *error, effects);
+  effects.replies.push_back({*id, std::move(result)});
+}
+
+void Replica::refuse(RequestId id, ErrorCode error, Effects& effects) {
+  if (streams_.find(id).has_value()) return end_stream(id, error, effects);
+  effects.replies.push_back({id, error});
 }
 
 kv::Header Replica::header() const {
@@ -276,11 +300,12 @@ ReplicaStatus Replica::status() const {
           .is_idle = waiting_.empty()};
 }
 
-std::uint64_t Replica::hash() const { return applier_.store().hash(); }
+std::uint64_t Replica::hash() const { return applier_.store().hash() + applier_.lessor().hash(); }
 
 void Replica::check_invariants() const {
   raft_.check_invariants();
   applier_.store().check_invariants();
+  applier_.lessor().check_invariants();
   watches_.check_invariants();
   ASSERT(applied_index_ <= raft_.commit_index());
 }

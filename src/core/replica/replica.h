@@ -13,6 +13,7 @@
 #include "core/replica/config.h"
 #include "core/replica/effects.h"
 #include "core/replica/input.h"
+#include "core/replica/keep_alives.h"
 #include "core/replica/members.h"
 #include "core/replica/proposals.h"
 #include "core/replica/reads.h"
@@ -68,15 +69,24 @@ class Replica {
   void close_stream(RequestId id);
   void end_stream(RequestId id, std::optional<ErrorCode> error, Effects& effects);
   void serve_streams(Instant now, Effects& effects);
+  /// When streams that require a leader have been without one for too long (contract 1.4).
+  Instant no_leader_at() const;
+
+  void count_down_leases(Instant now);
+  LeaseId draw_lease_id();
+  void keep_alive(Instant now, const StreamRequest& message, Effects& effects);
+  void answer_keep_alives(Instant now, Effects& effects);
   static void send(std::vector<watch::Response> responses, Effects& effects);
 
   void settle(Instant now, Effects& effects);
   void drain_raft(Effects& effects);
-  void apply_committed(Effects& effects);
-  void apply(const raft::Entry& entry, Effects& effects);
-  void apply_command(const raft::Entry& entry, Effects& effects);
+  void apply_committed(Instant now, Effects& effects);
+  void apply(Instant now, const raft::Entry& entry, Effects& effects);
+  void apply_command(Instant now, const raft::Entry& entry, Effects& effects);
   void compact(Effects& effects);
-  void serve(const kv::Request& request, RequestId id, Effects& effects);
+  void serve(Instant now, const kv::Request& request, RequestId id, Effects& effects);
+  /// Tells a unary call, or the end of a stream.
+  void refuse(RequestId id, ErrorCode error, Effects& effects);
   void answer(Waiting::Key key, std::variant<Bytes, ErrorCode> result, Effects& effects);
 
   kv::Header header() const;
@@ -94,6 +104,10 @@ class Replica {
   Streams streams_;
   watch::Hub watches_;
   bool watches_have_more_ = false;
+  KeepAlives keep_alives_;
+  Term lease_term_;  ///< In which the leases began to be counted down.
+  std::uint64_t last_lease_number_ = 0;
+  std::optional<Instant> leaderless_since_;
 
   struct Held {
     Waiting::Key key;

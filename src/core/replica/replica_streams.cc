@@ -9,9 +9,15 @@ namespace metastore {
 
 void Replica::open_stream(const StreamOpened& stream, Effects& effects) {
   if (stopping_) return effects.stream_ends.push_back({stream.id, ErrorCode::stopped});
+  if (stream.require_leader && raft_.leader() == MemberId()) {
+    return effects.stream_ends.push_back({stream.id, ErrorCode::no_leader});
+  }
   switch (stream.method) {
     case kv::Method::watch:
       watches_.open(stream.id);
+      break;
+    case kv::Method::lease_keep_alive:
+      keep_alives_.open(stream.id);
       break;
     default:
       return effects.stream_ends.push_back({stream.id, ErrorCode::unserved_stream});
@@ -30,13 +36,20 @@ void Replica::on_stream_request(Instant now, const StreamRequest& message, Effec
       watches_.request(message.id, *request, applier_.store(), header(), now, responses);
       return send(std::move(responses), effects);
     }
+    case kv::Method::lease_keep_alive:
+      return keep_alive(now, message, effects);
     default:
       UNREACHABLE();
   }
 }
 
 void Replica::on_stream_requests_ended(RequestId id, Effects& effects) {
-  if (streams_.find(id).has_value()) end_stream(id, std::nullopt, effects);
+  const std::optional<kv::Method> method = streams_.find(id);
+  if (method == kv::Method::lease_keep_alive) {
+    keep_alives_.end_requests(id);
+    if (!keep_alives_.is_finished(id)) return;
+  }
+  if (method.has_value()) end_stream(id, std::nullopt, effects);
 }
 
 void Replica::on_stream_drained(const StreamDrained& event) {
@@ -44,7 +57,8 @@ void Replica::on_stream_drained(const StreamDrained& event) {
 }
 
 void Replica::close_stream(RequestId id) {
-  if (streams_.find(id) == kv::Method::watch) watches_.close(id);
+  watches_.close(id);
+  for (const Waiting::Key key : keep_alives_.close(id)) waiting_.take(key);
   streams_.close(id);
 }
 
@@ -61,9 +75,16 @@ void Replica::send(std::vector<watch::Response> responses, Effects& effects) {
   }
 }
 
+Instant Replica::no_leader_at() const {
+  if (!leaderless_since_.has_value() || streams_.requiring_leader().empty()) return Instant::never();
+  return *leaderless_since_ + config_.election_timeout * 3;
+}
+
 void Replica::serve_streams(Instant now, Effects& effects) {
   for (const RequestId id : streams_.expired(now)) end_stream(id, ErrorCode::deadline_exceeded, effects);
-  if (raft_.leader() == MemberId()) {
+  if (raft_.leader() != MemberId()) leaderless_since_.reset();
+  if (raft_.leader() == MemberId() && !leaderless_since_.has_value()) leaderless_since_ = now;
+  if (now >= no_leader_at()) {
     while (!streams_.requiring_leader().empty()) {
       end_stream(*streams_.requiring_leader().begin(), ErrorCode::no_leader, effects);
     }

@@ -23,14 +23,18 @@ std::optional<RequestId> Waiting::take(Key key) {
   return request;
 }
 
-std::vector<Waiting::Expired> Waiting::expire(Instant now) {
-  std::vector<Expired> expired;
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    const auto found = requests_.find(deadlines_.begin()->second);
-    expired.push_back({found->second.id, found->second.at_deadline});
-    requests_.erase(found);
-    deadlines_.erase(deadlines_.begin());
-  }
+std::optional<RequestId> Waiting::find(Key key) const {
+  const auto found = requests_.find(key);
+  if (found == requests_.end()) return std::nullopt;
+  return found->second.id;
+}
+
+std::optional<Waiting::Expired> Waiting::take_expired(Instant now) {
+  if (deadlines_.empty() || deadlines_.begin()->first > now) return std::nullopt;
+  const auto found = requests_.find(deadlines_.begin()->second);
+  const Expired expired{found->second.id, found->second.at_deadline};
+  requests_.erase(found);
+  deadlines_.erase(deadlines_.begin());
   return expired;
 }
 

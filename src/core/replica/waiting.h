@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/tagged.h"
@@ -32,9 +31,11 @@ class Waiting {
   Key add(RequestId request, Instant now, Instant client_deadline);
   /// The request behind `key`, which is then no longer waiting; nothing if it was answered before.
   std::optional<RequestId> take(Key key);
+  /// The same, while it goes on waiting.
+  std::optional<RequestId> find(Key key) const;
   bool contains(Key key) const { return requests_.contains(key); }
-  /// Takes out all whose deadline has come. The client's own gives deadline_exceeded, ours gives timeout.
-  std::vector<Expired> expire(Instant now);
+  /// Takes out one whose deadline has come. The client's own gives deadline_exceeded, ours gives timeout.
+  std::optional<Expired> take_expired(Instant now);
 
   Instant next_deadline() const { return deadlines_.empty() ? Instant::never() : deadlines_.begin()->first; }
   std::size_t size() const { return requests_.size(); }

@@ -24,17 +24,18 @@ TEST_CASE("the sooner of the client's and our own deadline decides, and says who
   waiting.add(RequestId(3), start, start + Duration::seconds(70));
   CHECK(waiting.next_deadline() == start + Duration::seconds(1));
 
-  CHECK(waiting.expire(start + Duration::milliseconds(999)).empty());
-  const auto clients = waiting.expire(start + Duration::seconds(1));
-  REQUIRE(clients.size() == 1);
-  CHECK(clients[0].request == RequestId(2));
-  CHECK(clients[0].error == ErrorCode::deadline_exceeded);
+  CHECK(!waiting.take_expired(start + Duration::milliseconds(999)).has_value());
+  const auto clients = waiting.take_expired(start + Duration::seconds(1));
+  REQUIRE(clients.has_value());
+  CHECK(clients->request == RequestId(2));
+  CHECK(clients->error == ErrorCode::deadline_exceeded);
+  CHECK(!waiting.take_expired(start + Duration::seconds(1)).has_value());
 
-  const auto ours = waiting.expire(start + Duration::seconds(7));
-  REQUIRE(ours.size() == 2);
-  CHECK(ours[0].request == RequestId(1));
-  CHECK(ours[0].error == ErrorCode::timeout);
-  CHECK(ours[1].error == ErrorCode::timeout);
+  const auto ours = waiting.take_expired(start + Duration::seconds(7));
+  REQUIRE(ours.has_value());
+  CHECK(ours->request == RequestId(1));
+  CHECK(ours->error == ErrorCode::timeout);
+  CHECK(waiting.take_expired(start + Duration::seconds(7))->error == ErrorCode::timeout);
   CHECK(waiting.empty());
 }
 

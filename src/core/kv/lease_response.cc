@@ -1,0 +1,72 @@
+#include "core/base/assert.h"
+#include "core/kv/response.h"
+#include "core/kv/wire.h"
+
+namespace metastore::kv {
+namespace {
+
+std::uint64_t integer(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+std::uint64_t integer(LeaseId id) { return integer(id.value()); }
+
+/// A response of `body_size` bytes behind its header.
+template <typename WriteBody>
+Bytes encode(const Header& header, Revision revision, std::size_t body_size, WriteBody&& write_body) {
+  const std::size_t size = header_field_size(header, revision) + body_size;
+  return Bytes::build(size, [&](char* out) {
+    WireWriter writer(out);
+    write_header_field(writer, header, revision);
+    write_body(writer);
+    ASSERT(writer.end() == out + size);
+  });
+}
+
+Bytes encode_id_and_ttl(const Header& header, Revision revision, LeaseId id, std::int64_t ttl_seconds) {
+  return encode(header, revision, varint_field_size(2, integer(id)) + varint_field_size(3, integer(ttl_seconds)),
+                [&](WireWriter& writer) {
+                  writer.varint_field(2, integer(id));
+                  writer.varint_field(3, integer(ttl_seconds));
+                });
+}
+
+}  // namespace
+
+Bytes encode(const Header& header, const LeaseGrantResponse& response) {
+  return encode_id_and_ttl(header, response.revision, response.id, response.ttl_seconds);
+}
+
+Bytes encode(const Header& header, const LeaseRevokeResponse& response) {
+  return encode(header, response.revision, 0, [](WireWriter&) {});
+}
+
+Bytes encode(const Header& header, const LeaseKeepAliveResponse& response) {
+  return encode_id_and_ttl(header, response.revision, response.id, response.ttl_seconds);
+}
+
+Bytes encode(const Header& header, const LeaseTimeToLiveResponse& response) {
+  std::size_t size = varint_field_size(2, integer(response.id)) +
+                     varint_field_size(3, integer(response.remaining_seconds)) +
+                     varint_field_size(4, integer(response.granted_seconds));
+  for (const std::string& key : response.keys) size += message_field_size(5, key.size());
+  return encode(header, response.revision, size, [&](WireWriter& writer) {
+    writer.varint_field(2, integer(response.id));
+    writer.varint_field(3, integer(response.remaining_seconds));
+    writer.varint_field(4, integer(response.granted_seconds));
+    for (const std::string& key : response.keys) {
+      writer.message_field(5, key.size());
+      writer.raw(key);
+    }
+  });
+}
+
+Bytes encode(const Header& header, const LeaseLeasesResponse& response) {
+  std::size_t size = 0;
+  for (const LeaseId id : response.leases) size += message_field_size(2, varint_field_size(1, integer(id)));
+  return encode(header, response.revision, size, [&](WireWriter& writer) {
+    for (const LeaseId id : response.leases) {
+      writer.message_field(2, varint_field_size(1, integer(id)));
+      writer.varint_field(1, integer(id));
+    }
+  });
+}
+
+}  // namespace metastore::kv

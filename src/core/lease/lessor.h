@@ -1,0 +1,106 @@
+// The client's leases: what is granted, which keys hang on them, and, on the leader alone, when they end. It knows no
+// store and deletes nothing: whoever revokes a lease is told which keys to delete. Deadlines come from `now` of the
+// calls; an expired lease stays until its revocation is applied (contract 5.6).
+//
+// 1. What grant, revoke, attach and detach leave is equal on all members; deadlines exist only while is_primary().
+// 2. A lease whose revocation is proposed is not renewed: it was handed out by take_expired().
+#ifndef METASTORE_CORE_LEASE_LESSOR_H_
+#define METASTORE_CORE_LEASE_LESSOR_H_
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+#include "core/base/tagged.h"
+#include "core/base/time.h"
+
+namespace metastore::lease {
+
+/// The longest time to live that may be asked for, in seconds (contract 1.7).
+inline constexpr std::int64_t ttl_seconds_max = 9'000'000'000;
+
+struct TimeToLive {
+  std::int64_t granted_seconds = 0;
+  std::int64_t remaining_seconds = 0;  ///< Rounded down; negative once it has expired.
+};
+
+class Lessor {
+ public:
+  /// Shorter times to live are raised to `ttl_seconds_min`.
+  explicit Lessor(std::int64_t ttl_seconds_min) : ttl_seconds_min_(ttl_seconds_min) {}
+
+  // --- Applied from the log, on every member -------------------------------------------------------------------------
+
+  /// Returns the granted time to live in seconds. Errors: lease_ttl_too_large, lease_exists.
+  Result<std::int64_t> grant(LeaseId id, std::int64_t ttl_seconds, Instant now);
+  /// Returns the keys that hung on it, sorted. Errors: lease_not_found.
+  Result<std::vector<std::string>> revoke(LeaseId id);
+  /// Requires: exists(id), and the key hangs on no lease.
+  void attach(LeaseId id, BytesView key);
+  /// Requires: the key hangs on `id`.
+  void detach(LeaseId id, BytesView key);
+
+  bool exists(LeaseId id) const { return leases_.contains(id); }
+  /// Of all leases and their times to live. Which keys hang on them follows from the store.
+  std::uint64_t hash() const { return hash_; }
+  std::size_t size() const { return leases_.size(); }
+  /// Errors: lease_not_found.
+  Result<std::vector<std::string>> keys(LeaseId id) const;
+
+  // --- Counting down, on the leader ----------------------------------------------------------------------------------
+
+  /// This member leads now: every lease gets its whole time to live again, and `grace` on top.
+  void promote(Instant now, Duration grace);
+  void demote();
+  bool is_primary() const { return is_primary_; }
+
+  /// Gives the lease its whole time to live again and returns that in seconds; nothing if there is no such lease or its
+  /// revocation is on its way. Requires: is_primary().
+  std::optional<std::int64_t> renew(LeaseId id, Instant now);
+  /// Leases that have expired, the earliest first, at most `limit`; each is handed out once, until promote().
+  std::vector<LeaseId> take_expired(Instant now, std::size_t limit);
+  /// When the next lease expires.
+  Instant next_deadline() const { return deadlines_.empty() ? Instant::never() : deadlines_.begin()->first; }
+  /// Whether its revocation is on its way.
+  bool is_expiring(LeaseId id) const;
+  /// Nothing if there is no such lease. Requires: is_primary().
+  std::optional<TimeToLive> time_to_live(LeaseId id, Instant now) const;
+  /// All leases, the one that ends first first; by id where this member does not lead.
+  std::vector<LeaseId> list() const;
+
+  void check_invariants() const;
+
+ private:
+  struct ByKey {
+    using is_transparent = void;
+    bool operator()(BytesView a, BytesView b) const { return a < b; }
+  };
+  struct Lease {
+    std::int64_t ttl_seconds = 0;
+    absl::btree_set<std::string, ByKey> keys;
+    Instant deadline = Instant::never();
+    bool is_handed_out = false;  ///< By take_expired().
+  };
+
+  void schedule(LeaseId id, Lease& lease, Instant deadline);
+  void unschedule(LeaseId id, const Lease& lease);
+
+  const std::int64_t ttl_seconds_min_;
+  bool is_primary_ = false;
+  std::uint64_t hash_ = 0;  ///< A sum, so that the order does not matter.
+  absl::btree_map<LeaseId, Lease> leases_;
+  /// Of every lease that has a deadline and is not handed out.
+  absl::btree_set<std::pair<Instant, LeaseId>> deadlines_;
+};
+
+}  // namespace metastore::lease
+
+#endif  // METASTORE_CORE_LEASE_LESSOR_H_

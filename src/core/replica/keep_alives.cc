@@ -1,0 +1,53 @@
+#include "core/replica/keep_alives.h"
+
+#include <algorithm>
+
+#include "core/base/assert.h"
+
+namespace metastore {
+
+std::vector<Waiting::Key> KeepAlives::close(RequestId id) {
+  std::vector<Waiting::Key> owed;
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return owed;
+  for (const Asked& asked : found->second.asked) owed.push_back(asked.key);
+  streams_.erase(found);
+  answerable_.erase(id);
+  return owed;
+}
+
+void KeepAlives::add(RequestId id, Waiting::Key key, LeaseId lease) {
+  streams_.at(id).asked.push_back({.key = key, .lease = lease});
+}
+
+void KeepAlives::confirm(RequestId id, Waiting::Key key) {
+  Stream& stream = streams_.at(id);
+  const auto asked =
+      std::lower_bound(stream.asked.begin(), stream.asked.end(), key,
+                       [](const Asked& candidate, Waiting::Key sought) { return candidate.key < sought; });
+  ASSERT(asked != stream.asked.end());
+  ASSERT(asked->key == key);
+  asked->is_confirmed = true;
+  update(id, stream);
+}
+
+void KeepAlives::pop(RequestId id) {
+  Stream& stream = streams_.at(id);
+  stream.asked.pop_front();
+  update(id, stream);
+}
+
+bool KeepAlives::is_finished(RequestId id) const {
+  const Stream& stream = streams_.at(id);
+  return stream.is_ended && stream.asked.empty();
+}
+
+void KeepAlives::update(RequestId id, const Stream& stream) {
+  if (!stream.asked.empty() && stream.asked.front().is_confirmed) {
+    answerable_.insert(id);
+  } else {
+    answerable_.erase(id);
+  }
+}
+
+}  // namespace metastore

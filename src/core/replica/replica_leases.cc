@@ -1,0 +1,78 @@
+// The replica's side of leases: counting down while it leads, and keep-alives. Beside replica.cc, since it is one
+// subject.
+#include <utility>
+
+#include "core/base/assert.h"
+#include "core/kv/command.h"
+#include "core/replica/replica.h"
+
+namespace metastore {
+
+void Replica::count_down_leases(Instant now) {
+  lease::Lessor& lessor = applier_.lessor();
+  if (raft_.role() != raft::Role::leader) {
+    if (lessor.is_primary()) lessor.demote();
+    return;
+  }
+  // Nobody knows how long the former leader would have waited: each lease begins anew, and the time in which that
+  // leader may have promised more is added.
+  if (!lessor.is_primary() || lease_term_ != raft_.term()) {
+    lessor.promote(now, config_.election_timeout);
+    lease_term_ = raft_.term();
+  }
+  for (const LeaseId id : lessor.take_expired(now, config_.limits.lease_expiries_a_step)) {
+    const Bytes command = kv::encode_lease_revoke(next_proposal_id(), id);
+    ASSERT(raft_.propose(now, raft::EntryType::normal, command, raft_output_).ok());
+  }
+}
+
+LeaseId Replica::draw_lease_id() {
+  // 15 bits of the member, 24 of its incarnation, 24 of a count: positive, and no other member or run draws it while a
+  // lease of the same number can still be alive.
+  for (;;) {
+    const std::uint64_t number = (config_.member.value() & 0x7fff) << 48 | (config_.incarnation & 0xff'ffff) << 24 |
+                                 (++last_lease_number_ & 0xff'ffff);
+    const LeaseId id(static_cast<std::int64_t>(number));
+    if (id != LeaseId() && !applier_.lessor().exists(id)) return id;
+  }
+}
+
+void Replica::keep_alive(Instant now, const StreamRequest& message, Effects& effects) {
+  Result<kv::Request> request = kv::decode(kv::Method::lease_keep_alive, message.message, config_.limits);
+  if (!request) return end_stream(message.id, request.error(), effects);
+  if (waiting_.size() >= config_.limits.reads_pending_max) {
+    return end_stream(message.id, ErrorCode::too_many_requests, effects);
+  }
+  const LeaseId lease(std::get<kv::LeaseKeepAliveRequest>(request.value().body()).id);
+  const Waiting::Key key = waiting_.add(message.id, now, Instant::never());
+  keep_alives_.add(message.id, key, lease);
+  reads_.gather({key, std::move(request).value()});
+}
+
+void Replica::answer_keep_alives(Instant now, Effects& effects) {
+  lease::Lessor& lessor = applier_.lessor();
+  for (const RequestId stream : keep_alives_.answerable()) {
+    while (keep_alives_.is_answerable(stream)) {
+      const KeepAlives::Asked asked = keep_alives_.front(stream);
+      // Its leadership ended between the confirmation and now.
+      if (!lessor.is_primary()) {
+        end_stream(stream, ErrorCode::leader_changed, effects);
+        break;
+      }
+      // What has expired is not renewed: the answer waits until it is revoked, or the attempt is lost.
+      if (lessor.is_expiring(asked.lease)) break;
+      ASSERT(waiting_.take(asked.key).has_value());
+      keep_alives_.pop(stream);
+      const kv::LeaseKeepAliveResponse response{.revision = applier_.store().current_revision(),
+                                                .id = asked.lease,
+                                                .ttl_seconds = lessor.renew(asked.lease, now).value_or(0)};
+      const Bytes message = kv::encode(header(), response);
+      effects.chunks.push_back({stream, message.size(), {message}});
+    }
+    if (streams_.find(stream).has_value() && keep_alives_.is_finished(stream)) {
+      end_stream(stream, std::nullopt, effects);
+    }
+  }
+}
+
+}  // namespace metastore
