@@ -1,0 +1,29 @@
+#include "storage/checkpointer.h"
+
+#include <utility>
+
+#include "core/base/assert.h"
+
+namespace metastore::storage {
+
+Checkpointer::Checkpointer(std::unique_ptr<port::Engine> engine, port::Worker& worker, port::Inbox& inbox)
+    : engine_(std::move(engine)), worker_(worker), inbox_(inbox) {}
+
+void Checkpointer::write(Checkpoint checkpoint) {
+  // After a failure nothing is durable any more, and the member is about to stop.
+  if (!status_) return;
+  ASSERT(!checkpoint_.has_value());
+  checkpoint_ = std::move(checkpoint);
+  worker_.submit(*this);
+}
+
+void Checkpointer::run() { status_ = engine_->write(*checkpoint_); }
+
+void Checkpointer::done() {
+  const LogIndex applied_index = checkpoint_->applied_index;
+  checkpoint_.reset();
+  if (!status_) return inbox_.storage_failed(status_.error());
+  inbox_.post(CheckpointWritten{applied_index});
+}
+
+}  // namespace metastore::storage

@@ -1,0 +1,37 @@
+// Carries out the checkpoints that a replica wants: on a worker of its own, one at a time, so that neither the loop nor
+// the log waits for the engine. CheckpointWritten follows when a checkpoint is durable; a storage failure is reported
+// once and never retried. Runs on the loop thread; what the worker reads stays untouched meanwhile.
+#ifndef METASTORE_STORAGE_CHECKPOINTER_H_
+#define METASTORE_STORAGE_CHECKPOINTER_H_
+
+#include <memory>
+#include <optional>
+
+#include "core/host/port/engine.h"
+#include "core/host/port/executors.h"
+#include "core/host/port/loop.h"
+
+namespace metastore::storage {
+
+/// Must outlive the worker's last job: destroy the worker first.
+class Checkpointer final : public port::CheckpointExecutor, private port::Job {
+ public:
+  Checkpointer(std::unique_ptr<port::Engine> engine, port::Worker& worker, port::Inbox& inbox);
+
+  void write(Checkpoint checkpoint) override;
+
+ private:
+  void run() override;
+  void done() override;
+
+  std::unique_ptr<port::Engine> engine_;
+  port::Worker& worker_;
+  port::Inbox& inbox_;
+
+  std::optional<Checkpoint> checkpoint_;  ///< Being written: the worker reads it.
+  port::StorageStatus status_ = Done{};
+};
+
+}  // namespace metastore::storage
+
+#endif  // METASTORE_STORAGE_CHECKPOINTER_H_

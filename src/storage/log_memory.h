@@ -1,0 +1,26 @@
+// The log and the checkpoints of a member that keeps nothing (--engine=memory, design D5): every write counts as
+// durable at once, and a restart begins with an empty member under a new identity.
+#ifndef METASTORE_STORAGE_LOG_MEMORY_H_
+#define METASTORE_STORAGE_LOG_MEMORY_H_
+
+#include <vector>
+
+#include "core/host/port/executors.h"
+
+namespace metastore::storage {
+
+class LogMemory final : public port::LogExecutor, public port::CheckpointExecutor {
+ public:
+  explicit LogMemory(port::Inbox& inbox) : inbox_(inbox) {}
+
+  /// Requires: not empty.
+  void write(std::vector<raft::LogWrite> writes) override { inbox_.post(LogWritten{writes.back().id}); }
+  void write(Checkpoint checkpoint) override { inbox_.post(CheckpointWritten{checkpoint.applied_index}); }
+
+ private:
+  port::Inbox& inbox_;
+};
+
+}  // namespace metastore::storage
+
+#endif  // METASTORE_STORAGE_LOG_MEMORY_H_
