@@ -45,6 +45,11 @@ Verdict check_limits(const Flags& flags) {
   return Done{};
 }
 
+Verdict check_engine(const Flags& flags) {
+  if (flags.engine == "lmdb" || flags.engine == "memory") return Done{};
+  return "--engine must be 'lmdb' or 'memory' (set to '" + flags.engine + "')";
+}
+
 Verdict check_log(const Flags& flags) {
   if (flags.logger != "zap") return "--logger must be 'zap' (set to '" + flags.logger + "')";
   if (flags.log_outputs != "default" && flags.log_outputs != "stderr") {
@@ -144,12 +149,13 @@ Limits limits_of(const Flags& flags) {
   limits.txn_ops_max = flags.max_txn_ops;
   limits.connection_streams_max = flags.max_concurrent_streams;
   limits.log_entries_kept = flags.snapshot_catchup_entries;
+  limits.wal_files_kept = flags.max_wals;
   return limits;
 }
 
 /// As configure(), with a sentence for the mistake.
 Result<Configuration, std::string> interpret(const Flags& flags) {
-  for (const Verdict& verdict : {check_timing(flags), check_limits(flags), check_log(flags)}) {
+  for (const Verdict& verdict : {check_timing(flags), check_limits(flags), check_engine(flags), check_log(flags)}) {
     if (!verdict) return verdict.error();
   }
   if (flags.name.empty()) return std::string("--name must not be empty");
@@ -188,6 +194,7 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
       .keepalive_min_time = flags.grpc_keepalive_min_time,
       .keepalive_interval = flags.grpc_keepalive_interval,
       .keepalive_timeout = flags.grpc_keepalive_timeout,
+      .keeps_state = flags.engine == "lmdb",
       .limits = limits_of(flags),
       .log_level = level.value(),
   };

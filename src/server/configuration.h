@@ -30,6 +30,7 @@ struct Configuration {
   Duration keepalive_min_time;
   Duration keepalive_interval;
   Duration keepalive_timeout;
+  bool keeps_state = true;  ///< False: nothing is written, and a restart begins anew (--engine=memory).
   Limits limits;
   TraceLevel log_level = TraceLevel::info;
 };

@@ -51,6 +51,8 @@ using FlagDuration = Duration;
     "A connection that does not answer a ping for this long is closed; 0 for never.")                                  \
   X(FlagNumber, snapshot_catchup_entries, "snapshot-catchup-entries", "5000",                                          \
     "Applied entries kept in memory for slow followers.")                                                              \
+  X(FlagNumber, max_wals, "max-wals", "5", "Log files that stay though a checkpoint holds their entries; 0 for all.")  \
+  X(FlagText, engine, "engine", "lmdb", "Where the state is kept: 'lmdb', or 'memory': nowhere.")                      \
   X(FlagText, logger, "logger", "zap", "The form of log lines; only 'zap'.")                                           \
   X(FlagText, log_outputs, "log-outputs", "default", "Where log lines go: 'default' or 'stderr', which are the same.") \
   X(FlagText, log_level, "log-level", "info", "Least level that is logged: debug, info, warn or error.")               \

@@ -27,7 +27,11 @@ Refusal LogReplay::take(const raft::Entry& added) {
   if (added.index == LogIndex(0) || added.term == Term(0)) return "an entry without index or term";
   if (added.index <= log_.hard_state.commit) return "an entry replaces a committed one";
   if (added.type == raft::EntryType::conf_change && added.data.empty()) return "a configuration change without data";
-  if (!based_ && log_.entries.empty()) log_.compacted.index = added.index.previous();
+  // An entry may replace some that went with the segments before.
+  if (!based_ && added.index <= log_.compacted.index) {
+    log_.entries.clear();
+    log_.compacted.index = added.index.previous();
+  }
   if (added.index <= log_.compacted.index) return "an entry stands before the log's mark";
   if (added.index > last_index().next()) return "an entry leaves a gap before it";
   if (added.index <= last_index() && entry(added.index).term == added.term) return "an entry replaces its own like";
@@ -53,13 +57,15 @@ Refusal LogReplay::take(const raft::HardState& state) {
 }
 
 Refusal LogReplay::take(const raft::Mark& mark) {
+  // A later mark let the segments before go; this one does not reach to their end.
+  if (!based_ && mark.index < log_.compacted.index) return std::nullopt;
   if (mark.index < log_.compacted.index) return "a mark stands before an earlier one";
   const bool held =
       mark.index > log_.compacted.index && mark.index <= last_index() && entry(mark.index).term == mark.term;
   if (held) {
     const std::size_t dropped = mark.index.value() - log_.compacted.index.value();
     log_.entries.erase(log_.entries.begin(), log_.entries.begin() + static_cast<std::ptrdiff_t>(dropped));
-  } else if (mark.index != log_.compacted.index || mark.term != log_.compacted.term) {
+  } else if (mark.index != log_.compacted.index || (based_ && mark.term != log_.compacted.term)) {
     log_.entries.clear();
   }
   log_.compacted = mark;

@@ -13,8 +13,10 @@ namespace metastore::storage {
 
 class LogReplay {
  public:
-  /// `from_start`: the log has all its segments, so its first entry has index 1.
-  explicit LogReplay(bool from_start) : based_(from_start) {}
+  /// `first_index`: of the log's first segment; 0 if it has all its segments, so that its first entry has index 1.
+  explicit LogReplay(LogIndex first_index) : based_(first_index == LogIndex(0)) {
+    if (!based_) log_.compacted.index = first_index.previous();
+  }
 
   /// Takes the next record. Returns why it cannot be, half a sentence, or nothing.
   [[nodiscard]] std::optional<std::string_view> take(const Record& record);

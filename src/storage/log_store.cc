@@ -26,15 +26,15 @@ void LogStore::write(std::vector<raft::LogWrite> writes) {
   if (work_ == Work::none) begin_work(false);
 }
 
-/// Filling takes turns with batches, so that neither starves the other.
-void LogStore::begin_work(bool may_fill) {
-  if (may_fill && wal_->wants_fill()) {
-    work_ = Work::fill;
+/// Upkeep takes turns with batches, so that neither starves the other.
+void LogStore::begin_work(bool may_keep_up) {
+  if (may_keep_up && wal_->wants_upkeep()) {
+    work_ = Work::upkeep;
   } else if (!waiting_.empty()) {
     work_ = Work::batch;
     begin_batch();
-  } else if (wal_->wants_fill()) {
-    work_ = Work::fill;
+  } else if (wal_->wants_upkeep()) {
+    work_ = Work::upkeep;
   } else {
     work_ = Work::none;
     return;
@@ -51,10 +51,10 @@ void LogStore::begin_batch() {
   } while (!waiting_.empty() && size + size_of(waiting_.front()) <= batch_bytes_max_);
 }
 
-void LogStore::run() { status_ = work_ == Work::batch ? wal_->append(batch_) : wal_->fill(); }
+void LogStore::run() { status_ = work_ == Work::batch ? wal_->append(batch_) : wal_->upkeep(); }
 
 void LogStore::done() {
-  ASSERT(work_ == Work::batch || work_ == Work::fill);
+  ASSERT(work_ == Work::batch || work_ == Work::upkeep);
   if (!status_) {
     work_ = Work::failed;
     waiting_.clear();

@@ -24,11 +24,11 @@ class LogStore final : public port::LogExecutor, private port::Job {
   void write(std::vector<raft::LogWrite> writes) override;
 
  private:
-  enum class Work : std::uint8_t { none, batch, fill, failed };
+  enum class Work : std::uint8_t { none, batch, upkeep, failed };
 
   void run() override;
   void done() override;
-  void begin_work(bool may_fill);
+  void begin_work(bool may_keep_up);
   void begin_batch();
 
   std::unique_ptr<Wal> wal_;

@@ -33,7 +33,7 @@ struct ReadLog {
 };
 
 StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segments) {
-  LogReplay replay(segments.front().sequence == 0);
+  LogReplay replay(segments.front().first_index);
   WalReader reader(files, std::string(wal_directory), std::move(segments));
   ReadLog log;
   const auto refused = [](std::string_view reason, const std::string& where) {
@@ -62,6 +62,7 @@ StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segment
   }
   if (const auto reason = replay.finish()) return refused(*reason, reader.position());
   log.position.tail = reader.tail();
+  log.position.segments = reader.segments();
   log.position.hard_state = replay.hard_state();
   log.position.last_index = replay.last_index();
   log.recovered = replay.release();

@@ -18,6 +18,8 @@ constexpr std::uint64_t parts_ahead = 8;
 /// One fill writes this part of a segment: about as long as a batch, since batches wait behind it.
 constexpr std::uint64_t parts_a_fill = 64;
 constexpr std::uint64_t fill_bytes_min = 4096;
+/// One member in a mark: a tag and a varint.
+constexpr std::size_t member_bytes_max = 11;
 
 constexpr std::array<char, 65536> zeros{};
 
@@ -30,12 +32,24 @@ StorageStatus write_zeros(port::File& file, std::uint64_t begin, std::uint64_t e
   return Done{};
 }
 
+/// At least what `write` takes in a batch besides the hard state.
+std::size_t size_bound(const raft::LogWrite& write) {
+  std::size_t bound = 0;
+  for (const raft::Entry& entry : write.append) bound += FrameBuffer::frame_size_bound(entry.data.size());
+  if (!write.mark) return bound;
+  const raft::ConfState& members = write.mark->conf_state;
+  const std::size_t count =
+      members.voters.size() + members.learners.size() + members.voters_outgoing.size() + members.learners_next.size();
+  return bound + FrameBuffer::frame_size_bound(count * member_bytes_max);
+}
+
 }  // namespace
 
 Wal::Wal(port::Files& files, std::string directory, const Limits& limits, const Metadata& metadata, std::uint32_t crc)
     : files_(files),
       directory_(std::move(directory)),
       segment_size_(limits.wal_segment_bytes),
+      segments_kept_(limits.wal_files_kept),
       metadata_(metadata),
       frames_(crc) {}
 
@@ -56,7 +70,8 @@ StorageResult<std::unique_ptr<Wal>> Wal::resume(port::Files& files, std::string 
                                                 const Position& position) {
   const WalTail& tail = position.tail;
   std::unique_ptr<Wal> wal(new Wal(files, std::move(directory), limits, position.metadata, tail.crc));
-  wal->segment_ = tail.segment;
+  ASSERT(!position.segments.empty() && position.segments.back() == tail.segment);
+  wal->segments_ = position.segments;
   wal->end_ = tail.end;
   wal->only_head_ = tail.batch_begin == 0;
   wal->filled_ = tail.file_size;
@@ -87,16 +102,18 @@ void Wal::take(const raft::LogWrite& write) {
     frames_.add(entry);
     last_index_ = entry.index;
   }
+  if (write.mark) {
+    frames_.add(*write.mark);
+    marked_in_ = segments_.back().sequence;
+  }
   if (write.hard_state) hard_state_ = *write.hard_state;
 }
 
 StorageStatus Wal::append(std::span<const raft::LogWrite> writes) {
-  std::size_t size_bound = FrameBuffer::frame_size_bound(0);
-  for (const raft::LogWrite& write : writes) {
-    for (const raft::Entry& entry : write.append) size_bound += FrameBuffer::frame_size_bound(entry.data.size());
-  }
+  std::size_t bound = FrameBuffer::frame_size_bound(0);
+  for (const raft::LogWrite& write : writes) bound += size_bound(write);
   // A batch lies within one segment; one that is larger than a segment gets one of its own.
-  if (end_ + size_bound > segment_size_ && !only_head_) {
+  if (end_ + bound > segment_size_ && !only_head_) {
     if (const StorageStatus status = cut(); !status) return status;
   }
   for (const raft::LogWrite& write : writes) take(write);
@@ -107,6 +124,7 @@ StorageStatus Wal::append(std::span<const raft::LogWrite> writes) {
   only_head_ = false;
   filled_ = std::max(filled_, end_);
   frames_.clear();
+  for (const raft::LogWrite& write : writes) release_to_ = std::max(release_to_, write.release_to);
   return Done{};
 }
 
@@ -120,7 +138,7 @@ StorageStatus Wal::cut() {
   frames_.add(metadata_);
   frames_.add(hard_state_);
   only_head_ = true;
-  return publish_next(Segment{segment_.sequence + 1, last_index_.next()});
+  return publish_next(Segment{segments_.back().sequence + 1, last_index_.next()});
 }
 
 /// What a process that was killed had prepared.
@@ -143,7 +161,7 @@ StorageStatus Wal::publish_next(const Segment& segment) {
   if (const StorageStatus status = next_->sync(); !status) return status;
   if (const StorageStatus status = files_.rename(next_path(), path(segment)); !status) return status;
   if (const StorageStatus status = files_.sync_directory(directory_); !status) return status;
-  segment_ = segment;
+  segments_.push_back(segment);
   file_ = std::move(next_);
   end_ = frames_.size();
   filled_ = std::max(next_filled_, end_);
@@ -168,6 +186,20 @@ StorageStatus Wal::fill() {
   if (const StorageStatus status = write_zeros(file, filled, end); !status) return status;
   if (const StorageStatus status = file.sync(); !status) return status;
   filled = end;
+  return Done{};
+}
+
+/// The first segment holds nothing but what a durable mark behind it stands for.
+bool Wal::may_release() const {
+  return segments_kept_ > 0 && segments_.size() > segments_kept_ && segments_.front().sequence < marked_in_ &&
+         segments_[1].first_index <= release_to_.next();
+}
+
+/// One at a time, each removal durable before the next: a crash must not leave a gap.
+StorageStatus Wal::release() {
+  if (const StorageStatus status = files_.remove(path(segments_.front())); !status) return status;
+  if (const StorageStatus status = files_.sync_directory(directory_); !status) return status;
+  segments_.erase(segments_.begin());
   return Done{};
 }
 

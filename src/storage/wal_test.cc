@@ -237,7 +237,7 @@ TEST_CASE("the log is cut into segments at batch boundaries and read through all
           writes.push_back(write_of(++id, {expected.back()}, state_of(2, 11, expected.size() - 1)));
         }
         REQUIRE(wal.append(writes).ok());
-        while (prng.chance(1, 2) && wal.wants_fill()) REQUIRE(wal.fill().ok());
+        while (prng.chance(1, 2) && wal.wants_upkeep()) REQUIRE(wal.upkeep().ok());
       }
     }
     const std::vector<Segment> segments = list_segments(files, "member/wal").value();
@@ -278,7 +278,7 @@ TEST_CASE("damage in a segment that is not the last, or the loss of one, is refu
 
 TEST_CASE("a mark drops what the log holds before it, or all if the log does not hold it at that term") {
   const auto replayed = [](const raft::Mark& mark) {
-    LogReplay replay(true);
+    LogReplay replay(LogIndex(0));
     for (std::uint64_t i = 1; i <= 5; ++i) CHECK_FALSE(replay.take(Record(entry(1, i, "put"))));
     CHECK_FALSE(replay.take(Record(state_of(1, 11, 2))));
     CHECK_FALSE(replay.take(Record(mark)));
@@ -292,9 +292,45 @@ TEST_CASE("a mark drops what the log holds before it, or all if the log does not
   CHECK(replayed({LogIndex(9), Term(1), members}).entries.empty());
 }
 
+TEST_CASE("segments go when a durable mark stands for them, but for as many as are to be kept") {
+  Limits limits;
+  limits.wal_segment_bytes = 1;
+  const auto segments_after = [&](std::uint64_t kept, std::uint64_t mark, std::uint64_t release) {
+    limits.wal_files_kept = kept;
+    MemoryFiles files;
+    {
+      const Recovery recovery = recover_in(files, limits);
+      Wal& wal = *recovery.wal;
+      for (std::uint64_t i = 0; i < 6; ++i) {
+        raft::LogWrite write = write_of(i + 1, {entry(2, 2 + i, "put")}, state_of(2, 11, 1 + i));
+        // The mark is in the last segment but one, the release in the last.
+        if (i == 4 && mark > 0) write.mark = raft::Mark{LogIndex(mark), Term(2), {}};
+        if (i == 5) write.release_to = LogIndex(release);
+        REQUIRE(wal.append({&write, 1}).ok());
+      }
+      while (wal.wants_upkeep()) REQUIRE(wal.upkeep().ok());
+    }
+    const std::vector<Segment> left = list_segments(files, "member/wal").value();
+    const Recovery recovery = recover_in(files, limits);
+    CHECK(recovery.recovered.compacted.index == LogIndex(mark));
+    CHECK(recovery.recovered.entries.back().index == LogIndex(7));
+    CHECK(recovery.recovered.hard_state == state_of(2, 11, 6));
+    return left.size();
+  };
+  const std::size_t all = segments_after(0, 5, 5);
+  CHECK(all == 7);
+  CHECK(segments_after(1, 0, 5) == all);
+  CHECK(segments_after(1, 5, 0) == all);
+  CHECK(segments_after(1, 5, 3) == all - 3);
+  CHECK(segments_after(1, 5, 5) == all - 5);
+  CHECK(segments_after(4, 5, 5) == 4);
+  CHECK(segments_after(100, 5, 5) == all);
+}
+
 TEST_CASE("a log whose first segments are gone needs a mark") {
-  LogReplay replay(false);
+  LogReplay replay(LogIndex(42));
   CHECK_FALSE(replay.take(Record(state_of(2, 11, 40))));
+  CHECK_FALSE(replay.take(Record(raft::Mark{LogIndex(40), Term(2), {}})));
   CHECK_FALSE(replay.take(Record(entry(2, 42, "put"))));
   CHECK(replay.finish().has_value());
   CHECK_FALSE(replay.take(Record(raft::Mark{LogIndex(42), Term(2), {}})));
@@ -305,7 +341,7 @@ TEST_CASE("a log whose first segments are gone needs a mark") {
 
 TEST_CASE("what Raft never writes is refused though its checksum is right") {
   const auto refused = [](const Record& record) {
-    LogReplay replay(true);
+    LogReplay replay(LogIndex(0));
     CHECK_FALSE(replay.take(Record(entry(1, 1, "a"))));
     CHECK_FALSE(replay.take(Record(entry(2, 2, "b"))));
     CHECK_FALSE(replay.take(Record(entry(2, 3, "c"))));

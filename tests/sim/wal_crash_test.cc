@@ -1,6 +1,6 @@
 // The log store on a disk that forgets what was not synced, with the power going at every file operation of a run: of
-// the first boot, of its writes, cuts and fills, of a second boot, and of the recoveries in between. What was
-// acknowledged must be recovered, and nothing that was never written.
+// the first boot, of its writes, cuts, fills and removed segments, of a second boot, and of the recoveries in between.
+// What was acknowledged and no mark stands for must be recovered, and nothing that was never written.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -20,11 +20,17 @@ namespace {
 
 constexpr std::uint64_t seeds = 200;
 
-/// What the durable log may look like: the hard state and the entries.
+/// What the durable log may look like: the hard state, the entries and up to where a mark stands for them.
 struct Log {
   raft::HardState hard_state;
-  std::vector<raft::Entry> entries;
-  bool operator==(const Log&) const = default;
+  std::vector<raft::Entry> entries;  ///< From index 1 on.
+  LogIndex marked;
+
+  bool is(const raft::Recovered& found) const {
+    const auto rest = entries.begin() + static_cast<std::ptrdiff_t>(marked.value());
+    return hard_state == found.hard_state && marked == found.compacted.index &&
+           std::vector<raft::Entry>(rest, entries.end()) == found.entries;
+  }
 };
 
 class ManualWorker final : public port::Worker {
@@ -48,6 +54,7 @@ class Storage final : public port::Inbox {
     Prng prng(seed, "limits");
     limits_.wal_segment_bytes = 1 + prng.below(6000);
     limits_.wal_batch_bytes_max = 1 + prng.below(3000);
+    limits_.wal_files_kept = prng.below(4);
     new_member_.data_id = seed;
     new_member_.metadata = {MemberId(1), ClusterId(2)};
     new_member_.first.append.push_back({Term(1), LogIndex(1), raft::EntryType::conf_change, Bytes::copy_of("add")});
@@ -56,6 +63,7 @@ class Storage final : public port::Inbox {
   }
 
   sim::FilesSim& files() { return files_; }
+  bool has_released() { return !files_.exists("member/wal/0000000000000000-0000000000000000.wal"); }
 
   /// False if the power went.
   bool boot() {
@@ -67,15 +75,15 @@ class Storage final : public port::Inbox {
     CHECK(recovery.value().identity.data_id == new_member_.data_id);
     CHECK(recovery.value().identity.incarnation > incarnation_);
     incarnation_ = recovery.value().identity.incarnation;
-    const Log found{recovery.value().recovered.hard_state, std::move(recovery.value().recovered.entries)};
+    const raft::Recovered& found = recovery.value().recovered;
     std::optional<std::size_t> place;
     for (std::size_t i = issued_.size(); i-- > acknowledged_ && !place;) {
-      if (issued_[i] == found) place = i;
+      if (issued_[i].is(found)) place = i;
     }
     if (!place)
       FAIL("acknowledged " << acknowledged_ << " of " << issued_.size() - 1 << ", recovered neither these "
                            << "nor more: " << found.entries.size() << " entries");
-    issued_ = {found};
+    issued_ = {Log(issued_[*place])};
     acknowledged_ = 0;
     store_ = std::make_unique<storage::LogStore>(std::move(recovery.value().wal), limits_, worker_, *this);
     return true;
@@ -123,6 +131,13 @@ class Storage final : public port::Inbox {
     const std::uint64_t uncommitted = log.entries.size() - log.hard_state.commit.value();
     log.hard_state.commit = log.hard_state.commit.plus(prng.below(uncommitted + 1));
     if (log.hard_state != issued_.back().hard_state) write.hard_state = log.hard_state;
+    const LogIndex committed = issued_.back().hard_state.commit;
+    if (prng.chance(1, 4) && committed > log.marked) {
+      log.marked = log.marked.plus(1 + prng.below(committed.value() - log.marked.value()));
+      write.mark = raft::Mark{log.marked, log.entries[log.marked.value() - 1].term, {}};
+    }
+    // A mark may be older than the release that it allows.
+    if (prng.chance(1, 3)) write.release_to = log.marked;
     issued_.push_back(std::move(log));
     return write;
   }
@@ -150,12 +165,14 @@ bool run_script(Storage& storage, std::uint64_t seed) {
 
 TEST_CASE("acknowledged entries survive a power cut at every file operation, boot and recovery included") {
   sim::CrashCounts seen;
+  std::uint64_t releases = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     CAPTURE(seed);
     Storage whole(seed, 0);
     REQUIRE(run_script(whole, seed));
     const std::uint64_t operations = whole.files().operations();
     REQUIRE(operations > 50);
+    releases += whole.has_released() ? 1 : 0;
     for (std::uint64_t crash = 1; crash <= operations; ++crash) {
       CAPTURE(crash);
       Storage storage(seed, crash);
@@ -190,6 +207,7 @@ TEST_CASE("acknowledged entries survive a power cut at every file operation, boo
   CHECK(seen.writes_reordered > 0);
   CHECK(seen.sizes_lost > 1000);
   CHECK(seen.names_lost > 1000);
+  CHECK(releases > seeds / 4);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ namespace metastore {
   X(append_window_bytes_max, 8'388'608, "bytes", "entries sent to one peer ahead of its acknowledgement")             \
   X(raft_messages_held_max, 4'096, "messages", "waiting for this member's own disk; past it they are lost")           \
   X(wal_segment_bytes, 67'108'864, "bytes", "one WAL file; cut at a record boundary")                                 \
+  X(wal_files_kept, 5, "files", "WAL segments that stay though a checkpoint holds them, 0: all; etcd's --max-wals")   \
   X(wal_batch_bytes_max, 8'388'608, "bytes", "log writes joined into one fdatasync")                                  \
   X(engine_file_bytes_max, 68'719'476'736, "bytes", "the engine's file; past it the member stops and says so")         \
   X(connection_send_bytes_max, 1'048'576, "bytes", "waiting to be sent on one connection before reading pauses")      \
