@@ -19,6 +19,7 @@
 #include "server/identity_openssl.h"
 #include "server/log_posix.h"
 #include "server/member.h"
+#include "storage/engine_lmdb.h"
 #include "storage/files_posix.h"
 #include "storage/wal_dump.h"
 
@@ -80,6 +81,16 @@ MemberOptions options_of(const Configuration& configuration) {
   return options;
 }
 
+/// The data directory and what lies in it.
+struct Directory {
+  Directory(std::unique_ptr<storage::PosixFiles> files_, const Configuration& configuration)
+      : files(std::move(files_)),
+        engines(*files, configuration.data_dir, {.file_bytes_max = configuration.limits.engine_file_bytes_max}) {}
+
+  const std::unique_ptr<storage::PosixFiles> files;
+  storage::EnginesLmdb engines;
+};
+
 int dump_wal(const std::string& directory) {
   const auto files = storage::PosixFiles::open_existing(directory);
   if (!files) return cannot_start(files.error().message);
@@ -95,19 +106,23 @@ int dump_wal(const std::string& directory) {
 }
 
 int serve(const Configuration& configuration, const std::vector<std::string>& warnings) {
-  auto files = storage::PosixFiles::open_exclusively(configuration.data_dir);
-  if (!files) return cannot_start(files.error().message);
   net::LoopAsio loop;
   LogPosix log(loop, configuration.log_level, STDERR_FILENO);
   net::NetworkAsio network(loop);
   Ending ending(loop, log);
 
-  auto member = LocalMember::boot(options_of(configuration), {.loop = loop,
-                                                              .files = *files.value(),
-                                                              .network = network,
-                                                              .log_worker = std::make_unique<net::WorkerAsio>(loop),
-                                                              .trace = log,
-                                                              .supervisor = ending});
+  std::unique_ptr<Directory> directory;
+  MemberPorts ports{.loop = loop, .storage = {}, .network = network, .trace = log, .supervisor = ending};
+  if (configuration.keeps_state) {
+    auto files = storage::PosixFiles::open_exclusively(configuration.data_dir);
+    if (!files) return cannot_start(files.error().message);
+    directory = std::make_unique<Directory>(std::move(files).value(), configuration);
+    ports.storage.emplace(StoragePorts{.files = *directory->files,
+                                       .engines = directory->engines,
+                                       .log_worker = std::make_unique<net::WorkerAsio>(loop),
+                                       .engine_worker = std::make_unique<net::WorkerAsio>(loop)});
+  }
+  auto member = LocalMember::boot(options_of(configuration), std::move(ports));
   if (!member) return cannot_start(member.error().message);
   for (const std::string& warning : warnings) {
     log.trace({{TraceLevel::warn, "part of the environment is ignored", {{"warning", warning}}}});

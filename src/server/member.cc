@@ -1,5 +1,6 @@
 #include "server/member.h"
 
+#include <array>
 #include <utility>
 
 #include "core/base/assert.h"
@@ -12,6 +13,9 @@ namespace {
 /// How long clients may take to leave, and how often that is looked at.
 constexpr Duration drain_time = Duration::seconds(1);
 constexpr Duration drain_glance = Duration::milliseconds(5);
+
+/// Ids carry so much of an incarnation.
+constexpr std::uint64_t incarnation_mask = 0x7f'ffff;
 
 std::string milliseconds(Duration duration) { return std::to_string(duration.milliseconds()) + "ms"; }
 
@@ -35,12 +39,15 @@ Result<std::unique_ptr<LocalMember>, BootError> LocalMember::boot(const MemberOp
 }
 
 LocalMember::LocalMember(const MemberOptions& options, MemberPorts ports)
-    : ports_(std::move(ports)), host_(ports_.loop), gateway_(options.sessions, ports_.loop, host_, *this) {}
+    : ports_(std::move(ports)),
+      host_(ports_.loop),
+      gateway_(options.sessions, ports_.loop, host_, *this),
+      log_memory_(host_) {}
 
 LocalMember::~LocalMember() {
   ports_.loop.cancel(*this);
-  // The log store must outlive the worker's last job.
-  ports_.log_worker.reset();
+  // What the workers work for must outlive their last jobs.
+  ports_.storage.reset();
 }
 
 Status<BootError> LocalMember::listen(const std::vector<ListenAddress>& addresses) {
@@ -54,30 +61,60 @@ Status<BootError> LocalMember::listen(const std::vector<ListenAddress>& addresse
   return Done{};
 }
 
-Status<BootError> LocalMember::recover(const MemberOptions& options) {
-  Config config = options.config;
+Result<storage::Recovery, BootError> LocalMember::recover_storage(const MemberOptions& options) {
   storage::NewMember new_member;
   if (options.new_cluster.has_value()) {
     new_member = {.data_id = ports_.loop.entropy()[0],
                   .metadata = {options.new_cluster->self, options.new_cluster->cluster},
                   .first = first_write(*options.new_cluster)};
-  } else if (!ports_.files.exists("member/identity")) {
+  } else if (!ports_.storage->files.exists("member/identity")) {
     return BootError{
         "the data directory is empty and --initial-cluster-state is 'existing', but this build cannot join a cluster; "
         "give the member's own --data-dir, or --initial-cluster-state=new for a new cluster"};
   }
-  auto recovered = storage::recover(ports_.files, config.limits, new_member);
+  auto recovered = storage::recover(ports_.storage->files, ports_.storage->engines, options.config.limits, new_member);
   if (!recovered) return BootError{recovered.error().message};
+  return std::move(recovered).value();
+}
+
+Result<storage::Recovery, BootError> LocalMember::begin_anew(const MemberOptions& options) {
+  if (!options.new_cluster.has_value()) {
+    return BootError{
+        "--engine=memory keeps nothing and --initial-cluster-state is 'existing', but this build cannot join a "
+        "cluster; give --initial-cluster-state=new"};
+  }
+  raft::LogWrite first = first_write(*options.new_cluster);
+  storage::Recovery recovery;
+  recovery.created = true;
+  // Nothing says how often this member has run: its ids differ from those of former runs by chance.
+  const std::array<std::uint64_t, 2> drawn = ports_.loop.entropy();
+  recovery.identity = {.data_id = drawn[0], .incarnation = 1 + (drawn[1] & incarnation_mask)};
+  recovery.metadata = {options.new_cluster->self, options.new_cluster->cluster};
+  recovery.recovered.hard_state = *first.hard_state;
+  recovery.recovered.entries = std::move(first.append);
+  return recovery;
+}
+
+Status<BootError> LocalMember::recover(const MemberOptions& options) {
+  auto recovered = ports_.storage ? recover_storage(options) : begin_anew(options);
+  if (!recovered) return recovered.error();
   storage::Recovery& recovery = recovered.value();
 
+  Config config = options.config;
   config.member = recovery.metadata.member_id;
   config.cluster = recovery.metadata.cluster_id;
   config.incarnation = recovery.identity.incarnation;
   config.seed = ports_.loop.entropy()[0];
   announce(options, config, recovery);
-  log_store_ = std::make_unique<storage::LogStore>(std::move(recovery.wal), config.limits, *ports_.log_worker, host_);
+  if (ports_.storage) {
+    log_store_ =
+        std::make_unique<storage::LogStore>(std::move(recovery.wal), config.limits, *ports_.storage->log_worker, host_);
+    checkpointer_ =
+        std::make_unique<storage::Checkpointer>(std::move(recovery.engine), *ports_.storage->engine_worker, host_);
+  }
   auto replica = std::make_unique<Replica>(config, Recovered{.log = std::move(recovery.recovered)}, ports_.loop.now());
-  host_.start({.log = *log_store_,
+  host_.start({.log = log_store_ ? static_cast<port::LogExecutor&>(*log_store_) : log_memory_,
+               .checkpoints = checkpointer_ ? static_cast<port::CheckpointExecutor&>(*checkpointer_) : log_memory_,
                .clients = ports_.clients != nullptr ? *ports_.clients : gateway_,
                .peers = no_peers_,
                .trace = ports_.trace,

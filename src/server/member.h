@@ -12,6 +12,7 @@
 #include "api/gateway.h"
 #include "api/session_options.h"
 #include "core/host/host.h"
+#include "core/host/port/engine.h"
 #include "core/host/port/executors.h"
 #include "core/host/port/files.h"
 #include "core/host/port/loop.h"
@@ -19,6 +20,8 @@
 #include "core/host/port/network.h"
 #include "core/replica/config.h"
 #include "core/replica/members.h"
+#include "storage/checkpointer.h"
+#include "storage/log_memory.h"
 #include "storage/log_store.h"
 #include "storage/recovery.h"
 
@@ -44,12 +47,19 @@ struct MemberOptions {
   std::vector<ListenAddress> client_addresses;
 };
 
-/// All of them outlive the member, but for the worker, which is its own.
+/// Where a member keeps what must outlive it. The workers are its own; the rest outlives it.
+struct StoragePorts {
+  port::Files& files;
+  port::Engines& engines;
+  std::unique_ptr<port::Worker> log_worker;
+  std::unique_ptr<port::Worker> engine_worker;
+};
+
+/// All of them outlive the member.
 struct MemberPorts {
   port::Loop& loop;
-  port::Files& files;
+  std::optional<StoragePorts> storage;  ///< None: nothing is kept, and each start begins anew (--engine=memory).
   port::Network& network;
-  std::unique_ptr<port::Worker> log_worker;
   port::TraceSink& trace;
   port::Supervisor& supervisor;
   port::Observer* observer = nullptr;
@@ -88,6 +98,8 @@ class LocalMember final : private port::MemberFacts, private port::Task {
 
   Status<BootError> listen(const std::vector<ListenAddress>& addresses);
   Status<BootError> recover(const MemberOptions& options);
+  Result<storage::Recovery, BootError> recover_storage(const MemberOptions& options);
+  Result<storage::Recovery, BootError> begin_anew(const MemberOptions& options);
   void announce(const MemberOptions& options, const Config& config, const storage::Recovery& recovery);
 
   bool has_leader() const override;
@@ -102,7 +114,9 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   Host host_;
   api::Gateway gateway_;
   std::vector<std::unique_ptr<port::Listener>> listeners_;
-  std::unique_ptr<storage::LogStore> log_store_;
+  storage::LogMemory log_memory_;
+  std::unique_ptr<storage::LogStore> log_store_;  ///< Null if nothing is kept, as the next.
+  std::unique_ptr<storage::Checkpointer> checkpointer_;
   port::Task* drained_ = nullptr;
   Instant drained_by_;
 };

@@ -14,6 +14,7 @@
 #include "net/network_asio.h"
 #include "net/worker_asio.h"
 #include "server/identity_openssl.h"
+#include "storage/engine_lmdb.h"
 #include "storage/files_posix.h"
 #include "storage/temp_directory_posix.h"
 
@@ -110,7 +111,9 @@ struct Fixture {
   NotingNetwork network{loop};
   Lines lines;
   Failures failures;
+  bool keeps_state = true;
   std::unique_ptr<storage::PosixFiles> files;
+  std::unique_ptr<storage::EnginesLmdb> engines;
   std::unique_ptr<LocalMember> member;
 
   static MemberOptions options(bool new_cluster = true) {
@@ -132,12 +135,19 @@ struct Fixture {
     auto opened = storage::PosixFiles::open_exclusively(directory.path() + "/data");
     REQUIRE(opened.ok());
     files = std::move(opened).value();
-    auto booted = LocalMember::boot(options, {.loop = loop,
-                                              .files = *files,
-                                              .network = network,
-                                              .log_worker = std::make_unique<net::WorkerAsio>(loop),
-                                              .trace = lines,
-                                              .supervisor = failures});
+    engines = std::make_unique<storage::EnginesLmdb>(
+        *files, directory.path() + "/data",
+        storage::EngineOptions{.file_bytes_max = options.config.limits.engine_file_bytes_max});
+    std::optional<StoragePorts> storage;
+    if (keeps_state) {
+      storage.emplace(StoragePorts{.files = *files,
+                                   .engines = *engines,
+                                   .log_worker = std::make_unique<net::WorkerAsio>(loop),
+                                   .engine_worker = std::make_unique<net::WorkerAsio>(loop)});
+    }
+    auto booted = LocalMember::boot(
+        options,
+        {.loop = loop, .storage = std::move(storage), .network = network, .trace = lines, .supervisor = failures});
     if (!booted) return booted.error();
     member = std::move(booted).value();
     return Done{};

@@ -1,5 +1,6 @@
 #include "sim/machine.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -42,10 +43,16 @@ void Machine::boot() {
   auto worker =
       std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "worker " + boot_name), around_.plan.disk);
   worker_ = worker.get();
+  auto engine_worker = std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "engine worker " + boot_name),
+                                                   around_.plan.disk);
+  std::optional<server::StoragePorts> storage;
+  storage.emplace(server::StoragePorts{.files = files_,
+                                       .engines = engines_,
+                                       .log_worker = std::move(worker),
+                                       .engine_worker = std::move(engine_worker)});
   auto booted = server::LocalMember::boot(options(), {.loop = *loop_,
-                                                      .files = files_,
+                                                      .storage = std::move(storage),
                                                       .network = around_.network,
-                                                      .log_worker = std::move(worker),
                                                       .trace = *this,
                                                       .supervisor = *this,
                                                       .observer = this,

@@ -22,6 +22,7 @@
 #include "sim/rolling_hash.h"
 #include "sim/trace_log.h"
 #include "sim/world.h"
+#include "storage/engine_memory.h"
 
 namespace metastore::sim {
 
@@ -86,6 +87,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Surroundings around_;
   std::uint64_t number_;
   FilesSim files_;
+  storage::EnginesMemory engines_;  ///< Durable and whole after each write.
   std::unique_ptr<LoopSim> loop_;
   std::unique_ptr<server::LocalMember> member_;
   const WorkerSim* worker_ = nullptr;  ///< The member's own.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/engine_memory.h"
 #include "storage/files_posix.h"
 #include "storage/recovery.h"
 #include "storage/temp_directory_posix.h"
@@ -107,7 +108,8 @@ struct Fixture {
     NewMember member;
     member.first.append.push_back({Term(1), LogIndex(1), raft::EntryType::conf_change, Bytes::copy_of("add")});
     member.first.hard_state = raft::HardState{Term(1), MemberId(0), LogIndex(1)};
-    Recovery recovery = recover(files, limits, member).value();
+    EnginesMemory engines;
+    Recovery recovery = recover(files, engines, limits, member).value();
     store = std::make_unique<LogStore>(std::move(recovery.wal), limits, worker, inbox);
     files.faults.syncs = 0;
   }

@@ -71,7 +71,8 @@ StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segment
 
 }  // namespace
 
-StorageResult<Recovery> recover(port::Files& files, const Limits& limits, const NewMember& new_member) {
+StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, const Limits& limits,
+                                const NewMember& new_member) {
   if (files.exists(etcd_database)) {
     return StorageError{"the data directory is etcd's own: it has " + std::string(etcd_database) +
                         ", which metastore cannot serve; choose another data directory"};
@@ -101,6 +102,8 @@ StorageResult<Recovery> recover(port::Files& files, const Limits& limits, const 
         "gone; metastore cannot serve it"};
   }
 
+  StorageResult<std::unique_ptr<port::Engine>> engine = engines.open();
+  if (!engine) return engine.error();
   StorageResult<ReadLog> log = read_log(files, std::move(segments).value());
   if (!log) return log.error();
   const Wal::Position& position = log.value().position;
@@ -113,6 +116,7 @@ StorageResult<Recovery> recover(port::Files& files, const Limits& limits, const 
   recovery.torn = position.tail.torn;
   recovery.recovered = std::move(log.value().recovered);
   recovery.wal = std::move(wal).value();
+  recovery.engine = std::move(engine).value();
   return recovery;
 }
 

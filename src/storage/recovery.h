@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/base/limits.h"
+#include "core/host/port/engine.h"
 #include "core/host/port/files.h"
 #include "core/raft/raft.h"
 #include "storage/identity.h"
@@ -31,9 +32,11 @@ struct Recovery {
   raft::Recovered recovered;
   std::string torn;  ///< What was cut off the log's end, half a sentence for a log line; mostly empty.
   std::unique_ptr<Wal> wal;
+  std::unique_ptr<port::Engine> engine;
 };
 
-port::StorageResult<Recovery> recover(port::Files& files, const Limits& limits, const NewMember& new_member);
+port::StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, const Limits& limits,
+                                      const NewMember& new_member);
 
 }  // namespace metastore::storage
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/kv/command.h"
+#include "storage/engine_memory.h"
 #include "storage/files_memory.h"
 #include "storage/recovery.h"
 
@@ -67,7 +68,8 @@ TEST_CASE("our own log passes the same reader, from the data directory or from t
   NewMember member;
   member.metadata = {MemberId(0xa), ClusterId(0xb)};
   member.first.hard_state = raft::HardState{Term(1), MemberId(0), LogIndex(0)};
-  Recovery recovery = recover(files, Limits{}, member).value();
+  EnginesMemory engines;
+  Recovery recovery = recover(files, engines, Limits{}, member).value();
   raft::LogWrite write;
   const std::string request("\x0a\x01k\x12\x01v", 6);
   write.append.push_back({Term(1), LogIndex(1), raft::EntryType::normal,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/prng.h"
+#include "storage/engine_memory.h"
 #include "storage/files_memory.h"
 #include "storage/log_replay.h"
 #include "storage/recovery.h"
@@ -38,13 +39,15 @@ NewMember new_member() {
 }
 
 Recovery recover_in(MemoryFiles& files, const Limits& limits = {}) {
-  port::StorageResult<Recovery> recovery = recover(files, limits, new_member());
+  EnginesMemory engines;
+  port::StorageResult<Recovery> recovery = recover(files, engines, limits, new_member());
   if (!recovery) FAIL(recovery.error().message);
   return std::move(recovery).value();
 }
 
 std::string refusal_in(MemoryFiles& files) {
-  const port::StorageResult<Recovery> recovery = recover(files, Limits{}, new_member());
+  EnginesMemory engines;
+  const port::StorageResult<Recovery> recovery = recover(files, engines, Limits{}, new_member());
   return recovery ? "" : recovery.error().message;
 }
 

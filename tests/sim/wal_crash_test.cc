@@ -12,6 +12,7 @@
 
 #include "core/base/prng.h"
 #include "sim/files_sim.h"
+#include "storage/engine_memory.h"
 #include "storage/log_store.h"
 #include "storage/recovery.h"
 
@@ -67,7 +68,7 @@ class Storage final : public port::Inbox {
 
   /// False if the power went.
   bool boot() {
-    port::StorageResult<storage::Recovery> recovery = storage::recover(files_, limits_, new_member_);
+    port::StorageResult<storage::Recovery> recovery = storage::recover(files_, engines_, limits_, new_member_);
     if (!recovery) {
       if (files_.powered()) FAIL(recovery.error().message);
       return false;
@@ -148,6 +149,7 @@ class Storage final : public port::Inbox {
   }
 
   sim::FilesSim files_;
+  storage::EnginesMemory engines_;
   Limits limits_;
   storage::NewMember new_member_;
   std::uint64_t incarnation_ = 0;

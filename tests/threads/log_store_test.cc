@@ -13,6 +13,7 @@
 #include "core/base/prng.h"
 #include "net/loop_asio.h"
 #include "net/worker_asio.h"
+#include "storage/engine_memory.h"
 #include "storage/files_posix.h"
 #include "storage/recovery.h"
 #include "storage/temp_directory_posix.h"
@@ -87,7 +88,8 @@ TEST_CASE("what the log store acknowledged is there after a shutdown in the midd
   for (int boot = 0; boot < 6; ++boot) {
     auto files = storage::PosixFiles::open_exclusively(directory.path());
     REQUIRE(files.ok());
-    port::StorageResult<storage::Recovery> recovery = storage::recover(*files.value(), limits, member);
+    storage::EnginesMemory engines;
+    port::StorageResult<storage::Recovery> recovery = storage::recover(*files.value(), engines, limits, member);
     if (!recovery) FAIL(recovery.error().message);
     const std::vector<raft::Entry>& found = recovery.value().recovered.entries;
     REQUIRE(found.size() >= acknowledged.size());

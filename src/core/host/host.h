@@ -15,6 +15,7 @@ namespace metastore {
 /// Who carries out the effects. All outlive the host; `observer` may be null.
 struct Executors {
   port::LogExecutor& log;
+  port::CheckpointExecutor& checkpoints;
   port::ClientExecutor& clients;
   port::PeerExecutor& peers;
   port::TraceSink& trace;
