@@ -1,6 +1,5 @@
-#include <array>
-#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -27,9 +26,11 @@ std::string address_of(const tcp::socket& socket) {
 /// The socket with what is under way on it. Once `user_` is null, nothing is told any more.
 class ConnectionAsio::Stream : public std::enable_shared_from_this<Stream> {
  public:
-  explicit Stream(tcp::socket socket) : socket_(std::move(socket)), remote_address_(address_of(socket_)) {
+  Stream(LoopAsio& loop, tcp::socket socket)
+      : loop_(loop), socket_(std::move(socket)), remote_address_(address_of(socket_)) {
     error_code ignored;  // A socket that died before it was accepted says so when it is read.
     socket_.set_option(tcp::no_delay(true), ignored);
+    socket_.non_blocking(true, ignored);
   }
 
   const std::string& remote_address() const { return remote_address_; }
@@ -55,12 +56,8 @@ class ConnectionAsio::Stream : public std::enable_shared_from_this<Stream> {
   }
 
   void pause_reading(bool paused) {
-    if (std::exchange(paused_, paused) == paused || paused) return;
-    if (held_) {
-      boost::asio::post(socket_.get_executor(), [self = shared_from_this()] { self->deliver(); });
-    } else {
-      read();
-    }
+    paused_ = paused;
+    read();
   }
 
   void shut_down() {
@@ -70,25 +67,22 @@ class ConnectionAsio::Stream : public std::enable_shared_from_this<Stream> {
 
  private:
   void read() {
-    if (reading_ || held_ || paused_ || user_ == nullptr) return;
+    if (reading_ || paused_ || user_ == nullptr) return;
     reading_ = true;
-    socket_.async_read_some(
-        boost::asio::buffer(incoming_),
-        [self = shared_from_this()](const error_code& error, std::size_t size) { self->on_read(error, size); });
+    // Waiting needs no buffer: connections that say nothing cost none, and those that say much share a large one.
+    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const error_code& error) {
+      self->reading_ = false;
+      self->on_readable(error);
+    });
   }
 
-  void on_read(const error_code& error, std::size_t size) {
-    reading_ = false;
-    if (error) return on_ended();
-    incoming_size_ = size;
-    held_ = true;
-    deliver();
-  }
-
-  void deliver() {
-    if (!held_ || paused_ || user_ == nullptr) return;
-    held_ = false;
-    user_->on_bytes(BytesView(incoming_.data(), incoming_size_));
+  void on_readable(error_code error) {
+    if (paused_ || user_ == nullptr) return;
+    const std::span<char> buffer = loop_.read_buffer();
+    std::size_t size = 0;
+    if (!error) size = socket_.read_some(boost::asio::buffer(buffer.data(), buffer.size()), error);
+    if (error && error != boost::asio::error::would_block) return on_ended();
+    if (size > 0) user_->on_bytes(BytesView(buffer.data(), size));
     read();
   }
 
@@ -114,20 +108,19 @@ class ConnectionAsio::Stream : public std::enable_shared_from_this<Stream> {
     }
   }
 
+  LoopAsio& loop_;
   tcp::socket socket_;
   std::string remote_address_;
   port::ConnectionUser* user_ = nullptr;
-  std::array<char, 16 * 1024> incoming_;
-  std::size_t incoming_size_ = 0;
   std::string outgoing_;
   bool reading_ = false;
-  bool held_ = false;  ///< Something was read while paused and waits in incoming_.
   bool writing_ = false;
   bool paused_ = false;
   bool ending_ = false;
 };
 
-ConnectionAsio::ConnectionAsio(tcp::socket socket) : stream_(std::make_shared<Stream>(std::move(socket))) {}
+ConnectionAsio::ConnectionAsio(LoopAsio& loop, tcp::socket socket)
+    : stream_(std::make_shared<Stream>(loop, std::move(socket))) {}
 ConnectionAsio::~ConnectionAsio() { stream_->silence_and_close(); }
 void ConnectionAsio::set_user(port::ConnectionUser& user) { stream_->set_user(user); }
 void ConnectionAsio::write(std::string bytes) { stream_->write(std::move(bytes)); }

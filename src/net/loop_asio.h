@@ -5,10 +5,12 @@
 #ifndef METASTORE_NET_LOOP_ASIO_H_
 #define METASTORE_NET_LOOP_ASIO_H_
 
+#include <array>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <set>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -33,6 +35,9 @@ class LoopAsio final : public port::Loop {
   void cancel(port::Task& task) override;
 
   boost::asio::io_context& context() { return context_; }
+  /// Where a connection reads to; another one's bytes come next. Large enough for what clients ask in one turn, so that
+  /// it shares one sync, and no more than a turn should step.
+  std::span<char> read_buffer() { return read_buffer_; }
 
  private:
   void run_batch();
@@ -45,6 +50,7 @@ class LoopAsio final : public port::Loop {
   boost::asio::steady_timer timer_;
   std::vector<port::Task*> soon_;  ///< In order; a cancelled task leaves a null. Task::Place::soon is its index + 1.
   std::set<std::pair<Instant, port::Task*>> deadlines_;
+  std::array<char, 64 * 1024> read_buffer_;
   Instant armed_at_ = Instant::never();  ///< When the timer fires; it may be earlier than the first deadline.
 };
 

@@ -38,7 +38,7 @@ error_code open_listening(tcp::acceptor& acceptor, const tcp::endpoint& endpoint
 class ListenerAsio::Socket : public std::enable_shared_from_this<Socket> {
  public:
   Socket(LoopAsio& loop, port::Acceptor& acceptor)
-      : listening_(loop.context()), pause_(loop.context()), acceptor_(&acceptor) {}
+      : loop_(loop), listening_(loop.context()), pause_(loop.context()), acceptor_(&acceptor) {}
 
   error_code open(const tcp::endpoint& endpoint) { return open_listening(listening_, endpoint); }
   int port() const { return listening_.local_endpoint().port(); }
@@ -46,7 +46,7 @@ class ListenerAsio::Socket : public std::enable_shared_from_this<Socket> {
   void accept() {
     listening_.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
       if (self->acceptor_ == nullptr) return;
-      if (!error) self->acceptor_->on_accepted(std::make_unique<ConnectionAsio>(std::move(socket)));
+      if (!error) self->acceptor_->on_accepted(std::make_unique<ConnectionAsio>(self->loop_, std::move(socket)));
       if (self->acceptor_ == nullptr) return;
       if (!error || error == boost::asio::error::connection_aborted) return self->accept();
       self->accept_later();
@@ -68,6 +68,7 @@ class ListenerAsio::Socket : public std::enable_shared_from_this<Socket> {
     });
   }
 
+  LoopAsio& loop_;
   tcp::acceptor listening_;
   boost::asio::steady_timer pause_;
   port::Acceptor* acceptor_;

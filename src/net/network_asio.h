@@ -1,6 +1,7 @@
-// TCP for a real member. A connection reads only when its user lets it, and holds at most one piece of what was read;
-// it has at most one write under way. When accepting fails because the machine is out of descriptors or memory, the
-// listener waits a little and tries again instead of spinning; connections that wait are served once there is room.
+// TCP for a real member. A connection reads only when its user lets it, into the loop's one buffer, and holds
+// nothing of it; it has at most one write under way. When accepting fails because the machine is out of descriptors or
+// memory, the listener waits a little and tries again instead of spinning; connections that wait are served once there
+// is room.
 #ifndef METASTORE_NET_NETWORK_ASIO_H_
 #define METASTORE_NET_NETWORK_ASIO_H_
 
@@ -41,7 +42,7 @@ class ListenerAsio final : public port::Listener {
 
 class ConnectionAsio final : public port::Connection {
  public:
-  explicit ConnectionAsio(boost::asio::ip::tcp::socket socket);
+  ConnectionAsio(LoopAsio& loop, boost::asio::ip::tcp::socket socket);
   ~ConnectionAsio() override;
   void set_user(port::ConnectionUser& user) override;
   void write(std::string bytes) override;

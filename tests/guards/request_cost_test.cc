@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "api/testing/ports.h"
 #include "core/base/encoder.h"
 #include "server/member.h"
+#include "storage/engine_memory.h"
 #include "storage/files_memory.h"
 
 extern "C" {
@@ -114,14 +117,23 @@ class CountedFiles final : public port::Files {
   storage::MemoryFiles files_;
 };
 
-/// Does the jobs when it is told to, in the same thread.
+/// Jobs to be done when the test says so, in the same thread. The memory engine's own doings do not count.
+struct HandJob {
+  port::Job& job;
+  bool counts;
+};
+
 class HandWorker final : public port::Worker {
  public:
-  explicit HandWorker(std::vector<port::Job*>& jobs) : jobs_(jobs) {}
-  void submit(port::Job& job) override { jobs_.push_back(&job); }
+  HandWorker(std::deque<HandJob>& jobs, bool counts) : jobs_(jobs), counts_(counts) {}
+  void submit(port::Job& job) override {
+    const Uncounted uncounted;
+    jobs_.push_back({job, counts_});
+  }
 
  private:
-  std::vector<port::Job*>& jobs_;
+  std::deque<HandJob>& jobs_;
+  const bool counts_;
 };
 
 /// The one connection, and what the member wrote to it.
@@ -186,12 +198,14 @@ class Guarded {
     options.new_cluster = server::MemberOptions::NewCluster{
         MemberId(1), ClusterId(1), {{.id = MemberId(1), .name = "m1", .peer_urls = {"http://127.0.0.1:2380"}}}};
     options.client_addresses = {{"127.0.0.1", 2379}};
-    auto booted = server::LocalMember::boot(options, {.loop = loop_,
-                                                      .files = files_,
-                                                      .network = network_,
-                                                      .log_worker = std::make_unique<HandWorker>(jobs_),
-                                                      .trace = silence_,
-                                                      .supervisor = silence_});
+    std::optional<server::StoragePorts> storage;
+    storage.emplace(server::StoragePorts{.files = files_,
+                                         .engines = engines_,
+                                         .log_worker = std::make_unique<HandWorker>(jobs_, true),
+                                         .engine_worker = std::make_unique<HandWorker>(jobs_, false)});
+    auto booted = server::LocalMember::boot(
+        options,
+        {.loop = loop_, .storage = std::move(storage), .network = network_, .trace = silence_, .supervisor = silence_});
     REQUIRE(booted.ok());
     member_ = std::move(booted).value();
     while (!member_->replica().status().is_published) {
@@ -225,7 +239,7 @@ class Guarded {
   }
 
  private:
-  static constexpr std::size_t socket_read_bytes = 16 * 1024;
+  static constexpr std::size_t socket_read_bytes = 64 * 1024;
 
   static std::string name(int key) { return "/registry/" + std::to_string(10'000'000 + key); }
   void call(std::string_view path, const std::string& message) {
@@ -234,12 +248,14 @@ class Guarded {
   void turn() {
     do {
       loop_.advance(Duration());
-      for (std::size_t i = 0; i < jobs_.size(); ++i) {
-        port::Job& job = *jobs_[i];
-        job.run();
-        job.done();
+      while (!jobs_.empty()) {
+        const HandJob next = jobs_.front();
+        jobs_.pop_front();
+        const bool was_counting = std::exchange(counting, counting && next.counts);
+        next.job.run();
+        counting = was_counting;
+        next.job.done();
       }
-      jobs_.clear();
       if (std::exchange(wire_.writing, false)) wire_.user->on_drained();
       loop_.advance(Duration());
     } while (!jobs_.empty() || wire_.writing);
@@ -247,9 +263,10 @@ class Guarded {
 
   api::testing::HandLoop loop_;
   CountedFiles files_;
+  storage::EnginesMemory engines_;
   HandNetwork network_;
   Silence silence_;
-  std::vector<port::Job*> jobs_;
+  std::deque<HandJob> jobs_;
   Wire wire_;
   std::unique_ptr<server::LocalMember> member_;
   api::Http2Client client_{{}};
