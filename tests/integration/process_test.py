@@ -21,7 +21,9 @@ SERVICES = ["etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease", "etcd
             "etcdserverpb.Maintenance", "etcdserverpb.Auth"]
 BUILT = ["/etcdserverpb.KV/Range", "/etcdserverpb.KV/Put", "/etcdserverpb.KV/DeleteRange", "/etcdserverpb.KV/Txn",
          "/etcdserverpb.KV/Compact", "/etcdserverpb.Cluster/MemberList", "/etcdserverpb.Maintenance/Status",
-         "/etcdserverpb.Maintenance/Alarm"]
+         "/etcdserverpb.Maintenance/Alarm",
+         "/etcdserverpb.Watch/Watch", "/etcdserverpb.Lease/LeaseGrant", "/etcdserverpb.Lease/LeaseRevoke",
+         "/etcdserverpb.Lease/LeaseKeepAlive", "/etcdserverpb.Lease/LeaseTimeToLive", "/etcdserverpb.Lease/LeaseLeases"]
 
 
 def run(*command, seconds=60, **options):
