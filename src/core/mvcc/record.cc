@@ -104,6 +104,36 @@ Record::Far find_far(Record previous, Revision compacted) {
 
 }  // namespace
 
+bool parse(BytesView message, RecordFields& out) {
+  Decoder in(message);
+  out = RecordFields();
+  while (in.ok() && !in.at_end()) {
+    switch (in.u64()) {
+      case key_tag:
+        out.key = in.bytes();
+        break;
+      case create_revision_tag:
+        out.create_revision = Revision(static_cast<std::int64_t>(in.u64()));
+        break;
+      case mod_revision_tag:
+        out.mod.main = Revision(static_cast<std::int64_t>(in.u64()));
+        break;
+      case version_tag:
+        out.version = static_cast<std::int64_t>(in.u64());
+        break;
+      case value_tag:
+        out.value = in.bytes();
+        break;
+      case lease_tag:
+        out.lease = LeaseId(static_cast<std::int64_t>(in.u64()));
+        break;
+      default:
+        return false;
+    }
+  }
+  return in.ok() && !out.key.empty() && message_size(out) == message.size();
+}
+
 std::uint64_t Record::ordinal() const { return Header(data_).ordinal; }
 
 bool Record::tombstone() const { return *data_ & tombstone_flag; }

@@ -33,6 +33,10 @@ struct RecordFields {
   bool tombstone = false;
 };
 
+/// The fields of a record's message, viewing it; the place within the revision and the tombstone stand elsewhere.
+/// False if it is not the message that a record would hold.
+bool parse(BytesView message, RecordFields& out);
+
 class Record {
  public:
   Record() = default;

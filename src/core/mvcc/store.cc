@@ -56,7 +56,7 @@ bool Store::compact_some(std::size_t budget) {
     const Record previous = record.previous();
     if (previous && previous.mod_revision() < compacted_) {
       record.forget_previous();
-      free(previous);
+      give_up(previous);
     }
     if (record.mod_revision() == compacted_) {
       ++swept_;
@@ -83,7 +83,22 @@ void Store::erase_tombstone(Record tombstone) {
     }
     newer.forget_previous();
   }
-  free(tombstone);
+  give_up(tombstone);
+}
+
+void Store::give_up(Record record) {
+  const RevisionPair revision = record.revision();
+  if (revision.main <= saved_) {
+    freed_.push_back(revision);
+  } else {
+    // It leaves without ever having been saved.
+    auto place = std::partition_point(unsaved_.begin(), unsaved_.end(),
+                                      [&](const Unsaved& unsaved) { return unsaved.main < revision.main; });
+    while (place->record != record) ++place;
+    ASSERT(place->main == revision.main);
+    place->record = Record();
+  }
+  free(record);
 }
 
 void Store::free(Record record) { arena_.free(record.data(), record.allocation_size()); }

@@ -13,7 +13,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "core/base/assert.h"
 #include "core/base/bytes.h"
@@ -91,6 +93,23 @@ class Store {
   /// Whether nothing is left to free.
   bool is_compacted() const { return swept_ == history_.size() || history_[swept_].record.mod_revision() > compacted_; }
 
+  /// What has changed since the last call, for a checkpoint: `put(Record)` for each record that was written and is
+  /// still there, in revision order, then `erase(RevisionPair)` for each that an earlier call put and that was freed.
+  template <typename Put, typename Erase>
+  void take_changes(Put&& put, Erase&& erase) {
+    for (const Unsaved& unsaved : unsaved_) {
+      if (unsaved.record) put(unsaved.record);
+    }
+    for (const RevisionPair revision : freed_) erase(revision);
+    unsaved_.clear();
+    freed_.clear();
+    unsaved_bytes_ = 0;
+    saved_ = current_;
+  }
+  /// About what take_changes() will give.
+  std::uint64_t unsaved_bytes() const { return unsaved_bytes_; }
+  std::size_t unsaved_count() const { return unsaved_.size() + freed_.size(); }
+
   /// dbSizeInUse: what the retained records take when encoded, plus a fixed base. It follows from the calls so far
   /// alone, not from what compact_some() has freed yet, so it is equal on all members.
   std::uint64_t encoded_bytes() const;
@@ -109,6 +128,7 @@ class Store {
 
  private:
   friend class Transaction;
+  friend class Restoration;
 
   struct Event {
     Record record;
@@ -131,6 +151,8 @@ class Store {
   }
   std::size_t first_event(Revision from) const;
   void free(Record record);
+  /// The same, and notes it for the next checkpoint.
+  void give_up(Record record);
   void erase_tombstone(Record tombstone);
 
   Revision current_{1};
@@ -145,6 +167,15 @@ class Store {
   std::uint64_t next_released_bytes_ = 0;  ///< What compact(current + 1) would give up if that changed nothing.
   std::uint64_t live_hash_ = 0;
   bool open_ = false;
+
+  struct Unsaved {
+    Revision main;
+    Record record;  ///< None if it was freed since.
+  };
+  std::vector<Unsaved> unsaved_;     ///< Written behind `saved_`, in revision order.
+  std::vector<RevisionPair> freed_;  ///< Of those up to `saved_`.
+  std::uint64_t unsaved_bytes_ = 0;
+  Revision saved_{1};
 };
 
 /// The changes of one request. They share one revision and are seen by reads at revision(), while reads at
@@ -193,8 +224,10 @@ class Transaction {
 
  private:
   void append_tombstone(Record newest, KeyIndex::Position position);
+  friend class Restoration;
   /// Writes the next record of this revision; the caller puts it into the index.
   Record append(RecordFields fields, Record previous);
+  void place(Record record, bool is_new, KeyIndex::Position position);
   void roll_back();
 
   Store& store_;
@@ -203,7 +236,26 @@ class Transaction {
   std::uint64_t former_written_bytes_;
   std::uint64_t former_live_hash_;
   std::int64_t next_sub_ = 0;
+  std::size_t appended_ = 0;  ///< Records of this revision.
   bool open_ = true;
+};
+
+/// Puts the records of a checkpoint back into an empty store. It refuses what take_changes() never gave.
+class Restoration {
+ public:
+  explicit Restoration(Store& store) : store_(store) {}
+
+  /// Requires: revisions rise. The message is a record's. False if it makes no sense.
+  [[nodiscard]] bool add(RevisionPair revision, bool tombstone, BytesView message);
+  /// All are back, of a store that stood at these revisions. False if they cannot be.
+  [[nodiscard]] bool finish(Revision current, Revision compacted);
+
+ private:
+  void end_revision();
+
+  Store& store_;
+  RevisionPair last_;
+  std::optional<Transaction> transaction_;  ///< Of the revision that is being put back.
 };
 
 }  // namespace metastore::mvcc

@@ -27,12 +27,16 @@ Transaction::Change Transaction::put(BytesView key, BytesView value, LeaseId lea
   fields.value = value;
   fields.lease = lease;
   const Record record = append(fields, newest);
-  if (newest) {
-    store_.index_.replace(position, record);
-  } else {
-    store_.index_.insert(position, record);
-  }
+  place(record, !newest, position);
   return {record, exists ? newest : Record()};
+}
+
+void Transaction::place(Record record, bool is_new, KeyIndex::Position position) {
+  if (is_new) {
+    store_.index_.insert(position, record);
+  } else {
+    store_.index_.replace(position, record);
+  }
 }
 
 void Transaction::append_tombstone(Record newest, KeyIndex::Position position) {
@@ -59,20 +63,27 @@ Record Transaction::append(RecordFields fields, Record previous) {
     store_.live_hash_ += hash_of(record);
   }
   store_.history_.push_back({record, released_bytes_});
+  ++appended_;
   return record;
 }
 
 void Transaction::commit() {
   ASSERT(open_);
   if (changed()) {
-    store_.current_ = revision();
+    const Revision main = revision();
+    store_.current_ = main;
     store_.next_released_bytes_ = released_bytes_ + released_later_bytes_;
+    const auto first = store_.history_.end() - static_cast<std::ptrdiff_t>(appended_);
+    for (auto event = first; event != store_.history_.end(); ++event) {
+      store_.unsaved_.push_back({main, event->record});
+      store_.unsaved_bytes_ += Store::bytes_of(event->record);
+    }
   }
   open_ = store_.open_ = false;
 }
 
 void Transaction::roll_back() {
-  for (; next_sub_ > 0; --next_sub_) {
+  for (; appended_ > 0; --appended_) {
     const Record record = store_.history_.back().record;
     const KeyIndex::Position position = store_.index_.lower_bound(record.key());
     ASSERT(store_.index_.newest(position, record.key()) == record);
