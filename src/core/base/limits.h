@@ -18,6 +18,9 @@ namespace metastore {
   X(apply_bytes_a_step, 1'048'576, "bytes", "entries applied in one step, so that a step stays near 1 ms")            \
   X(compact_records_a_step, 2'000, "records", "physical compaction in one step, so that a step stays near 1 ms")      \
   X(log_entries_kept, 5'000, "entries", "applied entries kept in memory for slow followers")                          \
+  X(mark_entries, 10'000, "entries", "between marks that let old segments go; etcd's --snapshot-count")               \
+  X(checkpoint_bytes, 1'048'576, "bytes", "changes that are checkpointed before the interval is over")                \
+  X(checkpoint_waiting_bytes_max, 268'435'456, "bytes", "behind a checkpoint under way; past it: too many requests")  \
   X(log_bytes_max, 67'108'864, "bytes", "applied entries kept in memory for slow followers")                          \
   X(append_message_bytes_max, 1'048'576, "bytes", "entries in one message to a peer, unless one alone is larger")     \
   X(append_window_bytes_max, 8'388'608, "bytes", "entries sent to one peer ahead of its acknowledgement")             \

@@ -29,9 +29,8 @@ struct Applied {
 
 class Applier {
  public:
-  explicit Applier(std::int64_t lease_ttl_seconds_min) : lessor_(lease_ttl_seconds_min) {}
-
   const mvcc::Store& store() const { return store_; }
+  mvcc::Store& store() { return store_; }
   lease::Lessor& lessor() { return lessor_; }
   const lease::Lessor& lessor() const { return lessor_; }
 

@@ -343,7 +343,7 @@ class Member {
   }
 
   Limits limits_;
-  Applier applier_{2};
+  Applier applier_;
 };
 
 TEST_CASE("drawn requests are answered as a simple model answers them") {

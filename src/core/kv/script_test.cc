@@ -210,7 +210,10 @@ std::string show(const pb::TxnResponse& response, const std::string& margin) {
 /// One member that answers at once.
 class Machine {
  public:
-  Machine() { applier_.lessor().promote(Instant(), Duration()); }
+  Machine() {
+    applier_.lessor().set_ttl_seconds_min(2);
+    applier_.lessor().promote(Instant(), Duration());
+  }
 
   std::string execute(const Command& command) {
     if (command.verb == "put") return ask<pb::PutResponse>(Method::put, put_request(command));
@@ -282,7 +285,7 @@ class Machine {
   }
 
   const Header header_{ClusterId(11), MemberId(22), Term(33)};
-  Applier applier_{2};
+  Applier applier_;
   std::uint64_t last_id_ = std::uint64_t{1} << 63;
 };
 

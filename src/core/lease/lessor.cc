@@ -27,6 +27,7 @@ Result<std::int64_t> Lessor::grant(LeaseId id, std::int64_t ttl_seconds, Instant
   Lease& lease = place->second;
   lease.ttl_seconds = std::max(ttl_seconds, ttl_seconds_min_);
   hash_ += hash_of(id, lease.ttl_seconds);
+  changed_.insert(id);
   if (is_primary_) schedule(id, lease, now + Duration::seconds(lease.ttl_seconds));
   return lease.ttl_seconds;
 }
@@ -38,7 +39,16 @@ Result<std::vector<std::string>> Lessor::revoke(LeaseId id) {
   unschedule(id, found->second);
   hash_ -= hash_of(id, found->second.ttl_seconds);
   leases_.erase(found);
+  changed_.insert(id);
   return keys;
+}
+
+bool Lessor::restore(LeaseId id, std::int64_t ttl_seconds) {
+  const auto [place, is_new] = leases_.try_emplace(id);
+  if (!is_new) return false;
+  place->second.ttl_seconds = ttl_seconds;
+  hash_ += hash_of(id, ttl_seconds);
+  return true;
 }
 
 void Lessor::attach(LeaseId id, BytesView key) {
@@ -135,7 +145,6 @@ void Lessor::check_invariants() const {
   std::uint64_t hash = 0;
   for (const auto& [id, lease] : leases_) {
     hash += hash_of(id, lease.ttl_seconds);
-    ASSERT(lease.ttl_seconds >= ttl_seconds_min_);
     ASSERT(is_primary_ == (lease.deadline != Instant::never()));
     const bool is_scheduled = deadlines_.contains({lease.deadline, id});
     ASSERT(is_scheduled == (is_primary_ && !lease.is_handed_out));

@@ -34,8 +34,9 @@ struct TimeToLive {
 
 class Lessor {
  public:
-  /// Shorter times to live are raised to `ttl_seconds_min`.
-  explicit Lessor(std::int64_t ttl_seconds_min) : ttl_seconds_min_(ttl_seconds_min) {}
+  explicit Lessor(std::int64_t ttl_seconds_min = 0) : ttl_seconds_min_(ttl_seconds_min) {}
+  /// Shorter times to live are raised to this, from here on.
+  void set_ttl_seconds_min(std::int64_t ttl_seconds_min) { ttl_seconds_min_ = ttl_seconds_min; }
 
   // --- Applied from the log, on every member -------------------------------------------------------------------------
 
@@ -47,6 +48,23 @@ class Lessor {
   void attach(LeaseId id, BytesView key);
   /// Requires: the key hangs on `id`.
   void detach(LeaseId id, BytesView key);
+
+  /// Puts back what a checkpoint kept. False if it is there already. Its keys are attached as before.
+  bool restore(LeaseId id, std::int64_t ttl_seconds);
+  /// Which leases were granted, and which revoked, since the last call; for a checkpoint.
+  template <typename Put, typename Erase>
+  void take_changes(Put&& put, Erase&& erase) {
+    for (const LeaseId id : changed_) {
+      const auto found = leases_.find(id);
+      if (found != leases_.end()) {
+        put(id, found->second.ttl_seconds);
+      } else {
+        erase(id);
+      }
+    }
+    changed_.clear();
+  }
+  std::size_t changed_count() const { return changed_.size(); }
 
   bool exists(LeaseId id) const { return leases_.contains(id); }
   /// Of all leases and their times to live. Which keys hang on them follows from the store.
@@ -93,10 +111,11 @@ class Lessor {
   void schedule(LeaseId id, Lease& lease, Instant deadline);
   void unschedule(LeaseId id, const Lease& lease);
 
-  const std::int64_t ttl_seconds_min_;
+  std::int64_t ttl_seconds_min_;
   bool is_primary_ = false;
   std::uint64_t hash_ = 0;  ///< A sum, so that the order does not matter.
   absl::btree_map<LeaseId, Lease> leases_;
+  absl::btree_set<LeaseId> changed_;
   /// Of every lease that has a deadline and is not handed out.
   absl::btree_set<std::pair<Instant, LeaseId>> deadlines_;
 };

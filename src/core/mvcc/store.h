@@ -101,8 +101,9 @@ class Store {
       if (unsaved.record) put(unsaved.record);
     }
     for (const RevisionPair revision : freed_) erase(revision);
-    unsaved_.clear();
-    freed_.clear();
+    // A burst leaves no memory behind.
+    unsaved_ = {};
+    freed_ = {};
     unsaved_bytes_ = 0;
     saved_ = current_;
   }

@@ -127,7 +127,7 @@ void Cluster::end_step(Node& node, Output& out) {
     network.push_back(std::move(envelope));
   }
   oracle_.on_step(node, nodes);
-  node.raft->on_applied(node.raft->commit_index());
+  node.raft->on_applied(node.raft->commit_index(), node.raft->commit_index());
   for (TraceLine& line : out.trace) trace.push_back({id, std::move(line)});
   for (const ReadReady& ready : out.reads_ready) {
     ASSERT(ready.index >= read_floor_.at(ready.context));

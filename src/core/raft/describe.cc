@@ -116,6 +116,21 @@ void encode(Encoder& out, const ConfState& state) {
   out.boolean(state.auto_leave);
 }
 
+ConfState decode_conf_state(Decoder& in) {
+  const auto members = [&] {
+    std::vector<MemberId> ids;
+    for (std::uint64_t count = in.u64(); count > 0 && in.ok(); --count) ids.push_back(in.tagged<MemberId>());
+    return ids;
+  };
+  ConfState state;
+  state.voters = members();
+  state.learners = members();
+  state.voters_outgoing = members();
+  state.learners_next = members();
+  state.auto_leave = in.boolean();
+  return state;
+}
+
 void encode(Encoder& out, const LogWrite& write) {
   out.tagged(write.id);
   out.boolean(write.hard_state.has_value());

@@ -88,15 +88,16 @@ LogWriteId Log::write_of(LogIndex index, LogWriteId next) const {
   return next;
 }
 
-void Log::on_applied(LogIndex index, const Limits& limits) {
+void Log::on_applied(LogIndex index, LogIndex checkpointed, const Limits& limits) {
+  ASSERT(checkpointed <= index);
   ASSERT(index >= applied_);
   ASSERT(index <= last_index());
   for (; applied_ < index; applied_ = applied_.next()) applied_bytes_ += size_bytes(entry(applied_.next()));
-  compact(limits);
+  compact(checkpointed, limits);
 }
 
-void Log::compact(const Limits& limits) {
-  while (compacted_index_ < std::min(applied_, persisted_)) {
+void Log::compact(LogIndex checkpointed, const Limits& limits) {
+  while (compacted_index_ < std::min(checkpointed, persisted_)) {
     const std::uint64_t applied_entries = applied_.value() - compacted_index_.value();
     if (applied_entries <= limits.log_entries_kept && applied_bytes_ <= limits.log_bytes_max) return;
     applied_bytes_ -= size_bytes(entries_.front());

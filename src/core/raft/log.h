@@ -53,8 +53,9 @@ class Log {
   /// The batch whose durability makes `index` durable: 0 if it is, `next` if it has not been taken yet.
   LogWriteId write_of(LogIndex index, LogWriteId next) const;
 
-  /// Entries up to `index` are in the store; persisted ones may leave memory.
-  void on_applied(LogIndex index, const Limits& limits);
+  /// Entries up to `index` are in the store, and those up to `checkpointed` durably: those may leave memory.
+  /// Requires: checkpointed <= index.
+  void on_applied(LogIndex index, LogIndex checkpointed, const Limits& limits);
 
   void check_invariants() const;
 
@@ -64,7 +65,7 @@ class Log {
     LogIndex last;  ///< The newest of its entries that has not been replaced since.
   };
 
-  void compact(const Limits& limits);
+  void compact(LogIndex checkpointed, const Limits& limits);
 
   LogIndex compacted_index_;
   Term compacted_term_;

@@ -107,6 +107,15 @@ bool Membership::truncate_from(LogIndex first) {
   return before != current();
 }
 
+const ConfState& Membership::at(LogIndex index) const {
+  auto version = history_.rbegin();
+  while (version->index > index) {
+    ++version;
+    ASSERT(version != history_.rend());
+  }
+  return version->conf_state;
+}
+
 void Membership::compact(LogIndex index) {
   const auto rules_there = std::find_if(history_.rbegin(), history_.rend(),
                                         [index](const Version& version) { return version.index <= index; });

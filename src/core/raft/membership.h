@@ -22,6 +22,8 @@ class Membership {
   bool append(const Entry& entry);
   /// Entries from `first` on have been replaced. Returns whether another configuration rules now.
   bool truncate_from(LogIndex first);
+  /// What ruled when the log ended at `index`. Requires: compact() was called with no larger one.
+  const ConfState& at(LogIndex index) const;
   /// Entries up to `index` stay for good.
   void compact(LogIndex index);
 

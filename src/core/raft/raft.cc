@@ -36,6 +36,12 @@ void write(State& state, Output& out) {
   const HardState hard_state{state.term, state.vote, state.commit};
   if (hard_state != state.written_hard_state) batch.hard_state = state.written_hard_state = hard_state;
   batch.append = state.log.take_unwritten(batch.id);
+  // What has left memory is in a checkpoint; with the mark it may leave the disk too.
+  if (state.log.compacted().value() - state.marked.value() >= state.config.limits.mark_entries) {
+    state.marked = state.log.compacted();
+    batch.mark = Mark{state.marked, state.log.term_at(state.marked), state.membership.at(state.marked)};
+    batch.release_to = state.marked;
+  }
   out.log_writes.push_back(std::move(batch));
 }
 
@@ -50,7 +56,8 @@ State::State(const Config& config_, Recovered recovered, Instant now_)
       commit(std::max(recovered.hard_state.commit, recovered.compacted.index)),
       log(recovered.compacted.index, recovered.compacted.term, std::move(recovered.entries)),
       membership(recovered.compacted.index, std::move(recovered.compacted.conf_state)),
-      written_hard_state(recovered.hard_state) {
+      written_hard_state(recovered.hard_state),
+      marked(recovered.compacted.index) {
   ASSERT(config.id != MemberId());
   for (LogIndex index = log.compacted().next(); index <= log.last_index(); index = index.next()) {
     membership.append(log.entry(index));
@@ -141,9 +148,9 @@ void Raft::flush(Instant now, Output& out) {
   if (state_->role == Role::leader) send_appends(*state_, out);
 }
 
-void Raft::on_applied(LogIndex index) {
+void Raft::on_applied(LogIndex index, LogIndex checkpointed) {
   ASSERT(index <= state_->commit);
-  state_->log.on_applied(index, state_->config.limits);
+  state_->log.on_applied(index, checkpointed, state_->config.limits);
   state_->membership.compact(state_->log.compacted());
 }
 
@@ -160,8 +167,11 @@ Term Raft::term() const { return state_->term; }
 MemberId Raft::leader() const { return state_->leader; }
 LogIndex Raft::commit_index() const { return state_->commit; }
 LogIndex Raft::last_index() const { return state_->log.last_index(); }
+LogIndex Raft::persisted_index() const { return state_->log.persisted(); }
 const ConfState& Raft::conf_state() const { return state_->conf(); }
 const Entry& Raft::entry(LogIndex index) const { return state_->log.entry(index); }
+
+Mark Raft::mark_at(LogIndex index) const { return {index, state_->log.term_at(index), state_->membership.at(index)}; }
 
 void Raft::check_invariants() const { raft::check_invariants(*state_); }
 

@@ -86,8 +86,9 @@ class Raft {
   /// once at the end of a turn, so that a batch of proposals is one write and one message a peer.
   void flush(Instant now, Output& out);
 
-  /// The store has everything up to `index`; entries at or before it may leave memory (limits.log_entries_kept).
-  void on_applied(LogIndex index);
+  /// The store has everything up to `index`, and a durable checkpoint everything up to `checkpointed`: those entries
+  /// may leave memory (limits.log_entries_kept), and the durable log behind a mark (limits.mark_entries).
+  void on_applied(LogIndex index, LogIndex checkpointed);
 
   Instant wake_at() const;
   Role role() const;
@@ -95,9 +96,13 @@ class Raft {
   MemberId leader() const;  ///< 0 if none is known.
   LogIndex commit_index() const;
   LogIndex last_index() const;
+  LogIndex persisted_index() const;
   const ConfState& conf_state() const;
   /// Requires: `index` lies behind what has left memory and is at most last_index().
   const Entry& entry(LogIndex index) const;
+
+  /// Requires: as entry(), or the newest that has left memory.
+  Mark mark_at(LogIndex index) const;
 
   /// Asserts everything that must hold between two calls. Bounds: O(members + entries in memory).
   void check_invariants() const;

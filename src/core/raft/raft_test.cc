@@ -51,7 +51,7 @@ TEST_CASE("a member alone leads at once, and commits when its own disk is done, 
   CHECK(out.reads_ready == std::vector<ReadReady>{{41, LogIndex(2)}});
   raft.on_log_written(now, LogWriteId(3), out);
   CHECK(raft.commit_index() == LogIndex(4));
-  raft.on_applied(LogIndex(4));
+  raft.on_applied(LogIndex(4), LogIndex(4));
   raft.check_invariants();
   CHECK(out.messages.empty());
   CHECK(raft.wake_at() == Instant::never());

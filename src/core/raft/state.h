@@ -58,6 +58,7 @@ struct State {
   Outbox outbox;
   LogWriteId vote_write;         ///< The write that makes term and vote durable.
   HardState written_hard_state;  ///< What the newest write holds.
+  LogIndex marked;               ///< Of the newest mark.
 
   Instant election_deadline;
   Instant leader_heard;            ///< By a follower, from `leader`.

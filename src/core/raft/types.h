@@ -113,6 +113,8 @@ void encode(Encoder& out, const Entry& entry);
 void encode(Encoder& out, const HardState& state);
 void encode(Encoder& out, const ConfState& state);
 void encode(Encoder& out, const LogWrite& write);
+/// What encode() wrote; whether it was whole, the decoder tells.
+ConfState decode_conf_state(Decoder& in);
 void encode(Encoder& out, const Envelope& envelope);
 
 /// In hexadecimal, as etcd prints members.

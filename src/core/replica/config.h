@@ -3,6 +3,7 @@
 #define METASTORE_CORE_REPLICA_CONFIG_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "core/base/tagged.h"
 #include "core/base/time.h"
 #include "core/raft/raft.h"
+#include "core/replica/image.h"
 
 namespace metastore {
 
@@ -25,6 +27,7 @@ struct Config {
   Duration heartbeat_interval = Duration::milliseconds(100);
   Duration election_timeout = Duration::milliseconds(1000);
   bool pre_vote = true;
+  Duration checkpoint_interval = Duration::milliseconds(100);
   Duration watch_progress_interval = Duration::seconds(600);
   Limits limits;
 
@@ -35,6 +38,8 @@ struct Config {
 /// What storage found at boot. It is complete: construction needs nothing else.
 struct Recovered {
   raft::Recovered log;
+  /// The checkpoint; without one the log alone makes the state, from its first entry on.
+  std::optional<Image> image;
 };
 
 }  // namespace metastore

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -59,15 +60,22 @@ struct Driver {
     for (Reply& reply : effects.replies) replies.push_back(std::move(reply));
     for (Chunk& chunk : effects.chunks) chunks.push_back(std::move(chunk));
     for (const StreamEnd& end : effects.stream_ends) stream_ends.push_back(end);
+    if (effects.checkpoint.has_value()) {
+      REQUIRE(!checkpoint.has_value());
+      checkpoint = std::move(effects.checkpoint);
+    }
     replica.check_invariants();
   }
 
   /// The disk catches up, again and again, until nothing is left to do.
   void settle() {
     turn();
-    while (written < log.size() || wake_at <= now) {
+    while (written < log.size() || wake_at <= now || checkpoint.has_value()) {
+      std::vector<Event> events;
+      if (written < log.size()) events.push_back(LogWritten{log.back().id});
       written = log.size();
-      turn({LogWritten{log.back().id}});
+      if (checkpoint.has_value()) events.push_back(CheckpointWritten{write_checkpoint()});
+      turn(std::move(events));
     }
   }
 
@@ -118,14 +126,44 @@ struct Driver {
     return messages;
   }
 
+  /// The engine takes the checkpoint that is under way.
+  LogIndex write_checkpoint() {
+    RowReader reader(checkpoint->rows.view());
+    while (const auto row = reader.next()) {
+      const std::pair key(row->table, std::string(row->key));
+      if (row->value.has_value()) {
+        rows.insert_or_assign(key, std::string(*row->value));
+      } else {
+        const bool was_there = rows.erase(key) > 0;
+        CHECK((was_there || row->table != Table::records));
+      }
+    }
+    const LogIndex applied = checkpoint->applied_index;
+    checkpoint.reset();
+    return applied;
+  }
+  /// The same as recovered(), from the checkpoint on.
+  Recovered recovered_with_image() const {
+    Recovered result = recovered();
+    result.image.emplace();
+    for (const auto& [key, value] : rows) REQUIRE(result.image->take(key.first, key.second, value).ok());
+    REQUIRE(result.image->finish().ok());
+    return result;
+  }
+
   /// What a disk that has everything gives back at the next start.
   Recovered recovered() const {
     Recovered result = founded();
     for (const raft::LogWrite& write : log) {
       if (write.hard_state.has_value()) result.log.hard_state = *write.hard_state;
       for (const raft::Entry& entry : write.append) {
-        result.log.entries.resize(entry.index.value() - 1);
+        result.log.entries.resize(entry.index.value() - 1 - result.log.compacted.index.value());
         result.log.entries.push_back(entry);
+      }
+      if (write.mark.has_value()) {
+        const auto gone = static_cast<std::ptrdiff_t>(write.mark->index.value() - result.log.compacted.index.value());
+        result.log.entries.erase(result.log.entries.begin(), result.log.entries.begin() + gone);
+        result.log.compacted = *write.mark;
       }
     }
     return result;
@@ -140,7 +178,9 @@ struct Driver {
   std::vector<Reply> replies;
   std::vector<Chunk> chunks;
   std::vector<StreamEnd> stream_ends;
-  std::uint64_t expected = 0;  ///< Bytes of the message that received() is reading.
+  std::optional<Checkpoint> checkpoint;                       ///< Under way.
+  std::map<std::pair<Table, std::string>, std::string> rows;  ///< The engine's.
+  std::uint64_t expected = 0;                                 ///< Bytes of the message that received() is reading.
 };
 
 }  // namespace metastore::testing

@@ -38,6 +38,7 @@ Member from_context(MemberId id, const std::string& text) {
 
 void Members::apply_conf_change(const raft::Entry& entry) {
   ASSERT(entry.type == raft::EntryType::conf_change);
+  ++version_;
   raftpb::ConfChange change;
   ASSERT(change.ParseFromArray(entry.data.data(), static_cast<int>(entry.data.size())));
   const MemberId id(change.node_id());
@@ -66,6 +67,7 @@ void Members::apply_conf_change(const raft::Entry& entry) {
 void Members::publish(MemberId id, std::string name, std::vector<std::string> client_urls) {
   const auto found = members_.find(id);
   if (found == members_.end()) return;
+  ++version_;
   found->second.name = std::move(name);
   found->second.client_urls = std::move(client_urls);
 }
@@ -76,7 +78,6 @@ const Member* Members::find(MemberId id) const {
 }
 
 std::vector<raft::Entry> bootstrap_entries(std::vector<Member> members) {
-  // Ids are unique: a total order.
   // Ids are unique: a total order.
   std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) { return a.id < b.id; });
   std::vector<raft::Entry> entries;

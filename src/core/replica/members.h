@@ -32,10 +32,17 @@ class Members {
 
   const std::map<MemberId, Member>& all() const { return members_; }
   const Member* find(MemberId id) const;
+  const std::set<MemberId>& removed() const { return removed_; }
+  /// Put back what a checkpoint kept.
+  void restore(Member member) { members_.insert_or_assign(member.id, std::move(member)); }
+  void restore_removed(MemberId id) { removed_.insert(id); }
+  /// Rises with each change.
+  std::uint64_t version() const { return version_; }
 
  private:
   std::map<MemberId, Member> members_;
   std::set<MemberId> removed_;  ///< They can never come back.
+  std::uint64_t version_ = 0;
 };
 
 /// The entries with which the log of a new cluster begins: one configuration change a member, at term 1, sorted by

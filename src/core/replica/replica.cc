@@ -21,6 +21,15 @@ raft::Config raft_config(const Config& config) {
           .limits = config.limits};
 }
 
+/// What a checkpoint holds was committed, whether or not the log says so (design, law 2).
+raft::Recovered recovered_log(Recovered& recovered) {
+  if (recovered.image) {
+    LogIndex& commit = recovered.log.hard_state.commit;
+    commit = std::max(commit, recovered.image->applied.index);
+  }
+  return std::move(recovered.log);
+}
+
 /// One and a half election timeouts, rounded up to seconds (contract 5.6).
 std::int64_t lease_ttl_seconds_min(const Config& config) {
   constexpr std::int64_t second = 1'000'000'000;
@@ -31,14 +40,23 @@ std::int64_t lease_ttl_seconds_min(const Config& config) {
 
 Replica::Replica(const Config& config, Recovered recovered, Instant now)
     : config_(config),
-      raft_(raft_config(config), std::move(recovered.log), now),
-      applier_(lease_ttl_seconds_min(config)),
+      raft_(raft_config(config), recovered_log(recovered), now),
+      applier_(recovered.image ? std::move(recovered.image->applier) : std::make_unique<kv::Applier>()),
       waiting_(config.request_timeout()),
       reads_(config.incarnation),
+      checkpoints_(config.checkpoint_interval, config.limits,
+                   recovered.image ? recovered.image->applied.index : LogIndex()),
       watches_(config.limits, config.watch_progress_interval, config.seed),
       last_proposal_id_(config.incarnation << 32) {
-  size_bytes_ = applier_.store().encoded_bytes();
-  watches_.on_applied(applier_.store());
+  if (recovered.image) {
+    members_ = std::move(recovered.image->members);
+    cluster_version_ = std::move(recovered.image->cluster_version);
+    applied_index_ = recovered.image->applied.index;
+    raft_.on_applied(applied_index_, applied_index_);
+  }
+  applier_->lessor().set_ttl_seconds_min(lease_ttl_seconds_min(config));
+  size_bytes_ = applier_->store().encoded_bytes();
+  watches_.on_applied(applier_->store());
 }
 
 void Replica::step(const Input& input, Effects& effects) {
@@ -61,7 +79,7 @@ void Replica::step(const Input& input, Effects& effects) {
     void operator()(const StreamRequestsEnded& event) { replica.on_stream_requests_ended(event.id, effects); }
     void operator()(const StreamDrained& event) { replica.on_stream_drained(event); }
     void operator()(const StreamClosed& event) { replica.close_stream(event.id); }
-    void operator()(const CheckpointWritten&) {}
+    void operator()(const CheckpointWritten& event) { replica.checkpoints_.on_written(event.applied_index); }
   };
   std::visit(Visitor{*this, input.now, effects}, input.event);
 }
@@ -94,7 +112,8 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
 
 void Replica::propose(Instant now, const ClientRequest& client, Effects& effects) {
   const std::uint64_t unapplied = raft_.commit_index().value() - applied_index_.value();
-  if (unapplied > config_.limits.unapplied_entries_max || waiting_.size() >= config_.limits.proposals_pending_max) {
+  if (unapplied > config_.limits.unapplied_entries_max || waiting_.size() >= config_.limits.proposals_pending_max ||
+      checkpoints_.is_overdue(applier_->store())) {
     return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
   }
   if (kv::command_size(client.method, client.message.size()) > config_.limits.request_bytes_max) {
@@ -147,6 +166,7 @@ void Replica::settle(Instant now, Effects& effects) {
   }
   raft_.flush(now, raft_output_);
   drain_raft(effects);
+  take_checkpoint(now, effects);
   for (Read& read : reads_.take_ready(applied_index_)) {
     if (read.request.method() == kv::Method::lease_keep_alive) {
       if (const auto stream = waiting_.find(read.key)) keep_alives_.confirm(*stream, read.key);
@@ -162,7 +182,7 @@ void Replica::settle(Instant now, Effects& effects) {
     effects.trace.push_back({TraceLevel::info, "ready to serve client requests", {}});
   }
   const bool has_work_left =
-      applied_index_ < raft_.commit_index() || !applier_.store().is_compacted() || watches_have_more_;
+      applied_index_ < raft_.commit_index() || !applier_->store().is_compacted() || watches_have_more_;
   effects.wake_at =
       has_work_left
           ? now
@@ -193,7 +213,7 @@ void Replica::apply_committed(Instant now, Effects& effects) {
     bytes_left -= std::min<std::uint64_t>(bytes_left, entry.data.size() + 64);
     apply(now, entry, effects);
   }
-  raft_.on_applied(applied_index_);
+  raft_.on_applied(applied_index_, checkpoints_.written());
 }
 
 void Replica::apply(Instant now, const raft::Entry& entry, Effects& effects) {
@@ -211,9 +231,9 @@ void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effe
   const std::optional<Waiting::Key> key = proposals_.take(entry.index, entry.term, lost);
   for (const Waiting::Key lost_key : lost) answer(lost_key, ErrorCode::leader_changed, effects);
 
-  kv::Applied applied = applier_.apply(entry.data.view(), header(), now);
-  size_bytes_ = std::max(size_bytes_, applier_.store().encoded_bytes());
-  watches_.on_applied(applier_.store());
+  kv::Applied applied = applier_->apply(entry.data.view(), header(), now);
+  size_bytes_ = std::max(size_bytes_, applier_->store().encoded_bytes());
+  watches_.on_applied(applier_->store());
   if (applied.member_attributes.has_value()) {
     kv::MemberAttributes& attributes = *applied.member_attributes;
     const bool was_published = is_published();
@@ -230,18 +250,29 @@ void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effe
   }
   if (!key.has_value()) return;
   if (!applied.reply.ok()) return answer(*key, applied.reply.error(), effects);
-  if (applied.waits_for_compaction && !applier_.store().is_compacted()) {
+  if (applied.waits_for_compaction && !applier_->store().is_compacted()) {
     return awaiting_compaction_.push_back({*key, std::move(applied.reply).value()});
   }
   answer(*key, std::move(applied.reply).value(), effects);
 }
 
 void Replica::compact(Effects& effects) {
-  if (!applier_.store().is_compacted()) applier_.compact_some(config_.limits.compact_records_a_step);
-  if (!applier_.store().is_compacted()) return;
+  if (!applier_->store().is_compacted()) applier_->compact_some(config_.limits.compact_records_a_step);
+  if (!applier_->store().is_compacted()) return;
   for (PhysicalCompaction& done : std::exchange(awaiting_compaction_, {})) {
     answer(done.key, std::move(done.reply), effects);
   }
+}
+
+Instant Replica::checkpoint_due_at() const {
+  // The engine holds nothing that this member's own log could lose (design, law 2).
+  return applied_index_ > raft_.persisted_index() ? Instant::never() : checkpoints_.due_at(applied_index_);
+}
+
+void Replica::take_checkpoint(Instant now, Effects& effects) {
+  if (checkpoint_due_at() == Instant::never()) return;
+  if (!checkpoints_.is_due(now, applied_index_, applier_->store())) return;
+  effects.checkpoint = checkpoints_.take(now, raft_.mark_at(applied_index_), *applier_, members_, cluster_version_);
 }
 
 void Replica::serve(Instant now, const kv::Request& request, RequestId id, Effects& effects) {
@@ -256,7 +287,7 @@ void Replica::serve(Instant now, const kv::Request& request, RequestId id, Effec
     default:
       break;
   }
-  Result<Bytes> response = applier_.read(request, header(), now);
+  Result<Bytes> response = applier_->read(request, header(), now);
   if (!response) return effects.replies.push_back({id, response.error()});
   reply(std::move(response).value());
 }
@@ -292,20 +323,20 @@ ReplicaStatus Replica::status() const {
           .term = raft_.term(),
           .commit_index = raft_.commit_index(),
           .applied_index = applied_index_,
-          .revision = applier_.store().current_revision(),
-          .size_in_use_bytes = applier_.store().encoded_bytes(),
+          .revision = applier_->store().current_revision(),
+          .size_in_use_bytes = applier_->store().encoded_bytes(),
           .size_bytes = size_bytes_,
           .cluster_version = cluster_version_,
           .is_published = is_published(),
           .is_idle = waiting_.empty()};
 }
 
-std::uint64_t Replica::hash() const { return applier_.store().hash() + applier_.lessor().hash(); }
+std::uint64_t Replica::hash() const { return applier_->store().hash() + applier_->lessor().hash(); }
 
 void Replica::check_invariants() const {
   raft_.check_invariants();
-  applier_.store().check_invariants();
-  applier_.lessor().check_invariants();
+  applier_->store().check_invariants();
+  applier_->lessor().check_invariants();
   watches_.check_invariants();
   ASSERT(applied_index_ <= raft_.commit_index());
 }

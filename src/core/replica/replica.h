@@ -4,12 +4,14 @@
 #define METASTORE_CORE_REPLICA_REPLICA_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/kv/applier.h"
 #include "core/raft/raft.h"
+#include "core/replica/checkpoints.h"
 #include "core/replica/config.h"
 #include "core/replica/effects.h"
 #include "core/replica/input.h"
@@ -84,6 +86,8 @@ class Replica {
   void apply(Instant now, const raft::Entry& entry, Effects& effects);
   void apply_command(Instant now, const raft::Entry& entry, Effects& effects);
   void compact(Effects& effects);
+  Instant checkpoint_due_at() const;
+  void take_checkpoint(Instant now, Effects& effects);
   void serve(Instant now, const kv::Request& request, RequestId id, Effects& effects);
   /// Tells a unary call, or the end of a stream.
   void refuse(RequestId id, ErrorCode error, Effects& effects);
@@ -96,11 +100,12 @@ class Replica {
   const Config config_;
   raft::Raft raft_;
   raft::Output raft_output_;
-  kv::Applier applier_;
+  const std::unique_ptr<kv::Applier> applier_;
   Members members_;
   Waiting waiting_;
   Reads reads_;
   Proposals proposals_;
+  Checkpoints checkpoints_;
   Streams streams_;
   watch::Hub watches_;
   bool watches_have_more_ = false;

@@ -9,7 +9,7 @@
 namespace metastore {
 
 void Replica::count_down_leases(Instant now) {
-  lease::Lessor& lessor = applier_.lessor();
+  lease::Lessor& lessor = applier_->lessor();
   if (raft_.role() != raft::Role::leader) {
     if (lessor.is_primary()) lessor.demote();
     return;
@@ -33,7 +33,7 @@ LeaseId Replica::draw_lease_id() {
     const std::uint64_t number = (config_.member.value() & 0x7fff) << 48 | (config_.incarnation & 0xff'ffff) << 24 |
                                  (++last_lease_number_ & 0xff'ffff);
     const LeaseId id(static_cast<std::int64_t>(number));
-    if (id != LeaseId() && !applier_.lessor().exists(id)) return id;
+    if (id != LeaseId() && !applier_->lessor().exists(id)) return id;
   }
 }
 
@@ -50,7 +50,7 @@ void Replica::keep_alive(Instant now, const StreamRequest& message, Effects& eff
 }
 
 void Replica::answer_keep_alives(Instant now, Effects& effects) {
-  lease::Lessor& lessor = applier_.lessor();
+  lease::Lessor& lessor = applier_->lessor();
   for (const RequestId stream : keep_alives_.answerable()) {
     while (keep_alives_.is_answerable(stream)) {
       const KeepAlives::Asked asked = keep_alives_.front(stream);
@@ -63,7 +63,7 @@ void Replica::answer_keep_alives(Instant now, Effects& effects) {
       if (lessor.is_expiring(asked.lease)) break;
       ASSERT(waiting_.take(asked.key).has_value());
       keep_alives_.pop(stream);
-      const kv::LeaseKeepAliveResponse response{.revision = applier_.store().current_revision(),
+      const kv::LeaseKeepAliveResponse response{.revision = applier_->store().current_revision(),
                                                 .id = asked.lease,
                                                 .ttl_seconds = lessor.renew(asked.lease, now).value_or(0)};
       const Bytes message = kv::encode(header(), response);

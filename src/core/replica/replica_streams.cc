@@ -33,7 +33,7 @@ void Replica::on_stream_request(Instant now, const StreamRequest& message, Effec
       const auto request = watch::decode(message.message.view());
       if (!request.has_value()) return end_stream(message.id, ErrorCode::undecodable, effects);
       std::vector<watch::Response> responses;
-      watches_.request(message.id, *request, applier_.store(), header(), now, responses);
+      watches_.request(message.id, *request, applier_->store(), header(), now, responses);
       return send(std::move(responses), effects);
     }
     case kv::Method::lease_keep_alive:
@@ -90,7 +90,7 @@ void Replica::serve_streams(Instant now, Effects& effects) {
     }
   }
   std::vector<watch::Response> responses;
-  watches_have_more_ = watches_.flush(applier_.store(), header(), now, responses);
+  watches_have_more_ = watches_.flush(applier_->store(), header(), now, responses);
   send(std::move(responses), effects);
 }
 
