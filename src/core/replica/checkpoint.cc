@@ -1,17 +1,17 @@
 #include "core/replica/checkpoint.h"
 
-#include <utility>
-
 #include "core/base/assert.h"
 
 namespace metastore {
 
-void RowWriter::put(Table table, BytesView key, BytesView value) {
+void RowWriter::put(Table table, BytesView key, BytesView value_head, BytesView value_tail) {
   Encoder out(rows_);
   out.u64(static_cast<std::uint64_t>(table));
   out.bytes(key);
   out.boolean(true);
-  out.bytes(value);
+  out.u64(value_head.size() + value_tail.size());
+  rows_.append(value_head);
+  rows_.append(value_tail);
 }
 
 void RowWriter::erase(Table table, BytesView key) {
@@ -21,7 +21,11 @@ void RowWriter::erase(Table table, BytesView key) {
   out.boolean(false);
 }
 
-Bytes RowWriter::take() { return Bytes::copy_of(std::exchange(rows_, {})); }
+Bytes RowWriter::take() {
+  const Bytes rows = Bytes::copy_of(rows_);
+  rows_.clear();
+  return rows;
+}
 
 std::optional<Row> RowReader::next() {
   if (in_.at_end()) return std::nullopt;

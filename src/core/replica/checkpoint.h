@@ -37,10 +37,12 @@ struct Checkpoint {
 
 class RowWriter {
  public:
-  void put(Table table, BytesView key, BytesView value);
+  void put(Table table, BytesView key, BytesView value) { put(table, key, {}, value); }
+  /// A value in two parts.
+  void put(Table table, BytesView key, BytesView value_head, BytesView value_tail);
   void erase(Table table, BytesView key);
   std::size_t size() const { return rows_.size(); }
-  /// All rows so far as one block; the writer is empty afterwards.
+  /// All rows so far as one block; the writer is empty afterwards, and keeps its room.
   Bytes take();
 
  private:

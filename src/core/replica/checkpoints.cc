@@ -15,27 +15,16 @@ void put_member(RowWriter& rows, const Member& member) {
     for (const std::string& url : *urls) out.bytes(url);
   }
   out.boolean(member.is_learner);
-  rows.put(Table::members, encode_number(member.id.value()), value);
+  rows.put(Table::members, NumberKey(member.id.value()).view(), value);
 }
 
 }  // namespace
-
-std::string encode_number(std::uint64_t number) {
-  std::string key(8, '\0');
-  for (std::size_t i = 0; i < 8; ++i) key[i] = static_cast<char>(number >> (56 - 8 * i));
-  return key;
-}
 
 std::optional<std::uint64_t> decode_number(BytesView key) {
   if (key.size() != 8) return std::nullopt;
   std::uint64_t number = 0;
   for (const char c : key) number = number << 8 | static_cast<unsigned char>(c);
   return number;
-}
-
-std::string encode_revision(mvcc::RevisionPair revision) {
-  return encode_number(static_cast<std::uint64_t>(revision.main.value())) +
-         encode_number(static_cast<std::uint64_t>(revision.sub));
 }
 
 std::optional<mvcc::RevisionPair> decode_revision(BytesView key) {
@@ -70,10 +59,9 @@ Checkpoint Checkpoints::take(Instant now, const raft::Mark& applied, kv::Applier
   ASSERT(applied.index > emitted_);
   emitted_ = applied.index;
   emitted_at_ = now;
-  RowWriter rows;
   std::string value;
   const auto fact = [&](std::string_view key) {
-    rows.put(Table::state, key, value);
+    rows_.put(Table::state, key, value);
     value.clear();
   };
   Encoder out(value);
@@ -92,25 +80,24 @@ Checkpoint Checkpoints::take(Instant now, const raft::Mark& applied, kv::Applier
 
   applier.store().take_changes(
       [&](mvcc::Record record) {
-        value.assign(1, record.tombstone() ? '\1' : '\0');
-        value += record.encoded();
-        rows.put(Table::records, encode_revision(record.revision()), value);
+        const BytesView is_tombstone = record.tombstone() ? BytesView("\1", 1) : BytesView("\0", 1);
+        rows_.put(Table::records, NumberKey(record.revision()).view(), is_tombstone, record.encoded());
       },
-      [&](mvcc::RevisionPair revision) { rows.erase(Table::records, encode_revision(revision)); });
+      [&](mvcc::RevisionPair revision) { rows_.erase(Table::records, NumberKey(revision).view()); });
   applier.lessor().take_changes(
       [&](LeaseId id, std::int64_t ttl_seconds) {
         value.clear();
         out.i64(ttl_seconds);
-        rows.put(Table::leases, encode_number(static_cast<std::uint64_t>(id.value())), value);
+        rows_.put(Table::leases, NumberKey(static_cast<std::uint64_t>(id.value())).view(), value);
       },
-      [&](LeaseId id) { rows.erase(Table::leases, encode_number(static_cast<std::uint64_t>(id.value()))); });
+      [&](LeaseId id) { rows_.erase(Table::leases, NumberKey(static_cast<std::uint64_t>(id.value())).view()); });
   if (members_version_ != members.version()) {
     members_version_ = members.version();
-    for (const auto& [id, member] : members.all()) put_member(rows, member);
+    for (const auto& [id, member] : members.all()) put_member(rows_, member);
     // They stay, so that an id that was removed never comes back.
-    for (const MemberId id : members.removed()) rows.put(Table::members, encode_number(id.value()), "\1");
+    for (const MemberId id : members.removed()) rows_.put(Table::members, NumberKey(id.value()).view(), "\1");
   }
-  return {emitted_, rows.take()};
+  return {emitted_, rows_.take()};
 }
 
 }  // namespace metastore

@@ -4,6 +4,8 @@
 #ifndef METASTORE_CORE_REPLICA_CHECKPOINTS_H_
 #define METASTORE_CORE_REPLICA_CHECKPOINTS_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,10 +28,25 @@ inline constexpr std::string_view revisions = "revisions";
 inline constexpr std::string_view cluster_version = "cluster version";
 }  // namespace row_keys
 
-/// Big-endian, so that keys sort as numbers do.
-std::string encode_number(std::uint64_t number);
+/// Keys are numbers, big-endian, so that they sort as numbers do.
+class NumberKey {
+ public:
+  explicit NumberKey(std::uint64_t number) { add(number); }
+  explicit NumberKey(mvcc::RevisionPair revision) {
+    add(static_cast<std::uint64_t>(revision.main.value()));
+    add(static_cast<std::uint64_t>(revision.sub));
+  }
+  BytesView view() const { return BytesView(bytes_.data(), size_); }
+
+ private:
+  void add(std::uint64_t number) {
+    for (int shift = 56; shift >= 0; shift -= 8) bytes_[size_++] = static_cast<char>(number >> shift);
+  }
+
+  std::array<char, 16> bytes_;
+  std::size_t size_ = 0;
+};
 std::optional<std::uint64_t> decode_number(BytesView key);
-std::string encode_revision(mvcc::RevisionPair revision);
 std::optional<mvcc::RevisionPair> decode_revision(BytesView key);
 
 class Checkpoints {
@@ -60,6 +77,7 @@ class Checkpoints {
   LogIndex written_;
   LogIndex emitted_;
   Instant emitted_at_;
+  RowWriter rows_;
   std::uint64_t members_version_ = 0;
   std::string cluster_version_;
 };

@@ -15,6 +15,9 @@ using testing::encoded;
 using testing::put;
 using testing::test_config;
 
+const std::string number_key(NumberKey(1).view());
+const std::string revision_key(NumberKey(mvcc::RevisionPair{Revision(2), 0}).view());
+
 std::string text(const Status<std::string>& status) { return status ? "" : status.error(); }
 
 TEST_CASE("an image refuses rows that no checkpoint holds, and names them") {
@@ -27,14 +30,14 @@ TEST_CASE("an image refuses rows that no checkpoint holds, and names them") {
   CHECK(taken(Table::state, std::string(row_keys::applied), "") ==
         "the row 6170706c696564 of table state cannot be read");
   CHECK(taken(Table::records, "k", "v") == "the row 6b of table records cannot be read");
-  CHECK(taken(Table::records, encode_revision({Revision(2), 0}), std::string("\0junk", 5)) ==
+  CHECK(taken(Table::records, revision_key, std::string("\0junk", 5)) ==
         "the row 00000000000000020000000000000000 of table records is no such record");
   CHECK(taken(Table::leases, "k", "\2") == "the row 6b of table leases cannot be read");
-  CHECK(taken(Table::members, encode_number(1), "\1\1") == "the row 0000000000000001 of table members cannot be read");
+  CHECK(taken(Table::members, number_key, "\1\1") == "the row 0000000000000001 of table members cannot be read");
   CHECK(taken(Table::alarms, "k", "v") == "the row 6b of table 4 belongs to a table that this version does not know");
   Image twice;
-  CHECK(twice.take(Table::leases, encode_number(1), "\2").ok());
-  CHECK(!twice.take(Table::leases, encode_number(1), "\2").ok());
+  CHECK(twice.take(Table::leases, number_key, "\2").ok());
+  CHECK(!twice.take(Table::leases, number_key, "\2").ok());
 }
 
 TEST_CASE("a replica that starts from a checkpoint and the log behind it is the replica that stopped") {
