@@ -12,7 +12,7 @@ import unittest
 
 # What each adds for itself.
 SIMULATED = re.compile(r"src/sim/lib(sim|sim_checkers|sim_world)\.a$")
-OUTSIDE = re.compile(r"src/(net/libnet|server/libserver|storage/libstorage_posix|storage/libwal_dump)\.a$")
+OUTSIDE = re.compile(r"src/(net/libnet|server/libserver|storage/libstorage_(posix|lmdb)|storage/libwal_dump)\.a$")
 SHARED_AT_LEAST = {f"src/core/{name}/lib{name}.a" for name in ("base", "raft", "mvcc", "kv", "replica", "host")} | {
     "src/storage/libstorage.a", "src/api/libapi.a", "src/server/libmember.a"}
 
