@@ -116,7 +116,7 @@ class CountedFiles final : public port::Files {
   storage::MemoryFiles files_;
 };
 
-/// Jobs to be done when the test says so, in the same thread. The memory engine's own doings do not count.
+/// Jobs to be done when the test says so, in the same thread. Those of an engine do not count.
 struct HandJob {
   port::Job& job;
   bool counts;
