@@ -90,8 +90,8 @@ Result<storage::Recovery, BootError> LocalMember::begin_anew(const MemberOptions
   const std::array<std::uint64_t, 2> drawn = ports_.loop.entropy();
   recovery.identity = {.data_id = drawn[0], .incarnation = 1 + (drawn[1] & incarnation_mask)};
   recovery.metadata = {options.new_cluster->self, options.new_cluster->cluster};
-  recovery.recovered.hard_state = *first.hard_state;
-  recovery.recovered.entries = std::move(first.append);
+  recovery.recovered.log.hard_state = *first.hard_state;
+  recovery.recovered.log.entries = std::move(first.append);
   return recovery;
 }
 
@@ -112,7 +112,7 @@ Status<BootError> LocalMember::recover(const MemberOptions& options) {
     checkpointer_ =
         std::make_unique<storage::Checkpointer>(std::move(recovery.engine), *ports_.storage->engine_worker, host_);
   }
-  auto replica = std::make_unique<Replica>(config, Recovered{.log = std::move(recovery.recovered)}, ports_.loop.now());
+  auto replica = std::make_unique<Replica>(config, std::move(recovery.recovered), ports_.loop.now());
   host_.start({.log = log_store_ ? static_cast<port::LogExecutor&>(*log_store_) : log_memory_,
                .checkpoints = checkpointer_ ? static_cast<port::CheckpointExecutor&>(*checkpointer_) : log_memory_,
                .clients = ports_.clients != nullptr ? *ports_.clients : gateway_,
@@ -136,7 +136,7 @@ void LocalMember::announce(const MemberOptions& options, const Config& config, c
                     {"name", config.name},
                     {"local-member-id", hexadecimal(config.member.value())},
                     {"cluster-id", hexadecimal(config.cluster.value())},
-                    {"commit-index", recovery.recovered.hard_state.commit.value()},
+                    {"commit-index", recovery.recovered.log.hard_state.commit.value()},
                     {"heartbeat-interval", milliseconds(config.heartbeat_interval)},
                     {"election-timeout", milliseconds(config.election_timeout)},
                     {"snapshot-catchup-entries", config.limits.log_entries_kept}}});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "storage/log_replay.h"
+#include "storage/schema.h"
 #include "storage/wal_reader.h"
 
 namespace metastore::storage {
@@ -18,7 +19,12 @@ namespace {
 
 constexpr std::string_view member_directory = "member";
 constexpr std::string_view wal_directory = "member/wal";
+constexpr std::string_view engine_directory = "member/db";
 constexpr std::string_view etcd_database = "member/snap/db";
+constexpr const char* remedy =
+    "; nothing was changed. Put back a copy of the whole data directory, or remove this member from its cluster and "
+    "add "
+    "it again with an empty one";
 
 StorageStatus make_directories(port::Files& files) {
   if (const StorageStatus status = files.create_directory(member_directory); !status) return status;
@@ -69,6 +75,58 @@ StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segment
   return log;
 }
 
+/// Puts the engine's rows together.
+class ImageLoader final : public port::RowVisitor {
+ public:
+  StorageResult<std::optional<Image>> load(port::Engine& engine) {
+    for (const Table table : tables) {
+      table_ = table;
+      if (const StorageStatus status = engine.read(table, *this); !status) return status.error();
+    }
+    if (const Status<std::string> status = image_.finish(); !status) return refused(status.error());
+    if (image_.empty()) return std::optional<Image>();
+    return std::optional<Image>(std::move(image_));
+  }
+
+  StorageStatus row(BytesView key, BytesView value) override {
+    const Status<std::string> status = image_.take(table_, key, value);
+    if (!status) return refused(status.error());
+    return Done{};
+  }
+
+ private:
+  static StorageError refused(const std::string& why) {
+    return StorageError{std::string(engine_directory) + " holds what no member writes: " + why + remedy};
+  }
+
+  Image image_;
+  Table table_ = Table::state;
+};
+
+/// Whether the log goes on where the checkpoint ends (design, law 2). Otherwise one of them is not this member's, or
+/// not its newest.
+StorageStatus check_fit(const std::optional<Image>& image, const raft::Recovered& log) {
+  const LogIndex first = log.compacted.index;
+  const LogIndex last = log.entries.empty() ? first : log.entries.back().index;
+  const raft::Mark applied = image ? image->applied : raft::Mark{};
+  const std::string checkpoint =
+      "the checkpoint in " + std::string(engine_directory) + " ends at entry " + std::to_string(applied.index.value());
+  if (applied.index < first) {
+    return StorageError{checkpoint + ", but the log in " + std::string(wal_directory) + " begins behind entry " +
+                        std::to_string(first.value()) + ": the checkpoint is gone or an old one" + remedy};
+  }
+  if (applied.index > last) {
+    return StorageError{checkpoint + ", but the log in " + std::string(wal_directory) + " ends at entry " +
+                        std::to_string(last.value()) + ": its newest segments are gone or old ones" + remedy};
+  }
+  const Term term =
+      applied.index == first ? log.compacted.term : log.entries[applied.index.value() - first.value() - 1].term;
+  if (applied.index == LogIndex(0) || applied.term == term) return Done{};
+  return StorageError{checkpoint + " of term " + std::to_string(applied.term.value()) + ", where the log in " +
+                      std::string(wal_directory) + " has term " + std::to_string(term.value()) +
+                      ": they are not of one member" + remedy};
+}
+
 }  // namespace
 
 StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, const Limits& limits,
@@ -104,8 +162,11 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
 
   StorageResult<std::unique_ptr<port::Engine>> engine = engines.open();
   if (!engine) return engine.error();
+  StorageResult<std::optional<Image>> image = ImageLoader().load(*engine.value());
+  if (!image) return image.error();
   StorageResult<ReadLog> log = read_log(files, std::move(segments).value());
   if (!log) return log.error();
+  if (const StorageStatus status = check_fit(image.value(), log.value().recovered); !status) return status.error();
   const Wal::Position& position = log.value().position;
   StorageResult<std::unique_ptr<Wal>> wal = Wal::resume(files, std::string(wal_directory), limits, position);
   if (!wal) return wal.error();
@@ -114,7 +175,7 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
 
   recovery.metadata = position.metadata;
   recovery.torn = position.tail.torn;
-  recovery.recovered = std::move(log.value().recovered);
+  recovery.recovered = {.log = std::move(log.value().recovered), .image = std::move(image).value()};
   recovery.wal = std::move(wal).value();
   recovery.engine = std::move(engine).value();
   return recovery;

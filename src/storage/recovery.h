@@ -1,6 +1,7 @@
-// From a data directory to what a Replica starts from: the identity, the log's contents, and the log's writer behind
-// them. Makes both for a new member. A crash at any file operation in here leaves something that boots again; what
-// cannot be trusted is refused with a sentence that names it. Source: design D3 and laws 2 and 6.
+// From a data directory to what a Replica starts from: the identity, the engine's checkpoint, the log's contents, and
+// the log's writer behind them. Makes all of it for a new member. A crash at any file operation in here leaves
+// something that boots again; what cannot be trusted is refused with a sentence that names it. Source: design D3 and
+// laws 2 and 6.
 #ifndef METASTORE_STORAGE_RECOVERY_H_
 #define METASTORE_STORAGE_RECOVERY_H_
 
@@ -11,7 +12,7 @@
 #include "core/base/limits.h"
 #include "core/host/port/engine.h"
 #include "core/host/port/files.h"
-#include "core/raft/raft.h"
+#include "core/replica/config.h"
 #include "storage/identity.h"
 #include "storage/wal.h"
 #include "storage/wal_record.h"
@@ -29,7 +30,7 @@ struct Recovery {
   bool created = false;
   Identity identity;  ///< Its incarnation is this boot's.
   Metadata metadata;  ///< The log's, whatever NewMember says.
-  raft::Recovered recovered;
+  Recovered recovered;
   std::string torn;  ///< What was cut off the log's end, half a sentence for a log line; mostly empty.
   std::unique_ptr<Wal> wal;
   std::unique_ptr<port::Engine> engine;

@@ -136,8 +136,7 @@ Result<Part, std::string_view> read_part(BytesView part_key, BytesView item) {
 
 std::string describe_row(Table table, BytesView key) {
   std::string name;
-  const bool is_text =
-      std::all_of(key.begin(), key.end(), [](char c) { return ('a' <= c && c <= 'z') || c == '_' || c == '-'; });
+  const bool is_text = std::all_of(key.begin(), key.end(), [](char c) { return ('a' <= c && c <= 'z') || c == ' '; });
   if (is_text) {
     name = "'" + std::string(key) + "'";
   } else {

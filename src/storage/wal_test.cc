@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/prng.h"
+#include "core/replica/checkpoints.h"
 #include "storage/engine_memory.h"
 #include "storage/files_memory.h"
 #include "storage/log_replay.h"
@@ -38,15 +39,27 @@ NewMember new_member() {
   return member;
 }
 
-Recovery recover_in(MemoryFiles& files, const Limits& limits = {}) {
+/// An engine with a checkpoint of what is applied up to there, or an empty one.
+EnginesMemory engines_at(std::uint64_t index, std::uint64_t term = 2) {
   EnginesMemory engines;
+  if (index == 0) return engines;
+  std::string value;
+  Encoder out(value);
+  out.u64(index);
+  out.u64(term);
+  raft::encode(out, raft::ConfState{});
+  engines.tables[Table::state][std::string(row_keys::applied)] = value;
+  return engines;
+}
+
+Recovery recover_in(MemoryFiles& files, const Limits& limits = {}, std::uint64_t applied = 0) {
+  EnginesMemory engines = engines_at(applied);
   port::StorageResult<Recovery> recovery = recover(files, engines, limits, new_member());
   if (!recovery) FAIL(recovery.error().message);
   return std::move(recovery).value();
 }
 
-std::string refusal_in(MemoryFiles& files) {
-  EnginesMemory engines;
+std::string refusal_in(MemoryFiles& files, EnginesMemory engines = {}) {
   const port::StorageResult<Recovery> recovery = recover(files, engines, Limits{}, new_member());
   return recovery ? "" : recovery.error().message;
 }
@@ -60,7 +73,7 @@ struct Written {
 
   explicit Written(const std::vector<std::vector<raft::LogWrite>>& batches) {
     const Recovery recovery = recover_in(files);
-    states.push_back(recovery.recovered);
+    states.push_back(recovery.recovered.log);
     ends.push_back(files.contents[first_segment].size());
     for (const std::vector<raft::LogWrite>& batch : batches) {
       REQUIRE(recovery.wal->append(batch).ok());
@@ -117,20 +130,20 @@ TEST_CASE("a new member's log begins with what it was given, and a member that r
   const Recovery first = recover_in(files);
   CHECK(first.created);
   CHECK(first.identity == Identity{0xabcdef, 1});
-  CHECK(first.recovered.entries == new_member().first.append);
-  CHECK(first.recovered.hard_state == state_of(1, 0, 1));
-  CHECK(first.recovered.compacted == raft::Mark{});
+  CHECK(first.recovered.log.entries == new_member().first.append);
+  CHECK(first.recovered.log.hard_state == state_of(1, 0, 1));
+  CHECK(first.recovered.log.compacted == raft::Mark{});
 
   const Recovery second = recover_in(files);
   CHECK_FALSE(second.created);
   CHECK(second.identity == Identity{0xabcdef, 2});
   CHECK(second.metadata == Metadata{MemberId(11), ClusterId(22)});
-  CHECK(same(first.recovered, second.recovered));
+  CHECK(same(first.recovered.log, second.recovered.log));
 }
 
 TEST_CASE("what was written is recovered, and an appended index replaces all after it") {
   Written written(some_batches());
-  CHECK(same(recover_in(written.files).recovered, written.states.back()));
+  CHECK(same(recover_in(written.files).recovered.log, written.states.back()));
   CHECK(written.states.back().entries.size() == 7);
   CHECK(written.states.back().entries[3] == entry(3, 4, "instead"));
 }
@@ -180,7 +193,7 @@ TEST_CASE("a tail torn at any byte is repaired, and no whole batch is lost") {
           written.bytes.find_first_not_of('\0', cut) >= written.ends[whole + 1]) {
         ++whole;
       }
-      CHECK(same(recovery.recovered, written.states[whole]));
+      CHECK(same(recovery.recovered.log, written.states[whole]));
       const std::string& repaired = written.files.contents[first_segment];
       CHECK(repaired.find_first_not_of('\0', written.ends[whole]) == std::string::npos);
       CHECK(repaired.substr(0, written.ends[whole]) == written.bytes.substr(0, written.ends[whole]));
@@ -206,7 +219,7 @@ TEST_CASE("any sectors of the last batch may be missing") {
       const std::size_t from = std::max(begin, (first_sector + i) * 512);
       torn.replace(from, (first_sector + i + 1) * 512 - from, (first_sector + i + 1) * 512 - from, '\0');
     }
-    CHECK(same(written.recover_from(torn).recovered, written.states[written.states.size() - 2]));
+    CHECK(same(written.recover_from(torn).recovered.log, written.states[written.states.size() - 2]));
   }
 }
 
@@ -230,7 +243,7 @@ TEST_CASE("the log is cut into segments at batch boundaries and read through all
     std::uint64_t id = 0;
     for (int boot = 0; boot < 4; ++boot) {
       const Recovery recovery = recover_in(files, limits);
-      CHECK(recovery.recovered.entries == expected);
+      CHECK(recovery.recovered.log.entries == expected);
       Wal& wal = *recovery.wal;
       for (int batch = 0; batch < 20; ++batch) {
         std::vector<raft::LogWrite> writes;
@@ -314,10 +327,10 @@ TEST_CASE("segments go when a durable mark stands for them, but for as many as a
       while (wal.wants_upkeep()) REQUIRE(wal.upkeep().ok());
     }
     const std::vector<Segment> left = list_segments(files, "member/wal").value();
-    const Recovery recovery = recover_in(files, limits);
-    CHECK(recovery.recovered.compacted.index == LogIndex(mark));
-    CHECK(recovery.recovered.entries.back().index == LogIndex(7));
-    CHECK(recovery.recovered.hard_state == state_of(2, 11, 6));
+    const Recovery recovery = recover_in(files, limits, mark);
+    CHECK(recovery.recovered.log.compacted.index == LogIndex(mark));
+    CHECK(recovery.recovered.log.entries.back().index == LogIndex(7));
+    CHECK(recovery.recovered.log.hard_state == state_of(2, 11, 6));
     return left.size();
   };
   const std::size_t all = segments_after(0, 5, 5);
@@ -328,6 +341,43 @@ TEST_CASE("segments go when a durable mark stands for them, but for as many as a
   CHECK(segments_after(1, 5, 5) == all - 5);
   CHECK(segments_after(4, 5, 5) == 4);
   CHECK(segments_after(100, 5, 5) == all);
+}
+
+TEST_CASE("a log and a checkpoint that do not fit are refused by name") {
+  MemoryFiles files;
+  Limits limits;
+  limits.wal_segment_bytes = 1;
+  limits.wal_files_kept = 1;
+  {
+    const Recovery recovery = recover_in(files, limits);
+    for (std::uint64_t i = 0; i < 6; ++i) {
+      raft::LogWrite write = write_of(i + 1, {entry(2, 2 + i, "put")}, state_of(2, 11, 1 + i));
+      if (i == 5) write.mark = raft::Mark{LogIndex(4), Term(2), {}};
+      if (i == 5) write.release_to = LogIndex(4);
+      REQUIRE(recovery.wal->append({&write, 1}).ok());
+    }
+    while (recovery.wal->wants_upkeep()) REQUIRE(recovery.wal->upkeep().ok());
+  }
+  const std::map<std::string, std::string, std::less<>> whole = files.contents;
+  const auto refused = [&](EnginesMemory engines, std::string_view reason) {
+    const std::string message = refusal_in(files, std::move(engines));
+    CHECK_MESSAGE(message.find(reason) != std::string::npos, message);
+    CHECK(files.contents == whole);
+  };
+  refused(engines_at(0), "ends at entry 0, but the log in member/wal begins behind entry 4");
+  refused(engines_at(3), "ends at entry 3, but the log in member/wal begins behind entry 4");
+  refused(engines_at(8), "ends at entry 8, but the log in member/wal ends at entry 7");
+  refused(engines_at(6, 1), "ends at entry 6 of term 1, where the log in member/wal has term 2");
+  refused(engines_at(4, 3), "ends at entry 4 of term 3, where the log in member/wal has term 2");
+  EnginesMemory foreign = engines_at(6);
+  foreign.tables[Table::records]["?"] = "?";
+  refused(foreign, "member/db holds what no member writes");
+  CHECK(refusal_in(files, engines_at(4)).empty());
+  CHECK(refusal_in(files, engines_at(7)).empty());
+  // The first segment that is left holds entries that no mark stands for.
+  const std::string first = files.list("member/wal").value().front();
+  REQUIRE(files.remove("member/wal/" + first).ok());
+  CHECK(refusal_in(files, engines_at(4)).find("member/wal/") != std::string::npos);
 }
 
 TEST_CASE("a log whose first segments are gone needs a mark") {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/prng.h"
+#include "core/replica/checkpoints.h"
 #include "sim/files_sim.h"
 #include "storage/engine_memory.h"
 #include "storage/log_store.h"
@@ -76,7 +77,7 @@ class Storage final : public port::Inbox {
     CHECK(recovery.value().identity.data_id == new_member_.data_id);
     CHECK(recovery.value().identity.incarnation > incarnation_);
     incarnation_ = recovery.value().identity.incarnation;
-    const raft::Recovered& found = recovery.value().recovered;
+    const raft::Recovered& found = recovery.value().recovered.log;
     std::optional<std::size_t> place;
     for (std::size_t i = issued_.size(); i-- > acknowledged_ && !place;) {
       if (issued_[i].is(found)) place = i;
@@ -132,10 +133,17 @@ class Storage final : public port::Inbox {
     const std::uint64_t uncommitted = log.entries.size() - log.hard_state.commit.value();
     log.hard_state.commit = log.hard_state.commit.plus(prng.below(uncommitted + 1));
     if (log.hard_state != issued_.back().hard_state) write.hard_state = log.hard_state;
-    const LogIndex committed = issued_.back().hard_state.commit;
+    // The engine has nothing that the log could lose.
+    const LogIndex committed = issued_[acknowledged_].hard_state.commit;
     if (prng.chance(1, 4) && committed > log.marked) {
       log.marked = log.marked.plus(1 + prng.below(committed.value() - log.marked.value()));
       write.mark = raft::Mark{log.marked, log.entries[log.marked.value() - 1].term, {}};
+      std::string value;
+      Encoder out(value);
+      out.tagged(write.mark->index);
+      out.tagged(write.mark->term);
+      raft::encode(out, write.mark->conf_state);
+      engines_.tables[Table::state][std::string(row_keys::applied)] = value;
     }
     // A mark may be older than the release that it allows.
     if (prng.chance(1, 3)) write.release_to = log.marked;

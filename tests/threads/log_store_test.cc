@@ -91,7 +91,7 @@ TEST_CASE("what the log store acknowledged is there after a shutdown in the midd
     storage::EnginesMemory engines;
     port::StorageResult<storage::Recovery> recovery = storage::recover(*files.value(), engines, limits, member);
     if (!recovery) FAIL(recovery.error().message);
-    const std::vector<raft::Entry>& found = recovery.value().recovered.entries;
+    const std::vector<raft::Entry>& found = recovery.value().recovered.log.entries;
     REQUIRE(found.size() >= acknowledged.size());
     REQUIRE(found.size() <= proposed.size());
     CHECK(std::equal(found.begin(), found.end(), proposed.begin()));
