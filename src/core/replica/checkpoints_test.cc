@@ -107,6 +107,21 @@ TEST_CASE("a replica that starts from a checkpoint and the log behind it is the 
   }
 }
 
+TEST_CASE("a member that falls silent wakes for the checkpoint of what it did last") {
+  Driver driver;
+  driver.lead();
+  driver.now = driver.now + Duration::seconds(1);
+  driver.turn({driver.request(1, kv::Method::put, put("a", "1"))});
+  driver.settle();
+  // Too soon after the last one.
+  driver.turn({driver.request(2, kv::Method::put, put("b", "2"))});
+  driver.settle();
+  CHECK(driver.wake_at <= driver.now + driver.config.checkpoint_interval);
+  driver.now = driver.wake_at;
+  driver.turn();
+  CHECK(driver.checkpoint.has_value());
+}
+
 TEST_CASE("while the engine is behind, what waits for it is bounded") {
   Config config = test_config();
   config.limits.checkpoint_waiting_bytes_max = 1'000;
