@@ -12,7 +12,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from servers import Server, etcdctl
+from servers import Server, etcdctl, needs_storage
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 
@@ -87,6 +87,7 @@ class Process(unittest.TestCase):
         self.assertEqual(0, code, err)
         return json.loads(out)[0]["Status"]
 
+    @needs_storage
     def test_a_restart_keeps_all_and_raises_the_term(self):
         with Server(METASTORE) as server:
             etcdctl(server.endpoint, "put", "kept", "1")
@@ -110,6 +111,7 @@ class Process(unittest.TestCase):
                 self.assertNotEqual("error", entry["level"], line)
             self.assertEqual(1, sum("ready to serve client requests" in line for line in lines))
 
+    @needs_storage
     def test_the_data_directory_is_ours_alone(self):
         with Server(METASTORE) as server:
             self.assertEqual(0o700, stat.S_IMODE(os.stat(server.data_directory).st_mode))

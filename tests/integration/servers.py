@@ -9,11 +9,13 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 import urllib.request
 
 READY_SECONDS = 30
 # Both engines do the same, so the tests that need nothing to be kept run on both.
 ENGINE = os.environ.get("METASTORE_TEST_ENGINE", "lmdb")
+needs_storage = unittest.skipIf(ENGINE == "memory", "this engine keeps nothing")
 
 
 # A loopback address of this process alone: nobody else takes a port on it between drawing and listening.
