@@ -48,11 +48,14 @@ class Link {
 
   /// Sends what can be sent now.
   void send() {
-    client.write_to(out_, 1 << 20, results);
-    if (out_.empty()) return;
-    const ssize_t size = write(descriptor_, out_.data(), out_.size());
-    if (size < 0 && errno != EAGAIN) die("the server hung up");
-    if (size > 0) out_.erase(0, static_cast<std::size_t>(size));
+    for (;;) {
+      if (out_.empty()) client.write_to(out_, 1 << 20, results);
+      if (out_.empty()) return;
+      const ssize_t size = write(descriptor_, out_.data(), out_.size());
+      if (size < 0 && errno == EAGAIN) return;
+      if (size < 0) die("the server hung up");
+      out_.erase(0, static_cast<std::size_t>(size));
+    }
   }
 
   void receive() {
