@@ -38,8 +38,9 @@ struct ReadLog {
   raft::Recovered recovered;
 };
 
-StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segments) {
-  LogReplay replay(segments.front().first_index);
+StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segments, const raft::Mark& checkpoint,
+                                const Limits& limits) {
+  LogReplay replay(segments.front().first_index, checkpoint, limits);
   WalReader reader(files, std::string(wal_directory), std::move(segments));
   ReadLog log;
   const auto refused = [](std::string_view reason, const std::string& where) {
@@ -164,7 +165,8 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
   if (!engine) return engine.error();
   StorageResult<std::optional<Image>> image = ImageLoader().load(*engine.value());
   if (!image) return image.error();
-  StorageResult<ReadLog> log = read_log(files, std::move(segments).value());
+  StorageResult<ReadLog> log =
+      read_log(files, std::move(segments).value(), image.value() ? image.value()->applied : raft::Mark{}, limits);
   if (!log) return log.error();
   if (const StorageStatus status = check_fit(image.value(), log.value().recovered); !status) return status.error();
   const Wal::Position& position = log.value().position;

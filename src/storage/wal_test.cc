@@ -294,7 +294,7 @@ TEST_CASE("damage in a segment that is not the last, or the loss of one, is refu
 
 TEST_CASE("a mark drops what the log holds before it, or all if the log does not hold it at that term") {
   const auto replayed = [](const raft::Mark& mark) {
-    LogReplay replay(LogIndex(0));
+    LogReplay replay(LogIndex(0), {}, {});
     for (std::uint64_t i = 1; i <= 5; ++i) CHECK_FALSE(replay.take(Record(entry(1, i, "put"))));
     CHECK_FALSE(replay.take(Record(state_of(1, 11, 2))));
     CHECK_FALSE(replay.take(Record(mark)));
@@ -380,8 +380,38 @@ TEST_CASE("a log and a checkpoint that do not fit are refused by name") {
   CHECK(refusal_in(files, engines_at(4)).find("member/wal/") != std::string::npos);
 }
 
+TEST_CASE("of what a checkpoint holds, a replay keeps what limits say and knows who ruled before it") {
+  const raft::ConfState members{{MemberId(11)}, {}, {}, {}, false};
+  Limits limits;
+  limits.log_entries_kept = 10;
+  const auto replayed = [&](std::uint64_t checkpoint, std::uint64_t change, std::uint64_t first) {
+    LogReplay replay(LogIndex(first), {LogIndex(checkpoint), Term(1), members}, limits);
+    for (std::uint64_t i = std::max<std::uint64_t>(first, 1); i <= 100; ++i) {
+      raft::Entry added = entry(1, i, "put");
+      if (i == change) added.type = raft::EntryType::conf_change;
+      CHECK_FALSE(replay.take(Record(added)));
+      if (i == 95) CHECK_FALSE(replay.take(Record(raft::Mark{LogIndex(50), Term(1), {}})));
+      CHECK_FALSE(replay.take(Record(state_of(1, 11, i - 1))));
+    }
+    CHECK_FALSE(replay.finish());
+    return replay.release();
+  };
+  const auto check = [&](const raft::Recovered& log, std::uint64_t compacted) {
+    CHECK(log.compacted == raft::Mark{LogIndex(compacted), Term(1), members});
+    CHECK(log.entries.front().index == LogIndex(compacted + 1));
+    CHECK(log.entries.back().index == LogIndex(100));
+  };
+  check(replayed(99, 0, 0), 90);
+  check(replayed(90, 0, 0), 90);
+  check(replayed(70, 0, 0), 70);
+  check(replayed(99, 95, 0), 95);
+  check(replayed(93, 95, 0), 90);
+  check(replayed(99, 0, 30), 90);
+  CHECK(replayed(0, 0, 0).compacted == raft::Mark{LogIndex(50), Term(1), {}});
+}
+
 TEST_CASE("a log whose first segments are gone needs a mark") {
-  LogReplay replay(LogIndex(42));
+  LogReplay replay(LogIndex(42), {}, {});
   CHECK_FALSE(replay.take(Record(state_of(2, 11, 40))));
   CHECK_FALSE(replay.take(Record(raft::Mark{LogIndex(40), Term(2), {}})));
   CHECK_FALSE(replay.take(Record(entry(2, 42, "put"))));
@@ -394,7 +424,7 @@ TEST_CASE("a log whose first segments are gone needs a mark") {
 
 TEST_CASE("what Raft never writes is refused though its checksum is right") {
   const auto refused = [](const Record& record) {
-    LogReplay replay(LogIndex(0));
+    LogReplay replay(LogIndex(0), {}, {});
     CHECK_FALSE(replay.take(Record(entry(1, 1, "a"))));
     CHECK_FALSE(replay.take(Record(entry(2, 2, "b"))));
     CHECK_FALSE(replay.take(Record(entry(2, 3, "c"))));
