@@ -279,13 +279,15 @@ class FanOut {
       if (number == 3) ++created_;
       if (number == 4) die("a watch was canceled");
       if (number != 11) return;
-      const std::string_view record = bytes_in(bytes, 2);
-      const std::uint64_t revision = number_in(record, 3);
+      std::uint64_t revision = 0;
+      std::uint64_t put = 0;
+      each_field(bytes_in(bytes, 2), [&](int part, std::uint64_t mod_revision, std::string_view text) {
+        if (part == 3) revision = mod_revision;
+        if (part == 5) std::memcpy(&put, text.data(), sizeof put);
+      });
       std::uint64_t& last = seen_[link][watch];
       if (revision <= last) report_.error("an event again, or out of order");
       last = revision;
-      std::uint64_t put = 0;
-      std::memcpy(&put, bytes_in(record, 5).data(), sizeof put);
       report_.latency(now - sent_.at(put));
       ++report_.done;
     });

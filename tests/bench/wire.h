@@ -2,6 +2,7 @@
 #ifndef METASTORE_TESTS_BENCH_WIRE_H_
 #define METASTORE_TESTS_BENCH_WIRE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,22 +26,29 @@ inline std::string bytes_field(int number, std::string_view value) {
   return bytes;
 }
 
+/// Reads one off the front of `in`; a client that counts a million events a second can afford no more.
+inline std::uint64_t take_varint(std::string_view& in) {
+  std::uint64_t value = 0;
+  for (int shift = 0; !in.empty() && shift < 64; shift += 7) {
+    const auto byte = static_cast<unsigned char>(in.front());
+    in.remove_prefix(1);
+    value |= std::uint64_t{byte & 0x7fU} << shift;
+    if (byte < 0x80) break;
+  }
+  return value;
+}
+
 /// Calls visit(number, value, bytes) for each field; of varint and bytes, the other is 0 or empty.
 template <typename Visit>
-bool each_field(std::string_view message, Visit visit) {
-  Decoder in(message);
-  while (in.ok() && !in.at_end()) {
-    const std::uint64_t tag = in.u64();
-    const int number = static_cast<int>(tag >> 3);
-    if ((tag & 7) == 0) {
-      visit(number, in.u64(), std::string_view());
-    } else if ((tag & 7) == 2) {
-      visit(number, std::uint64_t{0}, in.bytes());
-    } else {
-      return false;
-    }
+void each_field(std::string_view message, Visit visit) {
+  while (!message.empty()) {
+    const std::uint64_t tag = take_varint(message);
+    const std::uint64_t value = take_varint(message);
+    const bool is_bytes = (tag & 7) == 2;
+    const std::size_t size = is_bytes ? std::min<std::size_t>(value, message.size()) : 0;
+    visit(static_cast<int>(tag >> 3), is_bytes ? 0 : value, message.substr(0, size));
+    message.remove_prefix(size);
   }
-  return in.ok();
 }
 
 inline std::uint64_t number_in(std::string_view message, int wanted) {
