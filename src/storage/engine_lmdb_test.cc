@@ -162,14 +162,16 @@ TEST_CASE("a file at its limit is an error that names the file and the limit, an
   write(*engine, std::move(rows));
 }
 
-TEST_CASE("an engine that wrote and read much keeps little of it in memory") {
+TEST_CASE("an engine that wrote and read much keeps no page of its file in memory") {
   Rig rig;
+  // What is mapped of files, the program's own code included. A sanitizer's memory is none of it.
   const auto resident = [] {
-    std::ifstream in("/proc/self/statm");
-    std::uint64_t size = 0;
-    std::uint64_t pages = 0;
-    in >> size >> pages;
-    return pages * 4096;
+    std::ifstream in("/proc/self/status");
+    std::string word;
+    while (word != "RssFile:" && in >> word) continue;
+    std::uint64_t kibibytes = 0;
+    in >> kibibytes;
+    return kibibytes * 1024;
   };
   const auto engine = rig.opened();
   const std::uint64_t before = resident();
@@ -190,7 +192,8 @@ TEST_CASE("an engine that wrote and read much keeps little of it in memory") {
   REQUIRE(engine->read(Table::records, counter));
   CHECK(counter.count == 32'000);
   CHECK(engine->file_bytes() > 32'000'000);
-  CHECK(resident() < before + 16'000'000);
+  CHECK(before > 0);
+  CHECK(resident() < before + 4'000'000);
 }
 
 TEST_CASE("a file of a newer format, a foreign one, an empty one and half of one are refused by name") {
