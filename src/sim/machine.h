@@ -14,6 +14,7 @@
 #include "core/host/port/loop.h"
 #include "server/member.h"
 #include "sim/door.h"
+#include "sim/engine_sim.h"
 #include "sim/files_sim.h"
 #include "sim/judge.h"
 #include "sim/loop_sim.h"
@@ -22,7 +23,6 @@
 #include "sim/rolling_hash.h"
 #include "sim/trace_log.h"
 #include "sim/world.h"
-#include "storage/engine_memory.h"
 
 namespace metastore::sim {
 
@@ -87,7 +87,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Surroundings around_;
   std::uint64_t number_;
   FilesSim files_;
-  storage::EnginesMemory engines_;  ///< Durable and whole after each write.
+  EnginesSim engines_{files_};
   std::unique_ptr<LoopSim> loop_;
   std::unique_ptr<server::LocalMember> member_;
   const WorkerSim* worker_ = nullptr;  ///< The member's own.

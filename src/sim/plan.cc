@@ -39,6 +39,8 @@ Limits draw_limits(std::uint64_t seed) {
   draw_limit(prng, limits.compact_records_a_step, 1, 1'000);
   draw_limit(prng, limits.log_entries_kept, 1, 5'000);
   draw_limit(prng, limits.log_bytes_max, 1, 1'000'000);
+  Prng kept(seed, "plan log files");
+  draw_limit(kept, limits.wal_files_kept, 1, 5);
   // The default would make every member zero-fill 64 MB: a simulated disk holds less.
   limits.wal_segment_bytes = draw_scaled(prng, 4'096, 1'048'576);
   draw_limit(prng, limits.wal_batch_bytes_max, 1, 100'000);
