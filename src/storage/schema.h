@@ -21,7 +21,8 @@ namespace metastore::storage {
 inline constexpr std::uint64_t format_version = 1;
 
 /// In the order of their numbers. A table that a file lacks is empty.
-inline constexpr std::array tables = {Table::state, Table::records, Table::leases, Table::members, Table::alarms};
+inline constexpr std::array<Table, 5> tables = {Table::state, Table::records, Table::leases, Table::members,
+                                                Table::alarms};
 std::string_view table_name(Table table);
 inline constexpr std::string_view parts_name = "parts";
 inline constexpr std::string_view format_name = "format";
