@@ -52,7 +52,9 @@ class Client {
   std::uint64_t id() const { return id_; }
   bool is_idle() const { return operation_ == nullptr; }
   /// The surveyor has read the newest revision after the workload's end.
-  bool has_concluded() const { return has_concluded_; }
+  bool has_concluded() const {
+    return has_concluded_ && stage_.history.settled_revision() == stage_.history.newest_revision();
+  }
   /// To be called by the door, for a request that it took.
   void on_answer(Answer answer);
 

@@ -9,6 +9,7 @@
 #include "api/http2_client.h"
 #include "core/base/assert.h"
 #include "core/base/error.h"
+#include "sim/watcher.h"
 
 namespace metastore::sim {
 /// An answer on its way back to one client.
@@ -126,6 +127,7 @@ void Door::open(port::Inbox& inbox, const port::Loop& loop) {
 void Door::close() {
   inbox_ = nullptr;
   loop_ = nullptr;
+  for (const auto& [id, watcher] : std::exchange(watchers_, {})) watcher->on_end();
   for (const auto& [id, client] : std::exchange(posted_, {})) {
     Delivery& delivery = *deliveries_.at(client);
     if (delivery.expected() == id) {
@@ -135,8 +137,20 @@ void Door::close() {
 }
 
 void Door::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
-  // No client here opens a stream.
-  ASSERT(chunks.empty() && ends.empty());
+  for (const Chunk& chunk : chunks) {
+    if (const auto found = watchers_.find(chunk.id); found != watchers_.end()) found->second->on_chunk(chunk);
+  }
+  for (const StreamEnd& end : ends) {
+    if (auto found = watchers_.extract(end.id); !found.empty()) found.mapped()->on_end();
+  }
+}
+
+RequestId Door::open_watch(Watcher& watcher) {
+  ASSERT(is_open());
+  const RequestId id(next_request_++);
+  watchers_.emplace(id, &watcher);
+  inbox_->post(StreamOpened{id, kv::Method::watch});
+  return id;
 }
 
 void Door::reply(std::vector<Reply> replies) {

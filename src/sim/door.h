@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/base/bytes.h"
@@ -19,6 +20,8 @@
 #include "sim/world.h"
 
 namespace metastore::sim {
+
+class Watcher;
 
 inline constexpr int client_port = 2379;
 
@@ -40,6 +43,13 @@ class Door final : public port::ClientExecutor {
 
   /// Requires: is_open(), and no other request of this client is under way.
   void submit(Client& client, kv::Method method, Bytes message, Duration patience);
+  /// Opens a watch stream, without the network. Requires: is_open().
+  RequestId open_watch(Watcher& watcher);
+  /// Says something on a stream. Requires: is_open().
+  void post(Event event) { inbox_->post(std::move(event)); }
+  /// Nothing more of the stream shall reach its watcher.
+  void forget(RequestId stream) { watchers_.erase(stream); }
+
   /// The client waits no longer: no answer will reach it.
   void abandon(Client& client);
 
@@ -55,6 +65,7 @@ class Door final : public port::ClientExecutor {
   const port::Loop* loop_ = nullptr;
   std::uint64_t next_request_ = 1;
   std::map<RequestId, std::uint64_t> posted_;
+  std::map<RequestId, Watcher*> watchers_;                         ///< By stream.
   std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;  ///< By client.
   std::map<std::uint64_t, std::unique_ptr<Line>> lines_;           ///< By client.
 };

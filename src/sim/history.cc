@@ -31,6 +31,9 @@ Operation& History::begin(std::uint64_t client, Request request, Instant now) {
   operation.id = operations_.size() - 1;
   operation.client = client;
   operation.request = std::move(request);
+  if (const auto* compact = std::get_if<Compact>(&operation.request)) {
+    newest_compaction_ = std::max(newest_compaction_, compact->revision);
+  }
   operation.invoked = now;
   return operation;
 }

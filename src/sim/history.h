@@ -3,6 +3,7 @@
 #ifndef METASTORE_SIM_HISTORY_H_
 #define METASTORE_SIM_HISTORY_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -27,14 +28,18 @@ class History {
   Operation& begin(std::uint64_t client, Request request, Instant now);
   void end_done(Operation& operation, Response response, Instant now);
   void end_failed(Operation& operation, std::string error, Instant now);
+  /// Somebody was told of this revision, if by no reply.
+  void saw_revision(std::int64_t revision) { newest_revision_ = std::max(newest_revision_, revision); }
   void add_survey(std::int64_t revision, Survey survey);
 
   const std::deque<Operation>& operations() const { return operations_; }
   const std::map<std::int64_t, Survey>& surveys() const { return surveys_; }
-  /// The newest revision that any reply spoke of.
+  /// The newest revision that anybody was told of.
   std::int64_t newest_revision() const { return newest_revision_; }
   /// Every change up to here is known, by its writer's reply or by a survey.
   std::int64_t settled_revision() const { return settled_revision_; }
+  /// The largest revision that anybody asked to compact at; 0 if nobody did.
+  std::int64_t newest_compaction() const { return newest_compaction_; }
   std::uint64_t completed() const { return completed_; }
   /// By the request's index in Request.
   const std::array<std::uint64_t, std::variant_size_v<Request>>& done_by_kind() const { return done_by_kind_; }
@@ -49,6 +54,7 @@ class History {
   std::vector<bool> known_;  ///< By revision.
   std::int64_t newest_revision_ = 1;
   std::int64_t settled_revision_ = 1;
+  std::int64_t newest_compaction_ = 0;
   std::uint64_t completed_ = 0;
   std::array<std::uint64_t, std::variant_size_v<Request>> done_by_kind_ = {};
   std::uint64_t refused_ = 0;

@@ -4,6 +4,7 @@
 #define METASTORE_SIM_JUDGE_H_
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "sim/checkers/replies.h"
 #include "sim/checkers/serializability.h"
 #include "sim/checkers/violation.h"
+#include "sim/checkers/watches.h"
 #include "sim/history.h"
 #include "sim/plan.h"
 
@@ -42,8 +44,13 @@ class Judge {
 
   /// The whole history, once every revision is settled.
   void conclude(const History& history) {
-    take(check_serializability(history, plan_.limits.txn_ops_max, serializability_));
+    Model truth;
+    take(check_serializability(history, plan_.limits.txn_ops_max, serializability_, &truth));
+    take(check_watches(watch_sessions_, truth, history.newest_compaction(), watches_));
   }
+  /// The reference stays valid.
+  WatchSession& begin_watch(WatchSession session) { return watch_sessions_.emplace_back(std::move(session)); }
+  const WatchCounts& watches() const { return watches_; }
 
   const DurabilityChecker& durability() const { return durability_; }
   const ReplayChecker& replay() const { return replay_; }
@@ -60,6 +67,8 @@ class Judge {
   ReplayChecker replay_;
   ReplyChecker replies_;
   SerializabilityCounts serializability_;
+  std::deque<WatchSession> watch_sessions_;
+  WatchCounts watches_;
   std::optional<Violation> violation_;
 };
 

@@ -45,6 +45,12 @@ Limits draw_limits(std::uint64_t seed) {
   limits.wal_segment_bytes = draw_scaled(prng, 4'096, 1'048'576);
   draw_limit(prng, limits.wal_batch_bytes_max, 1, 100'000);
   draw_limit(prng, limits.connection_send_bytes_max, 1'024, 1'048'576);
+  draw_limit(prng, limits.stream_credit_bytes, 1, 100'000);
+  draw_limit(prng, limits.watch_catch_up_records, 1, 1'000);
+  draw_limit(prng, limits.watch_response_bytes, 1, 100'000);
+  draw_limit(prng, limits.mark_entries, 1, 1'000);
+  draw_limit(prng, limits.checkpoint_bytes, 1, 100'000);
+  draw_limit(prng, limits.checkpoint_waiting_bytes_max, 1, 1'000'000);
   return limits;
 }
 
@@ -130,6 +136,9 @@ Plan draw_plan(std::uint64_t seed) {
   draw_workload(plan);
   draw_faults(plan);
   plan.limits = draw_limits(seed);
+  // Streams are not spoken over the simulated sockets yet.
+  Prng watchers(seed, "plan watchers");
+  if (!plan.is_over_http2 && watchers.chance(2, 3)) plan.watchers = draw_scaled(watchers, 1, 6);
   plan.network = draw_network(seed);
   return plan;
 }
@@ -142,6 +151,7 @@ std::string describe(const Plan& plan) {
   line("seed", std::to_string(plan.seed));
   line("operations", std::to_string(plan.operations));
   line("clients", std::to_string(plan.clients));
+  line("watchers", std::to_string(plan.watchers));
   line("door", plan.is_over_http2 ? "http2" : "decoded");
   line("think_max", duration_text(plan.think_max));
   line("patience", duration_text(plan.patience_min) + ".." + duration_text(plan.patience_max));

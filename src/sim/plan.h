@@ -34,6 +34,7 @@ struct Plan {
 
   std::uint64_t operations = 0;  ///< Asked by all clients together.
   std::uint64_t clients = 0;
+  std::uint64_t watchers = 0;
   bool is_over_http2 = false;  ///< Requests travel as HTTP/2 bytes over simulated sockets.
   Duration think_max;          ///< A client pauses 0 to this long between two requests.
   Duration patience_min;       ///< A request's deadline.

@@ -37,6 +37,9 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted)
     const Client::Role role = id == 0 ? Client::Role::surveyor : Client::Role::worker;
     clients_.push_back(std::make_unique<Client>(stage_, door_, role, id));
   }
+  for (std::uint64_t id = 1; id <= plan_.watchers; ++id) {
+    watchers_.push_back(std::make_unique<Watcher>(stage_, door_, id));
+  }
 }
 
 Simulation::~Simulation() = default;
@@ -54,13 +57,15 @@ bool Simulation::step() {
   if (world_.now() - Instant() > simulated_max) judge_.fail({"O8", world_.now(), "the workload does not end"});
   if (final_deadline_ == Instant::never()) {
     if (stage_.operations_left == 0 && is_everybody_idle()) begin_final_phase();
-  } else if (clients_.front()->has_concluded() && clients_.front()->is_idle()) {
+  } else if (clients_.front()->has_concluded() && clients_.front()->is_idle() && has_everything_been_told()) {
     judge_.conclude(history_);
     is_over_ = true;
   } else if (history_.surveys().size() > surveys_seen_) {
     extend_final_deadline();
   } else if (world_.now() > final_deadline_) {
-    judge_.fail({"O8", world_.now(), "the faults have ended, but the newest revision cannot be read"});
+    judge_.fail({"O8", world_.now(),
+                 clients_.front()->has_concluded() ? "the faults have ended, but a watcher is not told everything"
+                                                   : "the faults have ended, but the newest revision cannot be read"});
   }
   if (judge_.violation()) is_over_ = true;
   return !is_over_;
@@ -74,6 +79,10 @@ Report Simulation::run() {
 
 bool Simulation::is_everybody_idle() const {
   return std::all_of(clients_.begin() + 1, clients_.end(), [](const auto& client) { return client->is_idle(); });
+}
+
+bool Simulation::has_everything_been_told() const {
+  return std::all_of(watchers_.begin(), watchers_.end(), [](const auto& watcher) { return watcher->has_concluded(); });
 }
 
 void Simulation::begin_final_phase() {
@@ -129,6 +138,9 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O4 replies", judge_.serializability().replies_judged});
   report.counts.push_back({"judged: O4 unknown writes placed", judge_.serializability().unknown_writes_placed});
   report.counts.push_back({"judged: O4 surveys", history_.surveys().size()});
+  report.counts.push_back({"judged: O5 watch events", judge_.watches().events});
+  report.counts.push_back({"judged: O5 words of progress", judge_.watches().progress});
+  report.counts.push_back({"judged: O5 watches ended by a compaction", judge_.watches().compacted});
   report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies().judged()});
   report.counts.push_back({"judged: O11 boots", machine_.boots()});
   const auto fact = [this](std::string_view message) {

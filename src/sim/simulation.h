@@ -21,6 +21,7 @@
 #include "sim/plan.h"
 #include "sim/rolling_hash.h"
 #include "sim/trace_log.h"
+#include "sim/watcher.h"
 #include "sim/workload.h"
 #include "sim/world.h"
 
@@ -62,6 +63,7 @@ class Simulation {
 
  private:
   bool is_everybody_idle() const;
+  bool has_everything_been_told() const;
   void begin_final_phase();
   void extend_final_deadline();
 
@@ -78,6 +80,7 @@ class Simulation {
   Machine machine_;
   Nemesis nemesis_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first.
+  std::vector<std::unique_ptr<Watcher>> watchers_;
   Instant final_deadline_ = Instant::never();
   std::size_t surveys_seen_ = 0;
   Instant last_time_;

@@ -163,4 +163,41 @@ std::optional<Response> decode_response(const Request& request, BytesView messag
   }
 }
 
+std::string encode_watch(const WatchSession& session) {
+  pb::WatchRequest message;
+  pb::WatchCreateRequest& create = *message.mutable_create_request();
+  create.set_key(session.keys.begin);
+  create.set_range_end(session.keys.end);
+  create.set_start_revision(session.asked_start);
+  create.set_prev_kv(session.wants_previous);
+  if (session.without_puts) create.add_filters(pb::WatchCreateRequest::NOPUT);
+  if (session.without_deletes) create.add_filters(pb::WatchCreateRequest::NODELETE);
+  return message.SerializeAsString();
+}
+
+std::string encode_progress_request() {
+  pb::WatchRequest message;
+  message.mutable_progress_request();
+  return message.SerializeAsString();
+}
+
+std::optional<WatchMessage> decode_watch_message(BytesView bytes) {
+  pb::WatchResponse message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+  WatchMessage out{.revision = message.header().revision(),
+                   .watch_id = message.watch_id(),
+                   .is_created = message.created(),
+                   .is_canceled = message.canceled(),
+                   .compact_revision = message.compact_revision(),
+                   .cancel_reason = message.cancel_reason(),
+                   .events = {}};
+  for (const mvccpb::Event& event : message.events()) {
+    WatchEvent& read_event = out.events.emplace_back();
+    read_event.is_delete = event.type() == mvccpb::Event::DELETE;
+    read_event.kv = read(event.kv());
+    if (event.has_prev_kv()) read_event.previous = read(event.prev_kv());
+  }
+  return out;
+}
+
 }  // namespace metastore::sim

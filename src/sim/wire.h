@@ -9,6 +9,7 @@
 #include "core/base/bytes.h"
 #include "core/kv/method.h"
 #include "sim/operation.h"
+#include "sim/watch_session.h"
 
 namespace metastore::sim {
 
@@ -16,6 +17,11 @@ kv::Method method_of(const Request& request);
 std::string encode_request(const Request& request);
 /// What `message` answers to `request`, or nothing if it is no such response.
 std::optional<Response> decode_response(const Request& request, BytesView message);
+
+/// The first request on a watch stream.
+std::string encode_watch(const WatchSession& session);
+std::string encode_progress_request();
+std::optional<WatchMessage> decode_watch_message(BytesView message);
 
 }  // namespace metastore::sim
 

@@ -273,6 +273,8 @@ void Hub::send_progress(const mvcc::Store& store, const kv::Header& header, Inst
     const auto found = streams_.find(id);
     if (found == streams_.end() || found->second.watchers.empty()) continue;
     Stream& stream = found->second;
+    // Whoever does not read what it is told need not be told that it was told everything.
+    if (stream.credit <= 0) continue;
     const bool all_synced = std::all_of(stream.watchers.begin(), stream.watchers.end(),
                                         [&](const auto& entry) { return is_synced(*entry.second, current); });
     if (all_synced) send(stream, header, current, {.watch_id = no_watch}, {}, out);
@@ -282,7 +284,7 @@ void Hub::send_progress(const mvcc::Store& store, const kv::Header& header, Inst
     progress_.erase(progress_.begin());
     for (auto& [id, watcher] : stream.watchers) {
       if (!watcher->progress_notify || std::exchange(watcher->sent_in_interval, false)) continue;
-      if (is_synced(*watcher, current)) send(stream, header, current, {.watch_id = id}, {}, out);
+      if (stream.credit > 0 && is_synced(*watcher, current)) send(stream, header, current, {.watch_id = id}, {}, out);
     }
     stream.progress_at = now + progress_interval_ + jitter_.between(Duration(), progress_interval_ / 10);
     progress_.emplace(stream.progress_at, stream.id);

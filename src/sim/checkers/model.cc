@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "core/base/assert.h"
@@ -211,6 +212,21 @@ const KeyValue* Model::find(std::string_view key, std::int64_t revision) const {
                                       [](std::int64_t at, const Past& past) { return at < past.revision; });
   if (later == found->second.begin() || std::prev(later)->is_deleted) return nullptr;
   return &std::prev(later)->kv;
+}
+
+std::vector<Model::Change> Model::changes() const {
+  std::vector<Change> changes;
+  for (const auto& [key, versions] : past_) {
+    for (const Past& past : versions) {
+      KeyValue deleted{.key = key, .value = {}, .mod_revision = past.revision};
+      changes.push_back({past.is_deleted, past.is_deleted ? deleted : past.kv});
+    }
+  }
+  // A key changes once in a revision: a total order.
+  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
+    return std::tie(a.kv.mod_revision, a.kv.key) < std::tie(b.kv.mod_revision, b.kv.key);
+  });
+  return changes;
 }
 
 }  // namespace metastore::sim

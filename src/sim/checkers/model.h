@@ -22,7 +22,14 @@ class Model {
     bool has_changed = false;
   };
 
+  struct Change {
+    bool is_delete = false;
+    KeyValue kv;  ///< Of a deletion: key and mod_revision alone.
+  };
+
   std::int64_t revision() const { return revision_; }
+  /// Everything that ever changed, in the order of revisions, and of keys within one.
+  std::vector<Change> changes() const;
   const Keys& keys() const { return keys_; }
 
   /// What the request is answered now; its changes become the next revision.

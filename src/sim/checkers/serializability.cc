@@ -127,6 +127,9 @@ class Check {
     return std::nullopt;
   }
 
+  /// What all writes have made. Requires: run() is over.
+  Model take_model() { return std::move(model_); }
+
  private:
   /// Where an operation stands: a write of revision r at 2r, what saw revision r and changed nothing at 2r + 1.
   struct Placed {
@@ -331,8 +334,11 @@ class Check {
 }  // namespace
 
 std::optional<Violation> check_serializability(const History& history, std::uint64_t txn_operations_max,
-                                               SerializabilityCounts& counts) {
-  return Check(history, txn_operations_max, counts).run();
+                                               SerializabilityCounts& counts, Model* truth) {
+  Check check(history, txn_operations_max, counts);
+  std::optional<Violation> violation = check.run();
+  if (truth != nullptr) *truth = check.take_model();
+  return violation;
 }
 
 }  // namespace metastore::sim

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "sim/checkers/model.h"
 #include "sim/checkers/violation.h"
 #include "sim/history.h"
 
@@ -19,9 +20,10 @@ struct SerializabilityCounts {
 };
 
 /// Requires: every revision up to history.newest_revision() is settled.
+/// `truth`, if wanted, becomes what all writes have made.
 /// Bounds: O(operations log operations), and a state's size for each write with an unknown outcome.
 std::optional<Violation> check_serializability(const History& history, std::uint64_t txn_operations_max,
-                                               SerializabilityCounts& counts);
+                                               SerializabilityCounts& counts, Model* truth = nullptr);
 
 }  // namespace metastore::sim
 
