@@ -27,6 +27,8 @@ StorageError failed(std::string_view operation, const std::string& path, int cod
       break;
   }
   std::string sentence = "cannot " + std::string(operation) + " " + path + ": " + ::mdb_strerror(code);
+  // LMDB calls it an error of the device, too, when a full disk took a part of a write.
+  if (code == EIO) sentence += "; its disk is full or broken: make room or replace it, and start again";
   if (code == ENOSPC) sentence += "; make room on its disk and start again";
   if (code == EROFS || code == EACCES || code == EPERM) sentence += "; make it writable for this user and start again";
   return StorageError{std::move(sentence)};
