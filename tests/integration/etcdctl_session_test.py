@@ -2,7 +2,8 @@
 
 Usage: etcdctl_session_test.py METASTORE ETCD SESSION...
 A session is a text file: each line is one etcdctl command; lines after it that begin with "< " are its input; "#" is
-prose. Ids differ between the two, since they are made from ports: they are replaced by their names before comparing."""
+prose. Ids differ between the two, since they are made from ports or drawn: they are replaced by their names before
+comparing. The leases that a session grants are $LEASE1, $LEASE2, ... in the commands after."""
 
 import os
 import re
@@ -45,6 +46,18 @@ def identifiers(server):
             "MEMBER": int(re.search(r'"member_id":(\d+)', out)[1])}
 
 
+def run(server, ids, arguments, stdin):
+    """What the command printed, the ids in it named. A lease that it granted is named too, from here on."""
+    def named(text):
+        return re.sub(r"\$(LEASE\d+)", lambda name: format(ids[name[1]], "x"), text)
+
+    status, out, err = etcdctl(server.endpoint, *map(named, arguments), stdin=named(stdin))
+    granted = re.match(r"lease ([0-9a-f]+) granted", out)
+    if granted:
+        ids[f"LEASE{sum(name.startswith('LEASE') for name in ids) + 1}"] = int(granted[1], 16)
+    return status, normalized(out, server, ids), normalized(err, server, ids)
+
+
 class EtcdctlSession(unittest.TestCase):
     maxDiff = None
 
@@ -54,10 +67,8 @@ class EtcdctlSession(unittest.TestCase):
                 our_ids, their_ids = identifiers(ours), identifiers(theirs)
                 for arguments, stdin in read_session(path):
                     with self.subTest(session=path, command=" ".join(arguments)):
-                        got, expected = (
-                            (status, normalized(out, server, ids), normalized(err, server, ids))
-                            for server, ids in ((ours, our_ids), (theirs, their_ids))
-                            for status, out, err in [etcdctl(server.endpoint, *arguments, stdin=stdin)])
+                        got = run(ours, our_ids, arguments, stdin)
+                        expected = run(theirs, their_ids, arguments, stdin)
                         self.assertEqual(expected, got)
 
 
