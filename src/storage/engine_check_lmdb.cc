@@ -7,9 +7,11 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "storage/environment_lmdb.h"
 #include "storage/rows_lmdb.h"
@@ -68,6 +70,96 @@ StorageError no_child(std::string_view what) {
 
 }  // namespace
 
+namespace {
+
+/// The handle of LMDB's own table of pages that are free: lists by the transaction that freed them.
+constexpr MDB_dbi free_table = 0;
+/// The first two pages are LMDB's roots.
+constexpr std::uint64_t pages_before = 2;
+
+/// That no page with a row in it counts as free, and no page twice: what is written next would go there.
+class PageCheck {
+ public:
+  PageCheck(const Environment& environment, const Transaction& transaction)
+      : path_(environment.path()), transaction_(transaction) {
+    MDB_envinfo info{};
+    ::mdb_env_info(environment.get(), &info);
+    MDB_stat status{};
+    ::mdb_env_stat(environment.get(), &status);
+    page_bytes_ = status.ms_psize;
+    free_.resize(info.me_last_pgno + 1);
+  }
+
+  StorageStatus take_free_pages() {
+    return walk(free_table, [this](const MDB_val&, const MDB_val& item) {
+      // Their number, then so many pages, falling.
+      const std::uint64_t words = item.mv_size / sizeof(std::uint64_t);
+      std::uint64_t last = free_.size();
+      if (words == 0 || word(item, 0) >= words) return false;
+      for (std::uint64_t i = 1; i <= word(item, 0); ++i) {
+        const std::uint64_t page = word(item, i);
+        if (page < pages_before || page >= last || free_[page]) return false;
+        free_[page] = true;
+        last = page;
+      }
+      return true;
+    });
+  }
+
+  StorageStatus check_table(MDB_dbi table) {
+    if (table == TableHandles::absent) return Done{};
+    return walk(table, [this](const MDB_val& key, const MDB_val& item) {
+      return is_used(key.mv_data) && is_used(item.mv_data);
+    });
+  }
+
+ private:
+  template <typename Visit>
+  StorageStatus walk(MDB_dbi table, Visit visit) {
+    Cursor cursor;
+    if (const int code = cursor.open(transaction_, table); code != 0) return failed("read", path_, code);
+    MDB_val key{};
+    MDB_val item{};
+    int code = 0;
+    while ((code = cursor.next(key, item)) == 0) {
+      if (!visit(key, item)) return damaged(path_, "its list of free pages contradicts itself or its rows");
+    }
+    if (code != MDB_NOTFOUND) return failed("read", path_, code);
+    return Done{};
+  }
+
+  static std::uint64_t word(const MDB_val& item, std::uint64_t number) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, static_cast<const char*>(item.mv_data) + number * sizeof value, sizeof value);
+    return value;
+  }
+
+  /// A page begins with its own number.
+  bool is_used(const void* place) const {
+    const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(place);
+    std::uint64_t page = 0;
+    std::memcpy(&page, reinterpret_cast<const void*>(address - address % page_bytes_), sizeof page);
+    return page >= pages_before && page < free_.size() && !free_[page];
+  }
+
+  const std::string& path_;
+  const Transaction& transaction_;
+  std::uint64_t page_bytes_ = 0;
+  std::vector<bool> free_;
+};
+
+StorageStatus check_pages(const Environment& environment, const Transaction& transaction, const TableHandles& handles) {
+  PageCheck pages(environment, transaction);
+  if (const StorageStatus status = pages.take_free_pages(); !status) return status;
+  for (const MDB_dbi table : handles.rows) {
+    if (const StorageStatus status = pages.check_table(table); !status) return status;
+  }
+  if (const StorageStatus status = pages.check_table(handles.parts); !status) return status;
+  return pages.check_table(handles.format);
+}
+
+}  // namespace
+
 StorageStatus check(const std::string& path) {
   StorageResult<std::unique_ptr<Environment>> environment = Environment::open(path, map_bytes);
   if (!environment) return environment.error();
@@ -85,7 +177,7 @@ StorageStatus check(const std::string& path) {
   for (const Table table : tables) {
     if (const StorageStatus status = rows.read(table, found, format.value(), visitor); !status) return status;
   }
-  if (found == format.value()) return Done{};
+  if (found == format.value()) return check_pages(*environment.value(), transaction, handles);
   return damaged(path, "its rows are not those that were written (" + std::to_string(found.items) + " items of " +
                            std::to_string(format.value().items) + ")");
 }
