@@ -1,5 +1,6 @@
-// CRC-32C (Castagnoli), as etcd's log chains it. Eight tables, no special instructions: the same result and the same
-// code on every machine. Debian has no C++ library of it; Boost.CRC takes one byte at a time.
+// CRC-32C (Castagnoli), as etcd's log chains it. By the processor's own instruction where it has one, as a restart
+// checks every byte of the log and of the checkpoint, or else by eight tables; the result is the same. Debian has no
+// C++ library of it; Boost.CRC takes one byte at a time.
 #ifndef METASTORE_STORAGE_CRC32C_H_
 #define METASTORE_STORAGE_CRC32C_H_
 
@@ -11,6 +12,8 @@ namespace metastore::storage {
 
 /// The checksum of everything that `crc` covers followed by `bytes`. That of nothing is 0.
 std::uint32_t crc32c_extend(std::uint32_t crc, BytesView bytes);
+/// The same on a machine without the instruction.
+std::uint32_t crc32c_extend_by_table(std::uint32_t crc, BytesView bytes);
 
 }  // namespace metastore::storage
 

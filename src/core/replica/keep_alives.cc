@@ -5,6 +5,16 @@
 #include "core/base/assert.h"
 
 namespace metastore {
+namespace {
+
+template <typename Streams>
+auto& existing(Streams& streams, RequestId id) {
+  const auto found = streams.find(id);
+  ASSERT(found != streams.end());
+  return found->second;
+}
+
+}  // namespace
 
 std::vector<Waiting::Key> KeepAlives::close(RequestId id) {
   std::vector<Waiting::Key> owed;
@@ -17,11 +27,15 @@ std::vector<Waiting::Key> KeepAlives::close(RequestId id) {
 }
 
 void KeepAlives::add(RequestId id, Waiting::Key key, LeaseId lease) {
-  streams_.at(id).asked.push_back({.key = key, .lease = lease});
+  existing(streams_, id).asked.push_back({.key = key, .lease = lease});
 }
 
+void KeepAlives::end_requests(RequestId stream) { existing(streams_, stream).is_ended = true; }
+
+const KeepAlives::Asked& KeepAlives::front(RequestId stream) const { return existing(streams_, stream).asked.front(); }
+
 void KeepAlives::confirm(RequestId id, Waiting::Key key) {
-  Stream& stream = streams_.at(id);
+  Stream& stream = existing(streams_, id);
   const auto asked =
       std::lower_bound(stream.asked.begin(), stream.asked.end(), key,
                        [](const Asked& candidate, Waiting::Key sought) { return candidate.key < sought; });
@@ -32,13 +46,13 @@ void KeepAlives::confirm(RequestId id, Waiting::Key key) {
 }
 
 void KeepAlives::pop(RequestId id) {
-  Stream& stream = streams_.at(id);
+  Stream& stream = existing(streams_, id);
   stream.asked.pop_front();
   update(id, stream);
 }
 
 bool KeepAlives::is_finished(RequestId id) const {
-  const Stream& stream = streams_.at(id);
+  const Stream& stream = existing(streams_, id);
   return stream.is_ended && stream.asked.empty();
 }
 

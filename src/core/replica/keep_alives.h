@@ -31,11 +31,11 @@ class KeepAlives {
   /// Leadership was confirmed since `key` was asked.
   void confirm(RequestId stream, Waiting::Key key);
   /// The client asks nothing more.
-  void end_requests(RequestId stream) { streams_.at(stream).is_ended = true; }
+  void end_requests(RequestId stream);
 
   /// The streams whose first question may be answered.
   std::vector<RequestId> answerable() const { return {answerable_.begin(), answerable_.end()}; }
-  const Asked& front(RequestId stream) const { return streams_.at(stream).asked.front(); }
+  const Asked& front(RequestId stream) const;
   void pop(RequestId stream);
   bool is_answerable(RequestId stream) const { return answerable_.contains(stream); }
   /// Nothing is owed on it, and nothing more will be asked.
