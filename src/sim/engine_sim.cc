@@ -29,7 +29,7 @@ std::string checksum(BytesView rows) {
 
 class EngineSim final : public port::Engine {
  public:
-  explicit EngineSim(port::Files& files) : files_(files) {}
+  EngineSim(port::Files& files, EngineCounts& counts) : files_(files), counts_(counts) {}
 
   StorageStatus load() {
     if (!files_.exists(path)) return Done{};
@@ -43,6 +43,7 @@ class EngineSim final : public port::Engine {
     const BytesView rows = BytesView(bytes).substr(std::min(checksum_bytes, bytes.size()));
     if (bytes.substr(0, checksum_bytes) != checksum(rows)) return StorageError{std::string(path) + " is damaged"};
     change(rows);
+    ++counts_.reopened;
     return Done{};
   }
 
@@ -63,7 +64,9 @@ class EngineSim final : public port::Engine {
     if (const StorageStatus status = file.value()->write_at(0, parts); !status) return status;
     if (const StorageStatus status = file.value()->sync(); !status) return status;
     if (const StorageStatus status = files_.rename(path_before, path); !status) return status;
-    return files_.sync_directory(directory);
+    if (const StorageStatus status = files_.sync_directory(directory); !status) return status;
+    ++counts_.checkpoints;
+    return Done{};
   }
 
   StorageStatus read(Table table, port::RowVisitor& visitor) override {
@@ -89,6 +92,7 @@ class EngineSim final : public port::Engine {
   }
 
   port::Files& files_;
+  EngineCounts& counts_;
   std::map<Table, std::map<std::string, std::string>> tables_;
 };
 
@@ -97,7 +101,7 @@ class EngineSim final : public port::Engine {
 StorageResult<std::unique_ptr<port::Engine>> EnginesSim::open() {
   if (const StorageStatus status = files_.create_directory(directory); !status) return status.error();
   if (const StorageStatus status = files_.sync_directory("member"); !status) return status.error();
-  auto engine = std::make_unique<EngineSim>(files_);
+  auto engine = std::make_unique<EngineSim>(files_, counts_);
   if (const StorageStatus status = engine->load(); !status) return status.error();
   return std::unique_ptr<port::Engine>(std::move(engine));
 }

@@ -4,6 +4,7 @@
 #ifndef METASTORE_SIM_ENGINE_SIM_H_
 #define METASTORE_SIM_ENGINE_SIM_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "core/host/port/engine.h"
@@ -11,13 +12,20 @@
 
 namespace metastore::sim {
 
+struct EngineCounts {
+  std::uint64_t checkpoints = 0;  ///< Written durably.
+  std::uint64_t reopened = 0;     ///< Openings that found one.
+};
+
 class EnginesSim final : public port::Engines {
  public:
   explicit EnginesSim(port::Files& files) : files_(files) {}
   port::StorageResult<std::unique_ptr<port::Engine>> open() override;
+  const EngineCounts& counts() const { return counts_; }
 
  private:
   port::Files& files_;
+  EngineCounts counts_;
 };
 
 }  // namespace metastore::sim

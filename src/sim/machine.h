@@ -63,6 +63,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   /// Boots that ended before there was a member at all.
   std::uint64_t stillbirths() const { return stillbirths_; }
   std::uint64_t stalls() const { return stalls_; }
+  const EngineCounts& checkpoints() const { return engines_.counts(); }
   /// How often the member told each fact about itself.
   const std::map<std::string, std::uint64_t, std::less<>>& facts() const { return facts_; }
 

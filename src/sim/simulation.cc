@@ -149,6 +149,8 @@ Report Simulation::report() const {
   };
   report.counts.push_back({"mark: a torn end of the log was cut off", fact("cut off a torn end of the log")});
   report.counts.push_back({"mark: the power went before there was a member", machine_.stillbirths()});
+  report.counts.push_back({"mark: checkpoints written", machine_.checkpoints().checkpoints});
+  report.counts.push_back({"mark: boots from a checkpoint", machine_.checkpoints().reopened});
   report.counts.push_back({"door: decoded", plan_.is_over_http2 ? 0u : 1u});
   report.counts.push_back({"door: http2", plan_.is_over_http2 ? 1u : 0u});
   return report;

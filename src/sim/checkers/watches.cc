@@ -29,6 +29,7 @@ class Check {
     }
     for (const WatchProgress& progress : session_.progress) {
       ++counts_.progress;
+      if (progress.revision + 1 < session_.start()) return "progress was told before the watch had begun";
       if (progress.events_before < expected_up_to(progress.revision)) {
         return "progress at revision " + std::to_string(progress.revision) + " was told before the events up to it";
       }

@@ -97,6 +97,15 @@ TEST_CASE("every lie about progress, previous values and compactions is seen") {
           session.events = {session.events[1]};
           session.progress = {{0, 2}, {0, 3}};
         }) == "progress at revision 3 was told before the events up to it");
+  const auto told_of_progress_at = [](std::int64_t revision) {
+    return verdict_of([revision](WatchSession& session) {
+      session.asked_start = 9;
+      session.events.clear();
+      session.progress = {{0, revision}};
+    });
+  };
+  CHECK(told_of_progress_at(8) == "");
+  CHECK(told_of_progress_at(7) == "progress was told before the watch had begun");
   const KeyValue former{"a", "1", 2, 2, 1};
   const auto with_previous = [&](WatchSession& session) {
     session.wants_previous = true;
