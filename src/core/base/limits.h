@@ -28,7 +28,7 @@ namespace metastore {
   X(wal_segment_bytes, 67'108'864, "bytes", "one WAL file; cut at a record boundary")                                 \
   X(wal_files_kept, 5, "files", "WAL segments that stay though a checkpoint holds them, 0: all; etcd's --max-wals")   \
   X(wal_batch_bytes_max, 8'388'608, "bytes", "log writes joined into one fdatasync")                                  \
-  X(engine_file_bytes_max, 68'719'476'736, "bytes", "the engine's file; past it the member stops and says so")         \
+  X(engine_file_bytes_max, 68'719'476'736, "bytes", "the engine's file; past it the member stops and says so")        \
   X(connection_send_bytes_max, 1'048'576, "bytes", "waiting to be sent on one connection before reading pauses")      \
   X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
   X(stream_credit_bytes, 1'048'576, "bytes", "sent on one stream and not yet taken by the client's connection")       \
