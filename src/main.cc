@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/descriptors_posix.h"
 #include "net/loop_asio.h"
 #include "net/network_asio.h"
 #include "net/signals_asio.h"
@@ -66,7 +67,7 @@ MemberOptions options_of(const Configuration& configuration) {
   options.config.election_timeout = configuration.election_timeout;
   options.config.pre_vote = configuration.pre_vote;
   options.config.limits = configuration.limits;
-  options.sessions = {.limits = configuration.limits,
+  options.sessions = {.limits = net::with_room_for_files(configuration.limits),
                       .keepalive_min_time = configuration.keepalive_min_time,
                       .keepalive_interval = configuration.keepalive_interval,
                       .keepalive_timeout = configuration.keepalive_timeout};

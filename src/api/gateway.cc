@@ -41,7 +41,7 @@ void Gateway::on_call(Session& session, CallReceived call) {
     session.hold(std::move(call));
     return;
   }
-  release(std::move(call));
+  release(session, std::move(call));
 }
 
 void Gateway::on_opened(Session& session, const CallOpened& call) {
@@ -51,11 +51,19 @@ void Gateway::on_opened(Session& session, const CallOpened& call) {
   inbox_.post(StreamOpened{call.id, call.method, call.deadline, call.require_leader});
 }
 
-void Gateway::release(CallReceived call) {
-  if (posted(call.id).session == nullptr) {
+void Gateway::release(Session& session, CallReceived call) {
+  Posted& request = posted(call.id);
+  if (request.session == nullptr) {
     settle(call.id);
     return;
   }
+  if (posted_bytes_ + call.message.size() > options_.limits.clients_bytes_max) {
+    refused_.push_back({call.id, ErrorCode::too_many_requests});
+    touch(session);
+    return;
+  }
+  request.bytes = call.message.size();
+  posted_bytes_ += request.bytes;
   inbox_.post(ClientRequest{call.id, call.method, std::move(call.message), call.deadline});
 }
 
@@ -99,6 +107,7 @@ Gateway::Posted Gateway::settle(RequestId id) {
   Posted& request = posted(id);
   ASSERT(!request.answered);
   request.answered = true;
+  posted_bytes_ -= request.bytes;
   const Posted settled = request;
   while (!posted_.empty() && posted_.front().answered) {
     posted_.pop_front();
@@ -173,11 +182,28 @@ void Gateway::run() {
   for (Session* session : flushed_) {
     session->waits_for_flush = false;
     session->flush();
+    count(*session, session->gone() ? 0 : session->held_bytes());
     if (!session->gone()) continue;
     // A connection ends by a callback, and none comes from within the flush: nobody else points to this session now.
     ASSERT(!session->waits_for_flush);
     if (session->admission() == Admission::refused) --sessions_refused_;
     sessions_.erase(session->number());
+  }
+  keep_budget();
+}
+
+void Gateway::count(Session& session, std::uint64_t bytes) {
+  held_bytes_ += bytes - std::exchange(session.counted_bytes, bytes);
+}
+
+void Gateway::keep_budget() {
+  while (held_bytes_ > options_.limits.clients_bytes_max) {
+    const auto most = std::max_element(sessions_.begin(), sessions_.end(), [](const auto& a, const auto& b) {
+      return a.second->counted_bytes < b.second->counted_bytes;
+    });
+    Session& session = *most->second;
+    count(session, 0);
+    session.expel();
   }
 }
 

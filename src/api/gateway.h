@@ -45,7 +45,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   RequestIds& ids() { return ids_; }
   void on_call(Session& session, CallReceived call);
   /// Hands a call that was held back to the replica, or forgets it if it has been canceled.
-  void release(CallReceived call);
+  void release(Session& session, CallReceived call);
   void on_opened(Session& session, const CallOpened& call);
   /// Something of a stream that was opened and has not ended.
   void on_stream_event(Event event) { inbox_.post(std::move(event)); }
@@ -61,6 +61,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
     Session* session = nullptr;
     StreamId stream;  ///< 0 for HTTP/1.
     bool answered = false;
+    std::uint64_t bytes = 0;  ///< Of its message, while the replica has it.
   };
 
   void run() override;
@@ -69,6 +70,11 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   /// The request named `id` belongs to `session`. Ids come in order.
   void expect(RequestId id, Session& session, StreamId stream);
   Posted& posted(RequestId id);
+  /// Counts again what is held for `session`.
+  void count(Session& session, std::uint64_t bytes);
+  /// Closes connections until the rest is within the budget: those first for which most is held, since a client that
+  /// takes its replies has little here.
+  void keep_budget();
   /// Marks it answered and returns whose it was, if anybody's.
   Posted settle(RequestId id);
 
@@ -84,6 +90,8 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   std::map<RequestId, Checkup> checkups_;  ///< By the probe that each waits for.
   std::vector<Reply> refused_;             ///< Requests that are answered here, with the next flush.
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::uint64_t posted_bytes_ = 0;  ///< Messages that the replica has not answered.
+  std::uint64_t held_bytes_ = 0;    ///< By all sessions.
   std::uint64_t session_last_ = 0;
   std::uint64_t sessions_refused_ = 0;
   std::vector<Session*> touched_;

@@ -5,80 +5,19 @@
 #include <array>
 
 #include "api/http2_client.h"
+#include "api/testing/door.h"
 #include "api/testing/frames.h"
 #include "api/testing/ports.h"
 
 namespace metastore::api {
 namespace {
 
+using testing::Caller;
 using testing::Line;
-using testing::LineConnection;
+using testing::Member;
+using testing::unlimited;
 
 constexpr std::string_view put = "/etcdserverpb.KV/Put";
-constexpr std::size_t unlimited = 1u << 30;
-
-struct Member {
-  explicit Member(SessionOptions session_options = {}) : gateway(session_options, loop, inbox, facts) {}
-
-  Line& connect() {
-    lines.push_back(std::make_unique<Line>());
-    gateway.on_accepted(std::make_unique<LineConnection>(*lines.back()));
-    return *lines.back();
-  }
-  /// What came back over `line` once everything has run and every socket took its bytes.
-  std::string exchange(Line& line, std::string_view bytes = {}) {
-    if (!bytes.empty()) line.user->on_bytes(bytes);
-    settle();
-    return line.take();
-  }
-  void settle() {
-    loop.settle();
-    for (bool drained = true; drained;) {
-      drained = false;
-      for (const auto& line : lines) {
-        if (line->destroyed || !line->writing) continue;
-        line->drain();
-        loop.settle();
-        drained = true;
-      }
-    }
-  }
-  void answer(RequestId id, std::variant<Bytes, ErrorCode> result) {
-    std::vector<Reply> replies;
-    replies.push_back({id, std::move(result)});
-    gateway.reply(std::move(replies));
-  }
-  void close(Line& line) {
-    line.user->on_closed();
-    loop.settle();
-  }
-
-  testing::HandLoop loop;
-  testing::HandInbox inbox;
-  testing::HandFacts facts;
-  std::vector<std::unique_ptr<Line>> lines;
-  Gateway gateway;
-};
-
-/// A client on a line of its own.
-struct Caller {
-  explicit Caller(Member& of) : member(of), line(of.connect()), client(Http2ClientOptions{}) {}
-
-  void exchange() {
-    for (;;) {
-      std::string bytes;
-      client.write_to(bytes, unlimited, results);
-      const std::string answer = member.exchange(line, bytes);
-      client.receive(answer, results);
-      if (bytes.empty() && answer.empty()) return;
-    }
-  }
-
-  Member& member;
-  Line& line;
-  Http2Client client;
-  std::vector<CallResult> results;
-};
 
 TEST_CASE("a call becomes a request and its reply becomes the answer") {
   Member member;

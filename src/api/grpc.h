@@ -73,6 +73,8 @@ class MessageReader {
   void clear();
   /// Takes the next bytes and appends the messages that they complete. After a failure nothing more may be read.
   [[nodiscard]] std::optional<Failure> read(BytesView bytes, std::vector<Bytes>& messages);
+  /// Of a message that is not whole.
+  std::uint64_t held_bytes() const { return partial_.size(); }
   /// False within a message.
   bool at_boundary() const { return prefix_filled_ == 0; }
 

@@ -13,6 +13,8 @@ namespace {
 
 /// Pings that may come too early before the connection ends; grpc-go's number.
 constexpr int ping_strikes_max = 2;
+/// What an open stream costs besides its messages: ours, the library's, and a path or two.
+constexpr std::uint64_t stream_bytes = 2'048;
 /// Without an open stream there is no reason to ping more often than this; grpc-go's number.
 constexpr Duration ping_interval_idle = Duration::seconds(7200);
 
@@ -45,7 +47,8 @@ struct Http2Session::Stream {
   bool finished = false;   ///< Trailers follow when `body` is sent.
   Failure status{StatusCode::ok, {}};
   OutgoingBody body;
-  std::uint64_t drained_bytes = 0;  ///< Sent in this write_to.
+  std::uint64_t drained_bytes = 0;   ///< Sent in this write_to.
+  std::uint64_t received_bytes = 0;  ///< As it was counted last.
 
   bool is_stream() const { return kv::kind(demand.method) == kv::Kind::stream; }
 };
@@ -229,6 +232,7 @@ void Http2Session::receive(BytesView bytes, Instant now, std::vector<CallEvent>&
 
 void Http2Session::on_head(Stream& stream) {
   const auto demand = stream.head.judge();
+  stream.head.clear();
   if (!demand) {
     refuse(stream, demand.error());
     return;
@@ -261,6 +265,7 @@ void Http2Session::on_body(Stream& stream, BytesView bytes) {
     }
     stream.message = std::move(message);
   }
+  count_received(stream);
 }
 
 void Http2Session::on_request_end(Stream& stream) {
@@ -278,6 +283,8 @@ void Http2Session::on_request_end(Stream& stream) {
     ++calls_open_;
     events_->push_back(CallReceived{stream.call, StreamId(stream.id), stream.demand.method, std::move(*stream.message),
                                     stream.deadline, stream.demand.require_leader});
+    stream.message.reset();
+    count_received(stream);
   }
 }
 
@@ -293,6 +300,7 @@ void Http2Session::on_stream_close(Stream& stream) {
   stream.deadline = Instant::never();
   stream.reader.clear();
   stream.message.reset();
+  count_received(stream);
   stream.ended = false;
   stream.refused = false;
   stream.call = RequestId();
@@ -305,6 +313,17 @@ void Http2Session::on_stream_close(Stream& stream) {
   --streams_open_;
   unused_.push_back(&stream);
 }
+
+void Http2Session::count_received(Stream& stream) {
+  const std::uint64_t bytes = stream.reader.held_bytes() + (stream.message ? stream.message->size() : 0);
+  received_bytes_ += bytes - std::exchange(stream.received_bytes, bytes);
+}
+
+std::uint64_t Http2Session::held_bytes() const {
+  return waiting_bytes_ + received_bytes_ + streams_.size() * stream_bytes;
+}
+
+std::size_t Http2Session::waiting_frames() const { return nghttp2_session_get_outbound_queue_size(session_.get()); }
 
 void Http2Session::on_ping() {
   // Source: grpc-go, handlePing.

@@ -86,6 +86,10 @@ class Http2Session {
   void write_to(std::string& out, std::size_t bytes, std::vector<CallEvent>& events);
   /// Replies that flow control or the socket has not let out yet.
   std::uint64_t waiting_bytes() const { return waiting_bytes_; }
+  /// What this client makes us hold: replies, messages that are not whole, open streams.
+  std::uint64_t held_bytes() const;
+  /// Frames but data that wait to be written.
+  std::size_t waiting_frames() const;
   /// Calls without an answer.
   std::size_t calls_open() const { return calls_open_; }
 
@@ -111,6 +115,7 @@ class Http2Session {
   void on_body(Stream& stream, BytesView bytes);
   void on_request_end(Stream& stream);
   void on_stream_close(Stream& stream);
+  void count_received(Stream& stream);
   void on_ping();
   void on_reset();
   /// The call on `stream`, which has no end yet.
@@ -132,8 +137,9 @@ class Http2Session {
   std::size_t streams_open_ = 0;
   std::size_t calls_open_ = 0;
   std::uint64_t waiting_bytes_ = 0;
-  std::vector<Bytes> messages_;    ///< Scratch of on_body.
-  std::vector<Stream*> draining_;  ///< Streams of which something was sent in this write_to.
+  std::uint64_t received_bytes_ = 0;  ///< Of messages that are not handed out.
+  std::vector<Bytes> messages_;       ///< Scratch of on_body.
+  std::vector<Stream*> draining_;     ///< Streams of which something was sent in this write_to.
 
   // Valid during receive and write_to.
   Instant now_;

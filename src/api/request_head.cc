@@ -7,6 +7,8 @@ namespace {
 
 /// What HPACK and SETTINGS_MAX_HEADER_LIST_SIZE count for a header besides its bytes (RFC 9113, 6.5.2).
 constexpr std::uint64_t header_overhead_bytes = 32;
+/// Room that a string keeps for its next request; every true one fits.
+constexpr std::size_t text_bytes_kept = 256;
 
 bool is_grpc(std::string_view content_type) {
   content_type = content_type.substr(0, content_type.find(';'));
@@ -17,11 +19,10 @@ bool is_grpc(std::string_view content_type) {
 
 void RequestHead::clear() {
   header_bytes_ = 0;
-  method_.clear();
-  path_.clear();
-  content_type_.clear();
-  encoding_.clear();
-  timeout_.clear();
+  for (std::string* text : {&method_, &path_, &content_type_, &encoding_, &timeout_}) {
+    text->clear();
+    if (text->capacity() > text_bytes_kept) text->shrink_to_fit();
+  }
   require_leader_ = false;
 }
 

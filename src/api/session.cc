@@ -91,10 +91,21 @@ bool Session::holds_calls() const {
   return !held_.empty() || http2->waiting_bytes() > options_.limits.connection_reply_bytes_max;
 }
 
+void Session::hold(CallReceived call) {
+  held_message_bytes_ += call.message.size();
+  held_.push_back(std::move(call));
+}
+
+std::uint64_t Session::held_bytes() const {
+  const auto* http2 = std::get_if<Http2Session>(&protocol_);
+  return held_message_bytes_ + written_bytes_ + (http2 == nullptr ? 0 : http2->held_bytes());
+}
+
 void Session::release_calls() {
   const auto& http2 = std::get<Http2Session>(protocol_);
   while (!held_.empty() && (gone_ || closing_ || http2.waiting_bytes() <= options_.limits.connection_reply_bytes_max)) {
-    gateway_.release(std::move(held_.front()));
+    held_message_bytes_ -= held_.front().message.size();
+    gateway_.release(*this, std::move(held_.front()));
     held_.pop_front();
   }
 }
@@ -138,6 +149,7 @@ void Session::flush() {
     }
     if (!out.empty()) {
       writing_ = true;
+      written_bytes_ = out.size();
       connection_->write(std::move(out));
     } else if (protocol_finished()) {
       closing_ = true;
@@ -160,8 +172,10 @@ void Session::update_reading() {
   // only behind a write that the socket does not take.
   const std::uint64_t bytes_max = options_.limits.connection_send_bytes_max;
   bool paused = false;
-  if (const auto* http2 = std::get_if<Http2Session>(&protocol_))
-    paused = writing_ && http2->waiting_bytes() > bytes_max;
+  if (const auto* http2 = std::get_if<Http2Session>(&protocol_)) {
+    paused = writing_ &&
+             (http2->waiting_bytes() > bytes_max || http2->waiting_frames() > options_.limits.connection_frames_max);
+  }
   if (const auto* http1 = std::get_if<Http1Session>(&protocol_)) paused = http1->waiting_bytes() > bytes_max;
   if (paused == reading_paused_) return;
   reading_paused_ = paused;
@@ -170,6 +184,7 @@ void Session::update_reading() {
 
 void Session::on_drained() {
   writing_ = false;
+  written_bytes_ = 0;
   gateway_.touch(*this);
 }
 

@@ -45,7 +45,12 @@ class Session final : private port::ConnectionUser, private port::Task {
 
   /// Whether new calls wait here because the client does not take the replies that it has asked for.
   bool holds_calls() const;
-  void hold(CallReceived call) { held_.push_back(std::move(call)); }
+  void hold(CallReceived call);
+
+  /// What is held for this client, as the budget of all counts it.
+  std::uint64_t held_bytes() const;
+  /// Ends the connection at once, whatever is under way.
+  void expel() { drop(); }
 
   /// Once a turn, if anything happened.
   void flush();
@@ -57,6 +62,8 @@ class Session final : private port::ConnectionUser, private port::Task {
 
   /// Kept by the gateway: whether this session waits for its flush.
   bool waits_for_flush = false;
+  /// Kept by the gateway: what its budget counts for this session.
+  std::uint64_t counted_bytes = 0;
 
  private:
   /// Before it is known what the client speaks.
@@ -88,6 +95,8 @@ class Session final : private port::ConnectionUser, private port::Task {
   std::variant<Opening, Http2Session, Http1Session> protocol_;
   std::vector<CallEvent> events_;  ///< Scratch.
   std::deque<CallReceived> held_;  ///< In the order of their arrival.
+  std::uint64_t held_message_bytes_ = 0;
+  std::uint64_t written_bytes_ = 0;  ///< That the socket has not taken.
   Instant heard_at_;
   std::optional<Instant> pinged_at_;
   bool writing_ = false;

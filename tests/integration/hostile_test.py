@@ -1,0 +1,293 @@
+"""Clients that mean harm, against the real process: while each attacks, its memory stays bounded and a healthy client
+sees no error.
+
+Usage: hostile_test.py METASTORE GRPC_CLIENT [SECONDS]
+
+With SECONDS each attack goes on that long and the healthy client must keep half of its quiet rate, too; without, an
+attack is a count of rounds and nothing depends on time."""
+
+import os
+import random
+import resource
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+from servers import HOST, Server, etcdctl
+
+METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
+SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 0
+GROWTH_MAX = 256 << 20
+PUTS = 500
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def literal(name, value):
+    """A header of HPACK that is not indexed; both shorter than 127 bytes."""
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def head(path):
+    return (b"\x83\x86" + literal(b":path", path) + literal(b":authority", b"a") +
+            literal(b"content-type", b"application/grpc") + literal(b"te", b"trailers"))
+
+
+def call(stream, path, message):
+    body = b"\0" + struct.pack(">I", len(message)) + message
+    return frame(1, 4, stream, head(path)) + frame(0, 1, stream, body)
+
+
+def greeting(window=65535):
+    widened = frame(8, 0, 0, struct.pack(">I", 0x7FFFFFFF - 65535)) if window > 65535 else b""
+    return PREFACE + frame(4, 0, 0, struct.pack(">HI", 4, window)) + widened
+
+
+RANGE_ALL = b"\x0a\x05list/\x12\x05list0"
+
+
+def field(number, payload):
+    return bytes([number << 3 | 2, len(payload)]) + payload
+
+
+def hundred_puts(batch):
+    """A TxnRequest."""
+    return b"".join(field(2, field(2, field(1, b"list/%05d/%02d" % (batch, i)) + field(2, b"v" * 40)))
+                    for i in range(100))
+
+
+class Attack:
+    """Sockets and rounds. A round returns when the server took its bytes, closed, or did not listen for a while."""
+
+    def __init__(self, port):
+        self.port = port
+        self.open = []
+        self.random = random.Random(7)
+
+    def connect(self, receive_bytes=None):
+        one = socket.socket()
+        if receive_bytes:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        one.settimeout(0.2)
+        one.connect((HOST, self.port))
+        self.open.append(one)
+        return one
+
+    def send(self, one, data):
+        try:
+            one.sendall(data)
+            return True
+        except OSError:
+            return False
+
+    def close(self):
+        for one in self.open:
+            one.close()
+        self.open = []
+
+    def random_bytes(self):
+        self.close()
+        for start in (b"", PREFACE, greeting(), greeting() + frame(1, 4, 1, head(b"/etcdserverpb.KV/Range"))):
+            for _ in range(10):
+                self.send(self.connect(), start + self.random.randbytes(self.random.randrange(1, 20000)))
+
+    def half_prefaces(self):
+        if len(self.open) > 400:
+            self.close()
+        for _ in range(40):
+            self.send(self.connect(), PREFACE[:self.random.randrange(1, len(PREFACE))])
+
+    def resets(self):
+        self.close()
+        one, sent = self.connect(), greeting()
+        for stream in range(1, 20001, 2):
+            sent += frame(1, 4, stream, head(b"/etcdserverpb.KV/Range")) + frame(3, 0, stream, struct.pack(">I", 8))
+        self.send(one, sent)
+
+    def streams_without_end(self):
+        """Opened, half a message each, never read, never ended."""
+        if len(self.open) > 8:
+            self.close()
+        one, stream = self.connect(4096), 1
+        if not self.send(one, greeting()):
+            return
+        for _ in range(50):
+            sent = b""
+            for _ in range(200):
+                sent += frame(1, 4, stream, head(b"/etcdserverpb.KV/Put"))
+                sent += frame(0, 0, stream, b"\0" + struct.pack(">I", 100000) + bytes(8000))
+                stream += 2
+            if not self.send(one, sent):
+                return
+
+    def never_reading(self):
+        """Calls that fail and calls that answer, none of whose answers is read."""
+        if len(self.open) > 8:
+            self.close()
+        one = self.connect(4096)
+        self.send(one, greeting(0x7FFFFFFF))
+        for batch in range(20):
+            sent = b"".join(call(2 * (batch * 500 + i) + 1, b"/no.Service/Method", b"x") for i in range(500))
+            if not self.send(one, sent):
+                return
+
+    def slow_loris(self):
+        if len(self.open) > 400:
+            self.close()
+        block = head(b"/etcdserverpb.KV/Range")
+        for i in range(40):
+            half = b"GET /health HTTP/1.1\r\nx: " if i % 2 else greeting() + frame(1, 0, 1, block)
+            self.send(self.connect(), half)
+        for i, one in enumerate(self.open):
+            self.send(one, b"a" if (i % 40) % 2 else frame(9, 0, 1, literal(b"x", b"y")))
+
+    def huge_headers(self):
+        self.close()
+        for _ in range(4):
+            sent = greeting() + frame(1, 0, 1, head(b"/etcdserverpb.KV/Range"))
+            for _ in range(100):
+                sent += frame(9, 0, 1, literal(b"x" * 100, b"y" * 120) * 70)
+            self.send(self.connect(), sent)
+            self.send(self.connect(), b"GET /" + b"x" * 2000000 + b" HTTP/1.1\r\n\r\n")
+
+    def lists_to_stalled_readers(self):
+        """Ten lists of all keys at once, each to a reader that takes nothing."""
+        if len(self.open) >= 60:
+            self.close()
+        for _ in range(10):
+            self.send(self.connect(4096), greeting(0x7FFFFFFF) + call(1, b"/etcdserverpb.KV/Range", RANGE_ALL))
+
+
+def resident(server, key="VmRSS"):
+    with open(f"/proc/{server.process.pid}/status") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith(key + ":"))
+
+
+class Hostile(unittest.TestCase):
+    server = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(METASTORE).start()
+        cls.healthy()
+        attack = Attack(cls.server.client_port)
+        one = attack.connect()
+        path = b"/etcdserverpb.KV/Txn"
+        one.sendall(greeting() + b"".join(call(2 * i + 1, path, hundred_puts(i)) for i in range(1000)))
+        deadline = time.monotonic() + 60
+        get = ["get", "list/", "--prefix", "--limit=1", "-w", "json"]
+        while '"count":100000' not in etcdctl(cls.server.endpoint, *get)[1]:
+            assert time.monotonic() < deadline, "the keys did not come"
+        attack.close()
+        cls.healthy()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    @classmethod
+    def healthy(cls):
+        """Puts a second of a client that does no harm; it must succeed."""
+        begun = time.monotonic()
+        done = subprocess.run([GRPC_CLIENT, cls.server.endpoint, "concurrent", str(PUTS)], capture_output=True,
+                              text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return PUTS / (time.monotonic() - begun)
+
+    def under(self, name, rounds):
+        attack = Attack(self.server.client_port)
+        quiet = max(self.healthy() for _ in range(3))
+        before = resident(self.server)
+        with open(f"/proc/{self.server.process.pid}/clear_refs", "w") as peak:
+            peak.write("5")
+        stop = threading.Event()
+
+        def run():
+            deadline = time.monotonic() + SECONDS
+            done = 0
+            while not stop.is_set() and (done < rounds or time.monotonic() < deadline):
+                getattr(attack, name)()
+                done += 1
+
+        attacker = threading.Thread(target=run)
+        attacker.start()
+        rates = []
+        try:
+            while attacker.is_alive() or not rates:
+                rates.append(self.healthy())
+        finally:
+            stop.set()
+            attacker.join()
+        growth = resident(self.server, "VmHWM") - before
+        attack.close()
+        print(f"{name}: {growth >> 20} MiB, {sum(rates) / len(rates):.0f} of {quiet:.0f} puts/s", flush=True)
+        self.assertIsNone(self.server.process.poll())
+        self.assertLessEqual(growth, GROWTH_MAX)
+        if SECONDS:
+            self.assertGreaterEqual(sum(rates) / len(rates), quiet / 2)
+
+    def test_random_bytes(self):
+        self.under("random_bytes", 5)
+
+    def test_half_prefaces(self):
+        self.under("half_prefaces", 10)
+
+    def test_resets(self):
+        self.under("resets", 5)
+
+    def test_streams_without_end(self):
+        self.under("streams_without_end", 6)
+
+    def test_never_reading(self):
+        self.under("never_reading", 6)
+
+    def test_slow_loris(self):
+        self.under("slow_loris", 10)
+
+    def test_huge_headers(self):
+        self.under("huge_headers", 3)
+
+    def test_lists_to_stalled_readers(self):
+        self.under("lists_to_stalled_readers", 6)
+
+
+class Descriptors(unittest.TestCase):
+    def test_old_clients_keep_working_without_descriptors_and_nothing_spins(self):
+        server = Server(METASTORE, wrapper=["prlimit", "--nofile=64"])
+        with server:
+            old = socket.create_connection((HOST, server.client_port), timeout=20)
+            new = [socket.create_connection((HOST, server.client_port), timeout=20) for _ in range(100)]
+            for _ in range(3):
+                old.sendall(b"GET /version HTTP/1.1\r\nhost: a\r\n\r\n")
+                self.assertIn(b"200", old.recv(4096))
+            before = self.turns(server)
+            for one in new:
+                one.close()
+            self.assertLess(before, 1000)
+            self.assertEqual(0, etcdctl(server.endpoint, "put", "a", "1")[0])
+            old.sendall(b"GET /version HTTP/1.1\r\nhost: a\r\n\r\n")
+            self.assertIn(b"200", old.recv(4096))
+            old.close()
+
+    def turns(self, server):
+        """How often the process gave up the CPU of itself in half a second: a spinning accept never waits or always
+        does. CPU time in ticks says which."""
+        def ticks():
+            with open(f"/proc/{server.process.pid}/stat") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            return int(fields[11]) + int(fields[12])
+        begun = ticks()
+        time.sleep(0.5)
+        return (ticks() - begun) * 100
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    unittest.main(argv=sys.argv[:1])
