@@ -21,7 +21,7 @@ void RequestHead::clear() {
   header_bytes_ = 0;
   for (std::string* text : {&method_, &path_, &content_type_, &encoding_, &timeout_}) {
     text->clear();
-    if (text->capacity() > text_bytes_kept) text->shrink_to_fit();
+    if (text->capacity() > text_bytes_kept) *text = std::string();
   }
   require_leader_ = false;
 }
