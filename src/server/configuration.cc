@@ -1,6 +1,7 @@
 #include "server/configuration.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <utility>
 
@@ -143,13 +144,38 @@ Verdict check_cluster(const Flags& flags, const std::vector<std::string>& peer_u
   return Done{};
 }
 
-Limits limits_of(const Flags& flags) {
+/// `list`: name=value,... in decimal; they come before what other flags say.
+Verdict set_limits(std::string_view list, Limits& limits) {
+  const std::map<std::string_view, std::uint64_t*> fields = {
+#define METASTORE_LIMIT_ENTRY(name, value, unit, reason) {#name, &limits.name},
+      METASTORE_LIMITS(METASTORE_LIMIT_ENTRY)
+#undef METASTORE_LIMIT_ENTRY
+  };
+  while (!list.empty()) {
+    const std::string_view setting = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(setting.size() + 1, list.size()));
+    const std::size_t equals = setting.find('=');
+    const auto found = fields.find(setting.substr(0, equals));
+    if (equals == std::string_view::npos || found == fields.end()) {
+      return "--limits: '" + std::string(setting) + "' is not name=value with a name of --help-limits";
+    }
+    const std::string_view digits = setting.substr(equals + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), *found->second);
+    if (error != std::errc() || end != digits.data() + digits.size()) {
+      return "--limits: '" + std::string(digits) + "' is not a number for " + std::string(found->first);
+    }
+  }
+  return Done{};
+}
+
+Result<Limits, std::string> limits_of(const Flags& flags) {
   Limits limits;
   limits.request_bytes_max = flags.max_request_bytes;
   limits.txn_ops_max = flags.max_txn_ops;
   limits.connection_streams_max = flags.max_concurrent_streams;
   limits.log_entries_kept = flags.snapshot_catchup_entries;
   limits.wal_files_kept = flags.max_wals;
+  if (const Verdict verdict = set_limits(flags.limits, limits); !verdict) return verdict.error();
   return limits;
 }
 
@@ -179,6 +205,8 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
   // Texts have a total order.
   std::sort(peer_urls.begin(), peer_urls.end());
   if (const Verdict verdict = check_cluster(flags, peer_urls); !verdict) return verdict.error();
+  const auto limits = limits_of(flags);
+  if (!limits) return limits.error();
 
   return Configuration{
       .name = flags.name,
@@ -195,7 +223,7 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
       .keepalive_interval = flags.grpc_keepalive_interval,
       .keepalive_timeout = flags.grpc_keepalive_timeout,
       .keeps_state = flags.engine == "lmdb",
-      .limits = limits_of(flags),
+      .limits = limits.value(),
       .log_level = level.value(),
   };
 }

@@ -52,6 +52,7 @@ using FlagDuration = Duration;
   X(FlagNumber, snapshot_catchup_entries, "snapshot-catchup-entries", "5000",                                          \
     "Applied entries kept in memory for slow followers.")                                                              \
   X(FlagNumber, max_wals, "max-wals", "5", "Log files that stay though a checkpoint holds their entries; 0 for all.")  \
+  X(FlagText, limits, "limits", "", "Limits of --help-limits that are to differ: name=value,...")                      \
   X(FlagText, engine, "engine", "lmdb", "Where the state is kept: 'lmdb', or 'memory': nowhere.")                      \
   X(FlagText, logger, "logger", "zap", "The form of log lines; only 'zap'.")                                           \
   X(FlagText, log_outputs, "log-outputs", "default", "Where log lines go: 'default' or 'stderr', which are the same.") \

@@ -182,6 +182,10 @@ TEST_CASE("flags shape the configuration") {
   CHECK(configuration.limits.log_entries_kept == 3);
   CHECK(configuration.log_level == TraceLevel::debug);
   CHECK(configure(parsed({"--data-dir=/x"})).value().data_dir == "/x");
+  const Limits limits =
+      configure(parsed({"--limits=wal_segment_bytes=4096,txn_ops_max=9", "--max-txn-ops=7"})).value().limits;
+  CHECK(limits.wal_segment_bytes == 4096);
+  CHECK(limits.txn_ops_max == 9);
 }
 
 TEST_CASE("a bad configuration ends with status 1 and a sentence that says what to change") {
@@ -220,6 +224,9 @@ TEST_CASE("a bad configuration ends with status 1 and a sentence that says what 
       {{"--initial-cluster-state=old"}, "--initial-cluster-state must be 'new' or 'existing' (set to 'old')"},
       {{"--max-request-bytes=0"}, "--max-request-bytes must be from 1 to 536870912"},
       {{"--max-txn-ops=0"}, "--max-txn-ops must be >0"},
+      {{"--limits=txn_ops_max=1,nothing=1"}, "--limits: 'nothing=1' is not name=value with a name of --help-limits"},
+      {{"--limits=txn_ops_max"}, "--limits: 'txn_ops_max' is not name=value with a name of --help-limits"},
+      {{"--limits=txn_ops_max=1x"}, "--limits: '1x' is not a number for txn_ops_max"},
       {{"--max-concurrent-streams=4294967296"}, "--max-concurrent-streams must be from 1 to 4294967295"},
       {{"--grpc-keepalive-timeout=-1s"}, "--grpc-keepalive-timeout must not be negative"},
       {{"--logger=capnslog"}, "--logger must be 'zap' (set to 'capnslog')"},

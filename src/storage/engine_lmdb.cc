@@ -194,7 +194,7 @@ class EngineLmdb final : public port::Engine {
     }
     if (code == MDB_MAP_FULL) {
       return StorageError{path_ + " is full: it may grow to " + std::to_string(file_bytes_max_) +
-                          " bytes (engine_file_bytes_max); compact and delete keys, or start with a larger limit"};
+                          " bytes; start again with more: --limits=engine_file_bytes_max=BYTES"};
     }
     if (code != 0) return failed("write", path_, code);
     return Done{};
