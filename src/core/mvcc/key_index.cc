@@ -35,8 +35,12 @@ void KeyIndex::insert(Position position, Record record) {
     const std::size_t kept = position.slot == leaf->size ? leaf->size : leaf->size / 2;
     const BytesView bound = kept == leaf->size ? record.key() : leaf->entries[kept].newest.key();
     Leaf* right = new_leaf(bound)->second.get();
-    std::copy(leaf->entries.begin() + static_cast<std::ptrdiff_t>(kept), leaf->entries.end(), right->entries.begin());
-    right->size = std::exchange(leaf->size, kept) - kept;
+    for (std::size_t from = kept; from < leaf->size; ++from) {
+      const Entry& entry = right->entries[right->size++] = leaf->entries[from];
+      leaf->remove(entry);
+      right->add(entry);
+    }
+    leaf->size = static_cast<std::uint32_t>(kept);
     if (position.slot > kept || kept == leaf->entries.size()) {
       position.slot -= kept;
       leaf = right;
@@ -45,6 +49,7 @@ void KeyIndex::insert(Position position, Record record) {
   Entry* at = leaf->entries.data() + position.slot;
   std::move_backward(at, leaf->entries.data() + leaf->size, leaf->entries.data() + leaf->size + 1);
   *at = Entry(record);
+  leaf->add(*at);
   ++leaf->size;
 }
 
@@ -52,6 +57,7 @@ void KeyIndex::erase(Position position) {
   --size_;
   Leaf& leaf = *position.leaf->second;
   Entry* at = leaf.entries.data() + position.slot;
+  leaf.remove(*at);
   std::move(at + 1, leaf.entries.data() + leaf.size, at);
   --leaf.size;
   const auto next = std::next(position.leaf);
@@ -63,6 +69,8 @@ void KeyIndex::erase(Position position) {
   if (leaf.size > 0 && leaf.size + right.size > leaf.entries.size() / 2) return;
   std::copy_n(right.entries.begin(), right.size, leaf.entries.data() + leaf.size);
   leaf.size += right.size;
+  leaf.existing += right.existing;
+  leaf.newest_change = std::max(leaf.newest_change, right.newest_change);
   leaves_.erase(next);
 }
 
@@ -79,11 +87,15 @@ void KeyIndex::check_invariants() const {
     ASSERT(entries.size > 0 && entries.size <= entries.entries.size());
     ASSERT(entries.entries.front().newest.key() >= leaf->first);
     ASSERT(std::next(leaf) == leaves_.end() || entries.entries[entries.size - 1].newest.key() < std::next(leaf)->first);
+    std::uint32_t existing = 0;
     for (std::size_t i = 0; i < entries.size; ++i) {
       const Entry& entry = entries.entries[i];
+      existing += entry.is_tombstone() ? 0 : 1;
+      ASSERT(entry.change <= entries.newest_change);
       ASSERT(entry.change == Entry(entry.newest).change);
       ASSERT(i == 0 || entries.entries[i - 1].newest.key() < entry.newest.key());
     }
+    ASSERT(existing == entries.existing);
     size += entries.size;
   }
   ASSERT(size == size_);

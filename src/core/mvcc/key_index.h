@@ -1,6 +1,7 @@
 // Every key of the store in order, each with its newest record. The key is read from the record, and older records hang
-// on the newest as a chain. An entry also says when its key was last changed and whether it was deleted then, so that
-// keys are counted without touching their records. A deleted key stays until compaction.
+// on the newest as a chain. An entry also says when its key was last changed and whether it was deleted then, and a
+// leaf how many of its keys exist, so that keys are counted without touching their records, and at the newest revision
+// without touching their entries. A deleted key stays until compaction.
 //
 // Entries stand in leaves, and a tree of the leaves' lower bounds, which are copies, leads to them: that tree is small
 // enough for the processor's caches, so that a look-up among millions of keys misses them for a few records only. A
@@ -10,6 +11,7 @@
 
 #include <absl/container/btree_map.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +28,7 @@ namespace metastore::mvcc {
 /// 1. A leaf is never empty.
 /// 2. Its keys are not below its bound, and below the next leaf's.
 /// 3. The first leaf's bound is empty, so that every key has a leaf.
+/// 4. A leaf knows how many of its keys exist by their newest records, and a change none of them is behind.
 class KeyIndex {
   struct Entry {
     Entry() = default;
@@ -38,7 +41,16 @@ class KeyIndex {
     std::int64_t change = 0;  ///< Twice the mod_revision, and one more for a tombstone.
   };
   struct Leaf {
-    std::size_t size = 0;
+    void add(const Entry& entry) {
+      existing += entry.is_tombstone() ? 0 : 1;
+      newest_change = std::max(newest_change, entry.change);
+    }
+    void remove(const Entry& entry) { existing -= entry.is_tombstone() ? 0 : 1; }
+    bool changed_after(Revision revision) const { return newest_change / 2 > revision.value(); }
+
+    std::uint32_t size = 0;
+    std::uint32_t existing = 0;
+    std::int64_t newest_change = 0;
     std::array<Entry, 64> entries;
   };
   struct BoundLess {
@@ -63,7 +75,13 @@ class KeyIndex {
   /// Requires: `position` is the lower bound of the record's key, which is not there yet.
   void insert(Position position, Record record);
   /// Requires: a record of the same key stands at `position`.
-  void replace(Position position, Record record) { position.leaf->second->entries[position.slot] = Entry(record); }
+  void replace(Position position, Record record) {
+    Leaf& leaf = *position.leaf->second;
+    Entry& entry = leaf.entries[position.slot];
+    leaf.remove(entry);
+    entry = Entry(record);
+    leaf.add(entry);
+  }
   void erase(Position position);
 
   /// Visits the newest record of each key of `range`, in order, until `visit(Record, Position)` returns false. It may
@@ -81,21 +99,26 @@ class KeyIndex {
   }
 
   /// How many keys of `range` exist at `revision`. `existed(Record)` tells it of a key that has changed since, given
-  /// its newest record.
+  /// its newest record.   Bounds: O(leaves), and O(keys) in those leaves that have changed since.
   template <typename Existed>
   std::uint64_t count(const KeyRange& range, Revision revision, Existed&& existed) const {
     if (!range.is_open() && range.end <= range.key) return 0;
     const Position end = range.is_open() ? Position{leaves_.end()} : lower_bound(range.end);
     std::uint64_t count = 0;
-    for (Position at = lower_bound(range.key); at.leaf != leaves_.end(); ++at.leaf, at.slot = 0) {
+    Position at = lower_bound(range.key);
+    for (bool is_last = false; !is_last && at.leaf != leaves_.end(); ++at.leaf, at.slot = 0) {
+      is_last = at.leaf == end.leaf;
       const Leaf& leaf = *at.leaf->second;
-      const std::size_t behind = at.leaf == end.leaf ? end.slot : leaf.size;
+      const std::size_t behind = is_last ? end.slot : leaf.size;
+      if (at.slot == 0 && behind == leaf.size && !leaf.changed_after(revision)) {
+        count += leaf.existing;
+        continue;
+      }
       for (; at.slot < behind; ++at.slot) {
         const Entry& entry = leaf.entries[at.slot];
         const bool exists = entry.changed_after(revision) ? existed(entry.newest) : !entry.is_tombstone();
         count += exists ? 1 : 0;
       }
-      if (at.leaf == end.leaf) break;
     }
     return count;
   }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -279,6 +280,19 @@ class Life {
     skip_missing();
     CHECK(next == model_.keys.end());
     CHECK(store_.count(KeyRange::all(), revision) == count);
+    // Between any key and any other, and behind any key.
+    Prng prng(static_cast<std::uint64_t>(revision.value()), "ranges to count");
+    for (int i = 0; i < 4 && !model_.keys.empty(); ++i) {
+      const auto draw = [&] { return std::next(model_.keys.begin(), prng.between(0, std::ssize(model_.keys) - 1)); };
+      const auto first = draw();
+      const std::string end = i == 0 ? std::string(1, '\0') : draw()->first;
+      const KeyRange range{first->first, end};
+      std::uint64_t within = 0;
+      for (auto key = first; key != model_.keys.end() && range.contains(key->first); ++key) {
+        within += model_.get(key->first, revision.value()) != nullptr ? 1 : 0;
+      }
+      CHECK(store_.count(range, revision) == within);
+    }
   }
 
   struct Row {

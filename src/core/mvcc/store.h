@@ -73,7 +73,8 @@ class Store {
   }
 
   /// How many keys `range` holds at `revision`.
-  /// Bounds: O(keys in range), a few nanoseconds each; only records of keys that changed after `revision` are read.
+  /// Bounds: O(leaves of the index in range), some nanoseconds each, and O(keys) in those that changed after
+  /// `revision`.
   std::uint64_t count(const KeyRange& range, Revision revision) const;
 
   /// Visits every record, tombstones included, of the revisions [from, current_revision()] in the order of the changes
