@@ -199,5 +199,41 @@ TEST_CASE("no bytes from outside break the door or leave it owing anything") {
   CHECK(posted > 10'000);
 }
 
+/// `bytes` in pieces of any size give the same events; these are returned.
+std::vector<CallEvent> events_of(std::string_view bytes) {
+  const auto run = [bytes](std::size_t piece) {
+    RequestIds ids;
+    Http2Session session(SessionOptions{}, ids);
+    std::vector<CallEvent> events;
+    for (std::size_t at = 0; at < bytes.size(); at += piece) {
+      session.receive(bytes.substr(at, piece), Instant(), events);
+    }
+    session.close(events);
+    return events;
+  };
+  const auto whole = run(bytes.size());
+  for (std::size_t piece = 1; piece < bytes.size(); ++piece) CHECK(run(piece) == whole);
+  return whole;
+}
+
+TEST_CASE("what a client says behind the end of its connection changes nothing") {
+  FrameWriter write;
+  std::string bytes = FrameWriter::opening() + write.call(1, "/etcdserverpb.KV/Put", "a");
+  bytes += write.call(3, "/etcdserverpb.KV/Put", "b");
+  for (int i = 0; i < 5; ++i) bytes += FrameWriter::ping();
+  bytes += FrameWriter::reset(3, 8);
+  CHECK(events_of(bytes).size() == 4);
+}
+
+TEST_CASE("a message is heard though the one behind it in the same frame breaks a rule") {
+  FrameWriter write;
+  std::string bytes = FrameWriter::opening();
+  bytes += write.headers(1, testing::grpc_headers("/etcdserverpb.Watch/Watch"), false);
+  bytes += FrameWriter::data(1, testing::prefixed("good") + testing::prefixed("bad", 7), false);
+  const auto events = events_of(bytes);
+  REQUIRE(events.size() == 3);
+  CHECK(std::holds_alternative<StreamRequest>(events[1]));
+}
+
 }  // namespace
 }  // namespace metastore::api

@@ -26,31 +26,35 @@ void submit_trailers(nghttp2_session* handle, std::int32_t id, const Failure& st
   nghttp2_must(nghttp2_submit_trailer(handle, id, trailers, message.empty() ? 1 : 2));
 }
 
-}  // namespace
-
-/// One call, from its first header to the closing of its stream.
-struct Http2Session::Stream {
-  explicit Stream(const SessionOptions& options)
-      : head(options.limits.header_bytes_max), reader(options.message_bytes_max()) {}
-
-  std::int32_t id = 0;
-  RequestHead head;
+/// What is known of one call, from its first header to the closing of its stream.
+struct Call {
   Demand demand;
   Instant deadline = Instant::never();
-  MessageReader reader;
   std::optional<Bytes> message;
   bool ended = false;      ///< The client has said all it will say.
   bool refused = false;    ///< It broke a rule: what else it says is not heard.
   RequestId call;          ///< 0 until a unary request is whole, or a stream's head has come.
   bool answered = false;   ///< The call has its end, or was canceled.
   bool answering = false;  ///< The answer's headers are on their way.
-  bool finished = false;   ///< Trailers follow when `body` is sent.
+  bool finished = false;   ///< Trailers follow when the body is sent.
   Failure status{StatusCode::ok, {}};
-  OutgoingBody body;
-  std::uint64_t drained_bytes = 0;   ///< Sent in this write_to.
-  std::uint64_t received_bytes = 0;  ///< As it was counted last.
+  std::uint64_t drained_bytes = 0;  ///< Sent in this write_to.
 
   bool is_stream() const { return kv::kind(demand.method) == kv::Kind::stream; }
+};
+
+}  // namespace
+
+/// A call and its buffers, which are used again for the stream after this.
+struct Http2Session::Stream : Call {
+  explicit Stream(const SessionOptions& options)
+      : head(options.limits.header_bytes_max), reader(options.message_bytes_max()) {}
+
+  std::int32_t id = 0;
+  RequestHead head;
+  MessageReader reader;
+  OutgoingBody body;
+  std::uint64_t received_bytes = 0;  ///< As it was counted last.
 };
 
 void Http2Session::Deleter::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
@@ -222,12 +226,12 @@ void Http2Session::receive(BytesView bytes, Instant now, std::vector<CallEvent>&
   events_ = &events;
   const ssize_t taken =
       nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  events_ = nullptr;
   if (taken == NGHTTP2_ERR_FLOODED) {
     go_away(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames that want an answer");
   } else if (taken < 0) {
     go_away(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(static_cast<int>(taken)));
   }
+  events_ = nullptr;
 }
 
 void Http2Session::on_head(Stream& stream) {
@@ -248,10 +252,7 @@ void Http2Session::on_head(Stream& stream) {
 
 void Http2Session::on_body(Stream& stream, BytesView bytes) {
   messages_.clear();
-  if (auto failure = stream.reader.read(bytes, messages_)) {
-    refuse(stream, *failure);
-    return;
-  }
+  const auto failure = stream.reader.read(bytes, messages_);
   for (Bytes& message : messages_) {
     if (stream.is_stream()) {
       // Behind its end the client may still talk; nobody listens.
@@ -266,6 +267,7 @@ void Http2Session::on_body(Stream& stream, BytesView bytes) {
     stream.message = std::move(message);
   }
   count_received(stream);
+  if (failure) refuse(stream, *failure);
 }
 
 void Http2Session::on_request_end(Stream& stream) {
@@ -295,21 +297,11 @@ void Http2Session::on_stream_close(Stream& stream) {
     events_->push_back(CallCanceled{stream.call});
   }
   std::erase(draining_, &stream);
+  static_cast<Call&>(stream) = Call();
   stream.head.clear();
-  stream.demand = Demand();
-  stream.deadline = Instant::never();
   stream.reader.clear();
-  stream.message.reset();
-  count_received(stream);
-  stream.ended = false;
-  stream.refused = false;
-  stream.call = RequestId();
-  stream.answered = false;
-  stream.answering = false;
-  stream.finished = false;
-  stream.status = {StatusCode::ok, {}};
   stream.body.clear();
-  stream.drained_bytes = 0;
+  count_received(stream);
   --streams_open_;
   unused_.push_back(&stream);
 }
@@ -435,13 +427,17 @@ void Http2Session::fail(StreamId id, const Failure& failure) {
   end_answer(stream, failure);
 }
 
-void Http2Session::close(std::vector<CallEvent>& events) {
+void Http2Session::cancel_calls(std::vector<CallEvent>& events) {
   for (const auto& stream : streams_) {
     if (stream->call == RequestId() || stream->answered) continue;
     --calls_open_;
     stream->answered = true;
     events.push_back(CallCanceled{stream->call});
   }
+}
+
+void Http2Session::close(std::vector<CallEvent>& events) {
+  cancel_calls(events);
   gone_away_ = true;
   all_written_ = true;
 }
@@ -477,7 +473,10 @@ void Http2Session::begin_shutdown() {
 }
 
 void Http2Session::go_away(std::uint32_t http2_error, std::string_view reason) {
+  if (gone_away_) return;
   gone_away_ = true;
+  // Now, and not as the streams close: what the library reads after this depends on how the bytes were cut.
+  if (events_ != nullptr) cancel_calls(*events_);
   nghttp2_must(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
                                      nghttp2_session_get_last_proc_stream_id(session_.get()), http2_error,
                                      reinterpret_cast<const std::uint8_t*>(reason.data()), reason.size()));

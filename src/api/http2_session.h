@@ -118,6 +118,7 @@ class Http2Session {
   void count_received(Stream& stream);
   void on_ping();
   void on_reset();
+  void cancel_calls(std::vector<CallEvent>& events);
   /// The call on `stream`, which has no end yet.
   Stream& call_on(StreamId stream);
   void begin_answer(Stream& stream);
@@ -126,7 +127,7 @@ class Http2Session {
   void end_answer(Stream& stream, const Failure& status);
   /// What the client said breaks a rule: it gets `failure`, whatever the call has come to.
   void refuse(Stream& stream, const Failure& failure);
-  /// Ends the connection with GOAWAY, whatever is open.
+  /// Ends the connection with GOAWAY; whatever is open is canceled.
   void go_away(std::uint32_t http2_error, std::string_view reason);
 
   const SessionOptions options_;

@@ -30,7 +30,8 @@ def read_session(path):
 def normalized(text, server, ids):
     text = text.replace(server.endpoint, "CLIENT").replace(f"{HOST}:{server.peer_port}", "PEER")
     for name, number in ids.items():
-        text = text.replace(str(number), name).replace(format(number, "x"), name)
+        # In hexadecimal it has 15 digits or 16, which some commands fill up with a zero.
+        text = re.sub(f"{number}|0*{number:x}", name, text)
     text = re.sub(r'"ts":"[^"]*"|"caller":"[^"]*"|"target":"[^"]*"', "", text)
     # An id may take 15 digits or 16, and a table is drawn to the width of what it holds.
     text = re.sub(r"(?m)^[+|].*", lambda row: re.sub(r"([- ])\1+", r"\1", row[0]), text)

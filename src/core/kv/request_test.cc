@@ -339,7 +339,7 @@ TEST_CASE("a oneof that is sent twice is merged or replaced as protobuf does it"
   CHECK(read_alike<TxnRequest, pb::TxnRequest>(joined(operation_of(nested), operation_of(nested))));
 }
 
-TEST_CASE("numbers too large for 64 bits, field 0 and groups are damage") {
+TEST_CASE("numbers too large for 64 bits, heads too long for 32, field 0 and groups are damage") {
   const auto reads = [](const std::string& message) {
     PutRequest put;
     return read(message, put);
@@ -349,6 +349,10 @@ TEST_CASE("numbers too large for 64 bits, field 0 and groups are damage") {
   CHECK(!reads("\x18" + nine + "\x02"));
   CHECK(!reads("\x18" + nine + "\x81" + std::string(1, '\0')));
   CHECK(!reads(std::string("\x00\x01", 2)));
+  // A tag or a length of more bytes than 32 bits need, though they hold a small number.
+  CHECK(reads("\xc0\x80\x80\x80\x08\x05"));
+  CHECK(!reads("\xc0\x80\x80\x80\x88" + std::string(1, '\0') + "\x05"));
+  CHECK(!reads("\x42\x80\x80\x80\x80\x80" + std::string(1, '\0')));
   CHECK(!reads("\x43\x44"));
   // A field that we do not know is skipped, whatever its type.
   CHECK(

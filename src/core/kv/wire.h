@@ -33,7 +33,7 @@ class WireReader {
   bool boolean() const { return value_ != 0; }
 
  private:
-  bool read_varint(std::uint64_t& value);
+  bool read_varint(std::uint64_t& value, std::size_t bytes_max);
   bool skip(std::uint64_t size);
   bool read_field();
 
