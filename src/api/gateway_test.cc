@@ -342,7 +342,7 @@ TEST_CASE("a connection that never says what it speaks is closed") {
   Member member;
   Line& line = member.connect();
   member.exchange(line, "PRI");
-  member.loop.advance(Duration::seconds(119));
+  member.loop.advance(Duration::seconds(59));
   CHECK(!line.destroyed);
   member.loop.advance(Duration::seconds(2));
   CHECK(line.destroyed);

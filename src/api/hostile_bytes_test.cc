@@ -118,7 +118,7 @@ struct Siege {
     options.limits.resets_burst_max = prng.below(5);
     options.limits.connections_max = prng.below(3) + 1;
     options.keepalive_interval = Duration::milliseconds(prng.between(1, 1'000));
-    options.opening_timeout = Duration::milliseconds(prng.between(1, 1'000));
+    options.limits.client_deadline_ms = prng.between(1, 1'000);
     return options;
   }
 

@@ -54,6 +54,8 @@ class Http1Session {
   /// Output and input that wait.
   std::uint64_t waiting_bytes() const { return out_.size() + in_.size(); }
   bool request_open() const { return request_open_; }
+  /// A request has begun to come in, and the client owes its rest.
+  bool request_unfinished() const { return !request_open_ && !ending_ && (parser_ != nullptr || !in_.empty()); }
 
   /// After the request under way no other is taken; without one the connection ends.
   void begin_shutdown();

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "api/http2_header.h"
+#include "api/http2_stream.h"
 #include "core/base/assert.h"
 
 namespace metastore::api {
@@ -26,36 +27,7 @@ void submit_trailers(nghttp2_session* handle, std::int32_t id, const Failure& st
   nghttp2_must(nghttp2_submit_trailer(handle, id, trailers, message.empty() ? 1 : 2));
 }
 
-/// What is known of one call, from its first header to the closing of its stream.
-struct Call {
-  Demand demand;
-  Instant deadline = Instant::never();
-  std::optional<Bytes> message;
-  bool ended = false;      ///< The client has said all it will say.
-  bool refused = false;    ///< It broke a rule: what else it says is not heard.
-  RequestId call;          ///< 0 until a unary request is whole, or a stream's head has come.
-  bool answered = false;   ///< The call has its end, or was canceled.
-  bool answering = false;  ///< The answer's headers are on their way.
-  bool finished = false;   ///< Trailers follow when the body is sent.
-  Failure status{StatusCode::ok, {}};
-  std::uint64_t drained_bytes = 0;  ///< Sent in this write_to.
-
-  bool is_stream() const { return kv::kind(demand.method) == kv::Kind::stream; }
-};
-
 }  // namespace
-
-/// A call and its buffers, which are used again for the stream after this.
-struct Http2Session::Stream : Call {
-  explicit Stream(const SessionOptions& options)
-      : head(options.limits.header_bytes_max), reader(options.message_bytes_max()) {}
-
-  std::int32_t id = 0;
-  RequestHead head;
-  MessageReader reader;
-  OutgoingBody body;
-  std::uint64_t received_bytes = 0;  ///< As it was counted last.
-};
 
 void Http2Session::Deleter::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
 
@@ -82,6 +54,7 @@ struct Http2Session::Callbacks {
   static int on_frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     Http2Session& session = self(user);
     if (session.gone_away_) return 0;
+    session.greeted_ = true;
     switch (frame->hd.type) {
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) session.on_ping();
@@ -112,8 +85,7 @@ struct Http2Session::Callbacks {
   }
 
   static int on_stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t, void* user) {
-    Http2Session& session = self(user);
-    if (Stream* stream = session.find_stream(id)) session.on_stream_close(*stream);
+    if (Stream* stream = self(user).find_stream(id)) self(user).on_stream_close(*stream);
     return 0;
   }
 
@@ -211,6 +183,7 @@ Http2Session::Stream& Http2Session::open_stream(std::int32_t id) {
   Stream& stream = *unused_.back();
   unused_.pop_back();
   stream.id = id;
+  unfinished_.heard(stream.unfinished, now_);
   ++streams_open_;
   nghttp2_must(nghttp2_session_set_stream_user_data(session_.get(), id, &stream));
   return stream;
@@ -223,6 +196,7 @@ Http2Session::Stream* Http2Session::find_stream(std::int32_t id) const {
 void Http2Session::receive(BytesView bytes, Instant now, std::vector<CallEvent>& events) {
   if (gone_away_) return;
   now_ = now;
+  if (!begun_at_) begun_at_ = now;
   events_ = &events;
   const ssize_t taken =
       nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
@@ -242,6 +216,8 @@ void Http2Session::on_head(Stream& stream) {
     return;
   }
   stream.demand = demand.value();
+  // From here on the client of a unary call owes a message, that of a stream may be silent.
+  if (stream.is_stream()) unfinished_.finished(stream.unfinished);
   if (stream.demand.timeout < Duration::max()) stream.deadline = now_ + stream.demand.timeout;
   if (!stream.is_stream()) return;
   stream.call = ids_.take();
@@ -266,11 +242,17 @@ void Http2Session::on_body(Stream& stream, BytesView bytes) {
     }
     stream.message = std::move(message);
   }
+  if (stream.is_stream() && stream.reader.at_boundary()) {
+    unfinished_.finished(stream.unfinished);
+  } else {
+    unfinished_.heard(stream.unfinished, now_);
+  }
   count_received(stream);
   if (failure) refuse(stream, *failure);
 }
 
 void Http2Session::on_request_end(Stream& stream) {
+  unfinished_.finished(stream.unfinished);
   if (!stream.reader.at_boundary()) {
     refuse(stream, {StatusCode::internal, "unexpected EOF"});
   } else if (stream.is_stream()) {
@@ -291,13 +273,14 @@ void Http2Session::on_request_end(Stream& stream) {
 }
 
 void Http2Session::on_stream_close(Stream& stream) {
+  unfinished_.finished(stream.unfinished);
   waiting_bytes_ -= stream.body.unsent_bytes();
   if (stream.call != RequestId() && !stream.answered) {
     --calls_open_;
     events_->push_back(CallCanceled{stream.call});
   }
   std::erase(draining_, &stream);
-  static_cast<Call&>(stream) = Call();
+  static_cast<CallState&>(stream) = CallState();
   stream.head.clear();
   stream.reader.clear();
   stream.body.clear();
@@ -309,6 +292,10 @@ void Http2Session::on_stream_close(Stream& stream) {
 void Http2Session::count_received(Stream& stream) {
   const std::uint64_t bytes = stream.reader.held_bytes() + (stream.message ? stream.message->size() : 0);
   received_bytes_ += bytes - std::exchange(stream.received_bytes, bytes);
+}
+
+std::optional<Instant> Http2Session::unfinished_since() const {
+  return greeted_ ? unfinished_.silent_since() : begun_at_;
 }
 
 std::uint64_t Http2Session::held_bytes() const {
@@ -334,6 +321,7 @@ void Http2Session::on_reset() {
 }
 
 void Http2Session::refuse(Stream& stream, const Failure& failure) {
+  unfinished_.finished(stream.unfinished);
   stream.refused = true;
   if (stream.call != RequestId() && !stream.answered) {
     --calls_open_;

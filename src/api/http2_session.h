@@ -17,6 +17,7 @@
 #include "api/request_head.h"
 #include "api/session_options.h"
 #include "api/token_bucket.h"
+#include "api/unfinished_requests.h"
 #include "core/base/bytes.h"
 #include "core/base/tagged.h"
 #include "core/base/time.h"
@@ -90,6 +91,8 @@ class Http2Session {
   std::uint64_t held_bytes() const;
   /// Frames but data that wait to be written.
   std::size_t waiting_frames() const;
+  /// Since when the client has said nothing more of a greeting, head or message that it began; the oldest of them.
+  std::optional<Instant> unfinished_since() const;
   /// Calls without an answer.
   std::size_t calls_open() const { return calls_open_; }
 
@@ -140,7 +143,8 @@ class Http2Session {
   std::uint64_t waiting_bytes_ = 0;
   std::uint64_t received_bytes_ = 0;  ///< Of messages that are not handed out.
   std::vector<Bytes> messages_;       ///< Scratch of on_body.
-  std::vector<Stream*> draining_;     ///< Streams of which something was sent in this write_to.
+  UnfinishedRequests unfinished_;
+  std::vector<Stream*> draining_;  ///< Streams of which something was sent in this write_to.
 
   // Valid during receive and write_to.
   Instant now_;
@@ -148,6 +152,8 @@ class Http2Session {
   std::string* out_ = nullptr;
   std::size_t out_bytes_max_ = 0;
 
+  std::optional<Instant> begun_at_;
+  bool greeted_ = false;  ///< The preface and the first settings are whole.
   std::optional<Instant> last_ping_at_;
   int ping_strikes_ = 0;
   bool sent_since_ping_ = false;  ///< Headers or data: they forgive the pings so far.

@@ -26,7 +26,8 @@ Session::Session(Gateway& gateway, port::Loop& loop, const SessionOptions& optio
       connection_(std::move(connection)),
       heard_at_(loop.now()) {
   connection_->set_user(*this);
-  loop_.run_at(*this, heard_at_ + (admission == Admission::served ? options.opening_timeout : options.closing_timeout));
+  const Duration patience = admission == Admission::served ? options.client_deadline() : options.closing_timeout;
+  loop_.run_at(*this, heard_at_ + patience);
 }
 
 Session::~Session() { loop_.cancel(*this); }
@@ -52,7 +53,7 @@ void Session::on_bytes(BytesView bytes) {
 
 void Session::open(std::string bytes) {
   const bool refused = admission_ == Admission::refused;
-  if (!refused) loop_.run_at(*this, heard_at_ + options_.keepalive_interval);
+  if (!refused) set_timer();
   if (bytes.starts_with(http2_greeting)) {
     auto& http2 = protocol_.emplace<Http2Session>(options_, gateway_.ids());
     if (refused) http2.refuse_all(too_many_connections);
@@ -82,7 +83,15 @@ void Session::dispatch_events() {
 
 void Session::dispatch_requests() {
   auto& http1 = std::get<Http1Session>(protocol_);
-  while (auto request = http1.next()) gateway_.on_request(*this, *request);
+  while (auto request = http1.next()) {
+    unfinished_since_.reset();
+    gateway_.on_request(*this, *request);
+  }
+  if (!http1.request_unfinished()) {
+    unfinished_since_.reset();
+  } else if (!unfinished_since_) {
+    unfinished_since_ = loop_.now();
+  }
 }
 
 bool Session::holds_calls() const {
@@ -141,7 +150,9 @@ void Session::flush() {
   if (!writing_) {
     std::string out;
     if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
+      const std::uint64_t waited_bytes = http2->waiting_bytes();
       http2->write_to(out, options_.limits.connection_send_bytes_max, events_);
+      writes_replies_ = http2->waiting_bytes() < waited_bytes;
       dispatch_events();
       release_calls();
     } else if (auto* http1 = std::get_if<Http1Session>(&protocol_)) {
@@ -159,6 +170,16 @@ void Session::flush() {
     }
   }
   update_reading();
+  update_owed();
+}
+
+void Session::update_owed() {
+  const auto* http2 = std::get_if<Http2Session>(&protocol_);
+  if (!writing_ && (http2 == nullptr || http2->waiting_bytes() == 0)) {
+    owed_since_.reset();
+  } else if (!owed_since_) {
+    owed_since_ = loop_.now();
+  }
 }
 
 bool Session::protocol_finished() const {
@@ -185,6 +206,9 @@ void Session::update_reading() {
 void Session::on_drained() {
   writing_ = false;
   written_bytes_ = 0;
+  // A client that takes nothing but acknowledgements of its own frames does not take what it asked for.
+  const auto* http2 = std::get_if<Http2Session>(&protocol_);
+  if (writes_replies_ || http2 == nullptr || http2->waiting_bytes() == 0) owed_since_.reset();
   gateway_.touch(*this);
 }
 
@@ -210,26 +234,41 @@ bool Session::idle() const {
   return true;
 }
 
+Instant Session::too_slow_at() const {
+  const auto* http2 = std::get_if<Http2Session>(&protocol_);
+  const std::optional<Instant> unfinished = http2 != nullptr ? http2->unfinished_since() : unfinished_since_;
+  return std::min(unfinished.value_or(Instant::never()), owed_since_.value_or(Instant::never())) +
+         options_.client_deadline();
+}
+
+void Session::set_timer() {
+  // What begins after this glance cannot be overdue before the next one.
+  const Instant glance = loop_.now() + options_.client_deadline();
+  const Instant silent =
+      pinged_at_ ? *pinged_at_ + options_.keepalive_timeout : heard_at_ + options_.keepalive_interval;
+  loop_.run_at(*this, std::min({glance, too_slow_at(), silent}));
+}
+
 void Session::run() {
   const Instant now = loop_.now();
-  const auto* http2 = std::get_if<Http2Session>(&protocol_);
-  const bool unanswered_ping = pinged_at_ && heard_at_ < *pinged_at_;
-  const bool silent = now >= heard_at_ + options_.keepalive_interval;
-  if (closing_ || admission_ == Admission::refused || std::holds_alternative<Opening>(protocol_) || unanswered_ping ||
-      (silent && http2 == nullptr)) {
+  if (closing_ || admission_ == Admission::refused || std::holds_alternative<Opening>(protocol_) ||
+      now >= too_slow_at()) {
     drop();
     return;
   }
-  pinged_at_.reset();
-  if (!silent) {
-    loop_.run_at(*this, heard_at_ + options_.keepalive_interval);
-    return;
-  }
   // Source: grpc-go's server keepalive.
-  pinged_at_ = now;
-  std::get<Http2Session>(protocol_).send_ping();
-  loop_.run_at(*this, now + options_.keepalive_timeout);
-  gateway_.touch(*this);
+  if (pinged_at_ && heard_at_ >= *pinged_at_) pinged_at_.reset();
+  if (pinged_at_ ? now >= *pinged_at_ + options_.keepalive_timeout : now >= heard_at_ + options_.keepalive_interval) {
+    auto* http2 = std::get_if<Http2Session>(&protocol_);
+    if (pinged_at_ || http2 == nullptr) {
+      drop();
+      return;
+    }
+    pinged_at_ = now;
+    http2->send_ping();
+    gateway_.touch(*this);
+  }
+  set_timer();
 }
 
 void Session::drop() {

@@ -74,7 +74,7 @@ class Session final : private port::ConnectionUser, private port::Task {
   void on_bytes(BytesView bytes) override;
   void on_drained() override;
   void on_closed() override;
-  /// The deadline that was set last: opening, closing or silence.
+  /// The deadline that was set last: for closing, for being too slow, for silence.
   void run() override;
 
   void open(std::string bytes);
@@ -83,6 +83,11 @@ class Session final : private port::ConnectionUser, private port::Task {
   void release_calls();
   bool protocol_finished() const;
   void update_reading();
+  /// Notes since when the client takes nothing of what it is owed.
+  void update_owed();
+  /// When this client will have been too slow, as far as is known now.
+  Instant too_slow_at() const;
+  void set_timer();
   void cancel_calls();
   void drop();
 
@@ -99,6 +104,9 @@ class Session final : private port::ConnectionUser, private port::Task {
   std::uint64_t written_bytes_ = 0;  ///< That the socket has not taken.
   Instant heard_at_;
   std::optional<Instant> pinged_at_;
+  std::optional<Instant> owed_since_;        ///< The client has taken nothing since, and something waits for it.
+  std::optional<Instant> unfinished_since_;  ///< Of an HTTP/1 request.
+  bool writes_replies_ = false;              ///< What is being written holds data of replies.
   bool writing_ = false;
   bool reading_paused_ = false;
   bool closing_ = false;  ///< Our side is shut; the peer's is awaited.

@@ -18,9 +18,12 @@ struct SessionOptions {
   Duration keepalive_min_time = Duration::seconds(5);  ///< A client's pings come no faster (--grpc-keepalive-min-time).
   Duration keepalive_interval = Duration::seconds(7200);  ///< Silence until we ping (--grpc-keepalive-interval).
   Duration keepalive_timeout = Duration::seconds(20);     ///< Silence after that (--grpc-keepalive-timeout).
-  Duration opening_timeout = Duration::seconds(120);      ///< Until a new connection has said what it speaks.
   Duration closing_timeout = Duration::seconds(5);        ///< For the peer to close after we did.
 
+  /// How long a client may leave what it began unfinished, or what it is owed untaken.
+  Duration client_deadline() const {
+    return Duration::milliseconds(static_cast<std::int64_t>(limits.client_deadline_ms));
+  }
   std::uint64_t message_bytes_max() const { return limits.request_bytes_max + limits.receive_slack_bytes; }
 };
 

@@ -35,6 +35,8 @@ namespace metastore {
   X(header_bytes_max, 65'536, "bytes", "request headers of one stream or HTTP/1.1 request")                           \
   X(connection_reply_bytes_max, 16'777'216, "bytes", "replies held by a client's window; past it its calls wait")     \
   X(clients_bytes_max, 100'663'296, "bytes", "held for all clients; past it who holds most goes; 256 MiB in memory")  \
+  X(client_deadline_ms, 60'000, "milliseconds",                                                                       \
+    "a request begun and silent, or nothing taken of what is owed: closed")                                           \
   X(connection_frames_max, 1'000, "frames", "to a socket that takes none, before reading pauses")                     \
   X(stream_window_bytes, 1'048'576, "bytes", "HTTP/2 flow control: sent ahead on one stream")                         \
   X(connection_window_bytes, 4'194'304, "bytes", "HTTP/2 flow control: sent ahead on one connection")                 \
