@@ -130,12 +130,20 @@ void Gateway::on_cancel(Session& session) {
   }
 }
 
-void Gateway::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
+Gateway::Posted* Gateway::listener(RequestId id) {
+  if (const auto found = streams_.find(id); found != streams_.end()) return &found->second;
   // A stream that is not found was closed by its client while this was under way.
+  if (id < posted_first_ || posted(id).answered) return nullptr;
+  const Posted call = settle(id);
+  if (call.session != nullptr) return &streams_.emplace(id, call).first->second;
+  inbox_.post(StreamClosed{id});
+  return nullptr;
+}
+
+void Gateway::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
   for (Chunk& chunk : chunks) {
-    const auto found = streams_.find(chunk.id);
-    if (found == streams_.end()) continue;
-    found->second.session->send(found->second.stream, chunk.message_bytes, std::move(chunk.parts));
+    const Posted* call = listener(chunk.id);
+    if (call != nullptr) call->session->send(call->stream, chunk.message_bytes, std::move(chunk.parts));
   }
   for (const StreamEnd& end : ends) {
     const auto found = streams_.find(end.id);

@@ -70,6 +70,8 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   /// The request named `id` belongs to `session`. Ids come in order.
   void expect(RequestId id, Session& session, StreamId stream);
   Posted& posted(RequestId id);
+  /// Whom a chunk of `id` goes to: its first makes a stream of a unary call. Null if nobody listens any more.
+  Posted* listener(RequestId id);
   /// Counts again what is held for `session`.
   void count(Session& session, std::uint64_t bytes);
   /// Closes connections until the rest is within the budget: those first for which most is held, since a client that
@@ -85,7 +87,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   RequestIds ids_;
   std::deque<Posted> posted_;  ///< By id, from `posted_first_` on: ids come in order and leave in nearly that.
   RequestId posted_first_{1};
-  /// Streams that the replica has not ended and the client still listens to.
+  /// Streams, and unary calls answered in chunks, that the replica has not ended and the client still listens to.
   absl::btree_map<RequestId, Posted> streams_;
   std::map<RequestId, Checkup> checkups_;  ///< By the probe that each waits for.
   std::vector<Reply> refused_;             ///< Requests that are answered here, with the next flush.

@@ -18,6 +18,7 @@ using testing::Member;
 using testing::unlimited;
 
 constexpr std::string_view put = "/etcdserverpb.KV/Put";
+constexpr std::string_view range = "/etcdserverpb.KV/Range";
 
 TEST_CASE("a call becomes a request and its reply becomes the answer") {
   Member member;
@@ -406,6 +407,46 @@ TEST_CASE("a stream's events reach the replica, and its chunks the client, until
   REQUIRE(caller.results.size() == 2);
   CHECK(caller.results[1].text == "etcdserver: server stopped");
   CHECK(member.gateway.idle());
+}
+
+TEST_CASE("a unary call may be answered in chunks, whose sender is told what has left") {
+  Member member;
+  Caller caller(member);
+  const auto taken = [&] { return std::exchange(member.inbox.stream_events, {}); };
+  caller.client.call(range, Bytes(), std::nullopt);
+  const StreamId given_up = caller.client.call(range, Bytes(), std::nullopt);
+  const StreamId canceled = caller.client.call(range, Bytes(), std::nullopt);
+  caller.exchange();
+  CHECK(member.inbox.requests.size() == 3);
+  member.gateway.stream({{RequestId(1), 7, {Bytes::copy_of("ans")}}, {RequestId(2), 7, {Bytes::copy_of("an")}}}, {});
+  caller.exchange();
+  CHECK(taken() == std::vector<Event>{StreamDrained{RequestId(1), 3}, StreamDrained{RequestId(2), 2}});
+  CHECK(caller.results.empty());
+  CHECK(!member.gateway.idle());
+  caller.client.cancel(given_up, caller.results);
+  caller.client.cancel(canceled, caller.results);
+  caller.results.clear();
+  caller.exchange();
+  CHECK(taken() == std::vector<Event>{StreamClosed{RequestId(2)}});
+  // Of the third nothing had come: its sender learns that nobody listens when it begins.
+  member.gateway.stream({{RequestId(3), 7, {Bytes::copy_of("ans")}}, {RequestId(1), 0, {Bytes::copy_of("wer!")}}},
+                        {{RequestId(1), std::nullopt}, {RequestId(3), std::nullopt}});
+  caller.exchange();
+  CHECK(taken() == std::vector<Event>{StreamClosed{RequestId(3)}});
+  REQUIRE(caller.results.size() == 1);
+  CHECK(caller.results[0].message.view() == "answer!");
+  CHECK(member.gateway.idle());
+}
+
+TEST_CASE("an answer that breaks off in the middle ends as the error that it met") {
+  Member member;
+  Caller caller(member);
+  caller.client.call(range, Bytes(), std::nullopt);
+  caller.exchange();
+  member.gateway.stream({{RequestId(1), 7, {Bytes::copy_of("ans")}}}, {{RequestId(1), ErrorCode::compacted}});
+  caller.exchange();
+  REQUIRE(caller.results.size() == 1);
+  CHECK(caller.results[0].text == "etcdserver: mvcc: required revision has been compacted");
 }
 
 }  // namespace

@@ -123,7 +123,7 @@ struct Http2Session::Callbacks {
     const std::uint64_t payload = stream.body.send(size, *session.out_);
     session.waiting_bytes_ -= size;
     session.sent_since_ping_ = true;
-    if (stream.is_stream() && payload > 0) {
+    if (stream.in_chunks && payload > 0) {
       if (stream.drained_bytes == 0) session.draining_.push_back(&stream);
       stream.drained_bytes += payload;
     }
@@ -377,6 +377,7 @@ Http2Session::Stream& Http2Session::call_on(StreamId id) {
 
 void Http2Session::send(StreamId id, std::uint64_t message_bytes, std::vector<Bytes> parts) {
   Stream& stream = call_on(id);
+  stream.in_chunks = true;
   waiting_bytes_ -= stream.body.unsent_bytes();
   if (message_bytes > 0) stream.body.begin_message(message_bytes);
   for (Bytes& part : parts) stream.body.add(std::move(part));

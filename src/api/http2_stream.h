@@ -29,6 +29,7 @@ struct CallState {
   bool answering = false;  ///< The answer's headers are on their way.
   bool finished = false;   ///< Trailers follow when the body is sent.
   Failure status{StatusCode::ok, {}};
+  bool in_chunks = false;           ///< Whoever answers is told what was sent.
   std::uint64_t drained_bytes = 0;  ///< Sent in this write_to.
 
   bool is_stream() const { return kv::kind(demand.method) == kv::Kind::stream; }
