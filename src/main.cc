@@ -66,6 +66,7 @@ MemberOptions options_of(const Configuration& configuration) {
   options.config.heartbeat_interval = configuration.heartbeat_interval;
   options.config.election_timeout = configuration.election_timeout;
   options.config.pre_vote = configuration.pre_vote;
+  options.config.quota_bytes = configuration.quota_bytes;
   options.config.limits = configuration.limits;
   options.sessions = {.limits = net::with_room_for_files(configuration.limits),
                       .keepalive_min_time = configuration.keepalive_min_time,

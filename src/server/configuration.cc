@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "core/replica/config.h"
+
 namespace metastore::server {
 namespace {
 
@@ -223,6 +225,7 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
       .keepalive_interval = flags.grpc_keepalive_interval,
       .keepalive_timeout = flags.grpc_keepalive_timeout,
       .keeps_state = flags.engine == "lmdb",
+      .quota_bytes = flags.quota_backend_bytes == 0 ? default_quota_bytes : flags.quota_backend_bytes,
       .limits = limits.value(),
       .log_level = level.value(),
   };

@@ -4,6 +4,7 @@
 #ifndef METASTORE_SERVER_CONFIGURATION_H_
 #define METASTORE_SERVER_CONFIGURATION_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,8 @@ struct Configuration {
   Duration keepalive_min_time;
   Duration keepalive_interval;
   Duration keepalive_timeout;
-  bool keeps_state = true;  ///< False: nothing is written, and a restart begins anew (--engine=memory).
+  bool keeps_state = true;       ///< False: nothing is written, and a restart begins anew (--engine=memory).
+  std::int64_t quota_bytes = 0;  ///< Negative: none.
   Limits limits;
   TraceLevel log_level = TraceLevel::info;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <map>
 
 #include "core/base/assert.h"
@@ -44,6 +45,18 @@ Complaint set(FlagNumber& field, std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), field, base);
   if (error == std::errc::result_out_of_range) return range_error;
   return error == std::errc() && end == text.data() + text.size() ? Complaint{} : parse_error;
+}
+
+// As Go's strconv.ParseInt with base 0.
+Complaint set(FlagInteger& field, std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  FlagNumber number = 0;
+  if (const Complaint complaint = set(number, text); !complaint.empty()) return complaint;
+  constexpr auto most = static_cast<FlagNumber>(std::numeric_limits<FlagInteger>::max());
+  if (number > most + (negative ? 1 : 0)) return range_error;
+  field = static_cast<FlagInteger>(negative ? 0 - number : number);
+  return {};
 }
 
 /// Nanoseconds in the unit that `text` begins with, which is cut off; 0 if it begins with none.

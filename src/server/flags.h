@@ -18,6 +18,7 @@ namespace metastore::server {
 
 using FlagText = std::string;
 using FlagNumber = std::uint64_t;
+using FlagInteger = std::int64_t;
 using FlagBoolean = bool;
 using FlagDuration = Duration;
 
@@ -51,6 +52,8 @@ using FlagDuration = Duration;
     "A connection that does not answer a ping for this long is closed; 0 for never.")                                  \
   X(FlagNumber, snapshot_catchup_entries, "snapshot-catchup-entries", "5000",                                          \
     "Applied entries kept in memory for slow followers.")                                                              \
+  X(FlagInteger, quota_backend_bytes, "quota-backend-bytes", "0",                                                      \
+    "Most bytes of state, past which an alarm is raised and nothing is added; 0: 2 GiB, negative: no quota.")          \
   X(FlagNumber, max_wals, "max-wals", "5", "Log files that stay though a checkpoint holds their entries; 0 for all.")  \
   X(FlagText, limits, "limits", "", "Limits of --help-limits that are to differ: name=value,...")                      \
   X(FlagText, engine, "engine", "lmdb", "Where the state is kept: 'lmdb', or 'memory': nowhere.")                      \

@@ -163,6 +163,7 @@ TEST_CASE("a configuration is complete when no flag is given") {
   CHECK(configuration.cluster_token == "etcd-cluster");
   CHECK(configuration.election_timeout == Duration::seconds(1));
   CHECK(configuration.limits == Limits());
+  CHECK(configuration.quota_bytes == 2'147'483'648);
 }
 
 TEST_CASE("flags shape the configuration") {
@@ -186,6 +187,15 @@ TEST_CASE("flags shape the configuration") {
       configure(parsed({"--limits=wal_segment_bytes=4096,txn_ops_max=9", "--max-txn-ops=7"})).value().limits;
   CHECK(limits.wal_segment_bytes == 4096);
   CHECK(limits.txn_ops_max == 9);
+  const auto quota = [](std::string_view value) {
+    return configure(parsed({"--quota-backend-bytes", value})).value().quota_bytes;
+  };
+  CHECK(quota("0") == 2'147'483'648);
+  CHECK(quota("0x10") == 16);
+  CHECK(quota("+7") == 7);
+  CHECK(quota("-1") == -1);
+  CHECK(quota("-9223372036854775808") == std::numeric_limits<std::int64_t>::min());
+  CHECK(quota("9223372036854775807") == std::numeric_limits<std::int64_t>::max());
 }
 
 TEST_CASE("a bad configuration ends with status 1 and a sentence that says what to change") {

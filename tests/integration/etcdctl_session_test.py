@@ -1,9 +1,10 @@
 """The same etcdctl session against ours and against Debian's etcd prints the same: output, errors, exit status.
 
 Usage: etcdctl_session_test.py METASTORE ETCD SESSION...
-A session is a text file: each line is one etcdctl command; lines after it that begin with "< " are its input; "#" is
-prose. Ids differ between the two, since they are made from ports or drawn: they are replaced by their names before
-comparing. The leases that a session grants are $LEASE1, $LEASE2, ... in the commands after."""
+A session is a text file: each line is one etcdctl command; lines after it that begin with "< " are its input; a line
+that begins with "--" is a flag for both servers; "#" is prose. Ids differ between the two, since they are made from
+ports or drawn: they are replaced by their names before comparing. The leases that a session grants are
+$LEASE1, $LEASE2, ... in the commands after."""
 
 import os
 import re
@@ -17,14 +18,16 @@ METASTORE, ETCD, SESSIONS = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[
 
 
 def read_session(path):
-    commands = []
+    flags, commands = [], []
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             if line.startswith("< ") or line.rstrip("\n") == "<":
                 commands[-1][1].append(line[2:].rstrip("\n"))
+            elif line.startswith("--"):
+                flags.append(line.strip())
             elif line.strip() and not line.startswith("#"):
                 commands.append((shlex.split(line), []))
-    return [(arguments, "".join(text + "\n" for text in stdin)) for arguments, stdin in commands]
+    return flags, [(arguments, "".join(text + "\n" for text in stdin)) for arguments, stdin in commands]
 
 
 def normalized(text, server, ids):
@@ -64,9 +67,10 @@ class EtcdctlSession(unittest.TestCase):
 
     def test_ours_prints_what_etcd_prints(self):
         for path in SESSIONS:
-            with Server(METASTORE) as ours, Server(ETCD) as theirs:
+            flags, commands = read_session(path)
+            with Server(METASTORE, flags) as ours, Server(ETCD, flags) as theirs:
                 our_ids, their_ids = identifiers(ours), identifiers(theirs)
-                for arguments, stdin in read_session(path):
+                for arguments, stdin in commands:
                     with self.subTest(session=path, command=" ".join(arguments)):
                         got = run(ours, our_ids, arguments, stdin)
                         expected = run(theirs, their_ids, arguments, stdin)

@@ -49,6 +49,8 @@ enum class Outcome : std::uint8_t {
   X(invalid_sort_option, invalid_argument, "etcdserver: invalid sort option", refused)                  \
   X(compacted, out_of_range, "etcdserver: mvcc: required revision has been compacted", refused)         \
   X(future_revision, out_of_range, "etcdserver: mvcc: required revision is a future revision", refused) \
+  X(no_space, resource_exhausted, "etcdserver: mvcc: database space exceeded", unknown)                 \
+  X(corrupt, data_loss, "etcdserver: corrupt cluster", refused)                                         \
   X(lease_not_found, not_found, "etcdserver: requested lease not found", refused)                       \
   X(lease_exists, failed_precondition, "etcdserver: lease already exists", refused)                     \
   X(lease_ttl_too_large, out_of_range, "etcdserver: too large lease TTL", refused)                      \
@@ -60,8 +62,6 @@ enum class Outcome : std::uint8_t {
   X(stopped, unavailable, "etcdserver: server stopped", unknown)                                        \
   X(timeout, unavailable, "etcdserver: request timed out", unknown)                                     \
   X(deadline_exceeded, deadline_exceeded, "context deadline exceeded", unknown)                         \
-  /* Raising and clearing alarms comes with the quota. */                                               \
-  X(alarm_unchangeable, unimplemented, "etcdserver: alarms cannot be raised or cleared yet", refused)   \
   X(unserved_stream, unimplemented, "method not implemented", refused)                                  \
   X(undecodable, internal, "grpc: error unmarshalling request: the message is not valid protobuf", refused)
 

@@ -5,6 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/overloaded.h"
+#include "core/kv/cost.h"
 #include "core/kv/range.h"
 #include "core/kv/txn.h"
 
@@ -44,11 +45,52 @@ Result<Bytes> Applier::read(const Request& request, const Header& header, Instan
   return reply(header, read_txn(store_, *txn));
 }
 
+std::optional<ErrorCode> Applier::refusal_of(const Command& command, std::uint64_t cost) const {
+  // A damaged cluster takes nothing more that changes keys or leases; one that is full, nothing that adds to them.
+  if (alarms_.is_raised(AlarmType::corrupt)) {
+    const Overloaded is_forbidden{
+        [](const AlarmRequest&) { return false; },
+        [](const ClusterVersion&) { return false; },
+        [](const MemberAttributes&) { return false; },
+        [](const auto&) { return true; },
+    };
+    if (std::visit(is_forbidden, command.body)) return ErrorCode::corrupt;
+  }
+  if (cost > 0 && alarms_.is_raised(AlarmType::nospace)) return ErrorCode::no_space;
+  return std::nullopt;
+}
+
+AlarmResponse Applier::apply_alarm(const AlarmRequest& request, Applied& applied) {
+  AlarmResponse response{store_.current_revision(), {}};
+  const Alarm& alarm = request.alarm;
+  switch (request.action) {
+    case AlarmAction::get:
+      response.alarms = alarms_.list(alarm.type);
+      break;
+    case AlarmAction::activate:
+      if (!is_known_alarm(static_cast<std::uint64_t>(alarm.type))) break;
+      response.alarms = {alarm};
+      if (alarms_.raise(alarm)) applied.raised = alarm;
+      break;
+    case AlarmAction::deactivate:
+      if (!alarms_.clear(alarm)) break;
+      response.alarms = {alarm};
+      applied.cleared = alarm;
+      break;
+  }
+  return response;
+}
+
 Applied Applier::apply(BytesView data, const Header& header, Instant now) {
   const State state{store_, lessor_};
   std::optional<Command> command = decode_command(data);
   ASSERT(command.has_value());
   Applied applied{.proposal_id = command->id, .reply = Bytes()};
+  applied.cost = std::visit([](const auto& body) { return cost(body); }, command->body);
+  if (const auto refusal = refusal_of(*command, applied.cost)) {
+    applied.reply = *refusal;
+    return applied;
+  }
   const Overloaded execute{
       [&](const PutRequest& request) { applied.reply = reply(header, put(state, request)); },
       [&](const DeleteRangeRequest& request) { applied.reply = encode(header, delete_range(state, request)); },
@@ -72,6 +114,7 @@ Applied Applier::apply(BytesView data, const Header& header, Instant now) {
         }
       },
       [&](const LeaseRevokeRequest& request) { applied.reply = reply(header, revoke(state, LeaseId(request.id))); },
+      [&](const AlarmRequest& request) { applied.reply = encode(header, apply_alarm(request, applied)); },
       [&](MemberAttributes& attributes) { applied.member_attributes = std::move(attributes); },
       [&](ClusterVersion& cluster) { applied.cluster_version = std::move(cluster.version); },
   };

@@ -10,6 +10,7 @@
 #include "core/base/bytes.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
+#include "core/kv/alarms.h"
 #include "core/kv/command.h"
 #include "core/kv/request.h"
 #include "core/kv/response.h"
@@ -25,6 +26,9 @@ struct Applied {
   std::optional<MemberAttributes> member_attributes;
   std::optional<std::string> cluster_version;
   bool waits_for_compaction = false;  ///< The reply is owed only once the store is compacted physically too.
+  std::uint64_t cost = 0;             ///< Of what was asked, against the quota.
+  std::optional<Alarm> raised;        ///< By this entry, and not before.
+  std::optional<Alarm> cleared;
 };
 
 class Applier {
@@ -33,6 +37,8 @@ class Applier {
   mvcc::Store& store() { return store_; }
   lease::Lessor& lessor() { return lessor_; }
   const lease::Lessor& lessor() const { return lessor_; }
+  Alarms& alarms() { return alarms_; }
+  const Alarms& alarms() const { return alarms_; }
 
   /// Answers from the state as it is. Whether that may be stale was decided by request.consistency().
   /// Requires: the request is a range, a read-only txn, or asks of leases.
@@ -41,15 +47,22 @@ class Applier {
 
   /// Executes the command of a committed entry.
   /// Requires: `command` was encoded by core/kv/command.h; a damaged one is our bug or a log's that checksums missed.
-  /// `now` matters to the leases of a leader alone.
+  /// `now` matters to the leases of a leader alone. What an alarm forbids is refused (contract 5.9).
   Applied apply(BytesView command, const Header& header, Instant now);
+
+  /// Of the store, the leases and the alarms.
+  std::uint64_t hash() const { return store_.hash() + lessor_.hash() + alarms_.hash(); }
 
   /// Frees what compactions gave up, looking at no more than `budget` records; true once nothing is left to free.
   bool compact_some(std::size_t budget) { return store_.compact_some(budget); }
 
  private:
+  std::optional<ErrorCode> refusal_of(const Command& command, std::uint64_t cost) const;
+  AlarmResponse apply_alarm(const AlarmRequest& request, Applied& applied);
+
   mvcc::Store store_;
   lease::Lessor lessor_;
+  Alarms alarms_;
 };
 
 }  // namespace metastore::kv

@@ -14,6 +14,7 @@ enum Field : std::uint32_t {
   compaction = 7,
   lease_grant = 8,
   lease_revoke = 9,
+  alarm = 10,
   header = 100,
   cluster_version_set = 1300,
   cluster_member_attr_set = 1301,
@@ -37,6 +38,8 @@ Field field_of(Method method) {
       return Field::lease_grant;
     case Method::lease_revoke:
       return Field::lease_revoke;
+    case Method::alarm:
+      return Field::alarm;
     default:
       UNREACHABLE();
   }
@@ -116,6 +119,18 @@ Bytes encode_lease_revoke(std::uint64_t id, LeaseId lease) {
                 [&](WireWriter& writer) { writer.varint_field(1, number); });
 }
 
+Bytes encode_alarm(std::uint64_t id, const Alarm& alarm) {
+  const auto action = static_cast<std::uint64_t>(AlarmAction::activate);
+  const auto type = static_cast<std::uint64_t>(alarm.type);
+  const std::size_t size =
+      varint_field_size(1, action) + varint_field_size(2, alarm.member.value()) + varint_field_size(3, type);
+  return encode(id, Field::alarm, size, [&](WireWriter& writer) {
+    writer.varint_field(1, action);
+    writer.varint_field(2, alarm.member.value());
+    writer.varint_field(3, type);
+  });
+}
+
 Bytes with_lease_id(BytesView message, LeaseId lease) {
   // Of a field that comes twice the last one counts, so what was received stays as it is.
   const auto number = static_cast<std::uint64_t>(lease.value());
@@ -180,6 +195,9 @@ std::optional<Command> decode_command(BytesView data) {
         break;
       case bytes_tag(Field::lease_revoke):
         ok = read_body(LeaseRevokeRequest{});
+        break;
+      case bytes_tag(Field::alarm):
+        ok = read_body(AlarmRequest{});
         break;
       case bytes_tag(Field::cluster_version_set):
         ok = read_body(ClusterVersion{});

@@ -34,7 +34,7 @@ struct ClusterVersion {
 struct Command {
   std::uint64_t id = 0;
   std::variant<PutRequest, DeleteRangeRequest, TxnRequest, CompactionRequest, LeaseGrantRequest, LeaseRevokeRequest,
-               ClusterVersion, MemberAttributes>
+               AlarmRequest, ClusterVersion, MemberAttributes>
       body;
 };
 
@@ -42,13 +42,15 @@ struct Command {
 std::size_t command_size(Method method, std::size_t message_size);
 
 /// Requires: bit 63 of `id` is set, so that every id is a varint of ten bytes and sizes do not depend on it;
-/// the method is proposed (put, delete_range, txn, compact, lease_grant, lease_revoke).   Ensures: the result has
-/// command_size() bytes.
+/// the method is proposed (put, delete_range, txn, compact, lease_grant, lease_revoke, alarm).   Ensures: the result
+/// has command_size() bytes.
 Bytes encode_command(std::uint64_t id, Method method, BytesView message);
 Bytes encode_member_attributes(std::uint64_t id, MemberId member, std::string_view name,
                                const std::vector<std::string>& client_urls);
 /// That of a lease which has expired, by nobody's request.
 Bytes encode_lease_revoke(std::uint64_t id, LeaseId lease);
+/// That of an alarm which a member raises by itself.
+Bytes encode_alarm(std::uint64_t id, const Alarm& alarm);
 /// A LeaseGrantRequest that left the choice of its id to us, with that id.
 Bytes with_lease_id(BytesView message, LeaseId lease);
 Bytes encode_cluster_version(std::uint64_t id, std::string_view version);

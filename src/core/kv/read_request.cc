@@ -263,7 +263,9 @@ bool read(BytesView message, MemberListRequest& out) {
 bool read(BytesView message, AlarmRequest& out) {
   WireReader reader(message);
   while (reader.next()) {
-    if (reader.tag() == varint_tag(1)) out.action = reader.i32();
+    if (reader.tag() == varint_tag(1)) out.action = static_cast<AlarmAction>(reader.i32());
+    if (reader.tag() == varint_tag(2)) out.alarm.member = MemberId(reader.u64());
+    if (reader.tag() == varint_tag(3)) out.alarm.type = static_cast<AlarmType>(reader.i32());
   }
   return reader.ok();
 }

@@ -74,11 +74,7 @@ Refusal check(const LeaseLeasesRequest&) { return std::nullopt; }
 Refusal check(const LeaseKeepAliveRequest&) { return std::nullopt; }
 Refusal check(const MemberListRequest&) { return std::nullopt; }
 Refusal check(const StatusRequest&) { return std::nullopt; }
-
-Refusal check(const AlarmRequest& request) {
-  if (request.action != 0) return ErrorCode::alarm_unchangeable;
-  return std::nullopt;
-}
+Refusal check(const AlarmRequest&) { return std::nullopt; }
 
 Request::Body empty_body(Method method) {
   switch (method) {
@@ -152,7 +148,7 @@ Consistency Request::consistency() const {
       [](const LeaseKeepAliveRequest&) { return Consistency::linearizable; },
       [&](const MemberListRequest& list) { return local_if(!list.linearizable); },
       [](const StatusRequest&) { return Consistency::local; },
-      [](const AlarmRequest&) { return Consistency::linearizable; },
+      [](const AlarmRequest&) { return Consistency::proposed; },
   };
   return std::visit(choose, body_);
 }

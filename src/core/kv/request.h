@@ -11,6 +11,7 @@
 #include "core/base/bytes.h"
 #include "core/base/limits.h"
 #include "core/base/result.h"
+#include "core/kv/alarms.h"
 #include "core/kv/method.h"
 #include "core/mvcc/key_range.h"
 
@@ -104,8 +105,11 @@ struct MemberListRequest {
 
 struct StatusRequest {};
 
+enum class AlarmAction : std::int32_t { get = 0, activate = 1, deactivate = 2 };
+
 struct AlarmRequest {
-  std::int32_t action = 0;  ///< 0: get.
+  AlarmAction action = AlarmAction::get;
+  Alarm alarm;
 };
 
 /// What a request needs before it may be answered.

@@ -7,6 +7,7 @@
 
 #include "core/base/encoder.h"
 #include "core/base/prng.h"
+#include "core/kv/cost.h"
 #include "core/kv/sample_requests.h"
 #include "core/proto/rpc.pb.h"
 
@@ -187,7 +188,7 @@ TEST_CASE("what a request needs before it is answered follows from its method an
   CHECK(consistency_of(Method::delete_range, deletion) == Consistency::proposed);
   CHECK(consistency_of(Method::compact, pb::CompactionRequest()) == Consistency::proposed);
   CHECK(consistency_of(Method::status, pb::StatusRequest()) == Consistency::local);
-  CHECK(consistency_of(Method::alarm, pb::AlarmRequest()) == Consistency::linearizable);
+  CHECK(consistency_of(Method::alarm, pb::AlarmRequest()) == Consistency::proposed);
   pb::MemberListRequest list;
   CHECK(consistency_of(Method::member_list, list) == Consistency::local);
   list.set_linearizable(true);
@@ -202,12 +203,41 @@ TEST_CASE("what a request needs before it is answered follows from its method an
   CHECK(of_txn(txn_of({operation_of(txn_of({}))})) == Consistency::proposed);
 }
 
-TEST_CASE("alarms can be asked for but not changed yet") {
+TEST_CASE("an alarm request is read whole, and one of a number that nobody knows is no mistake") {
   pb::AlarmRequest request;
-  request.set_alarm(pb::NOSPACE);
+  request.set_action(pb::AlarmRequest::DEACTIVATE);
+  request.set_memberid(0xfedcba9876543210);
+  request.set_alarm(pb::CORRUPT);
+  const Result<Request> read = decoded(Method::alarm, request.SerializeAsString());
+  REQUIRE(read.ok());
+  const auto& body = std::get<AlarmRequest>(read.value().body());
+  CHECK(body.action == AlarmAction::deactivate);
+  CHECK(body.alarm == Alarm{AlarmType::corrupt, MemberId(0xfedcba9876543210)});
+  request.set_alarm(static_cast<pb::AlarmType>(9));
   CHECK(outcome_of(Method::alarm, request) == "ok");
-  request.set_action(pb::AlarmRequest::ACTIVATE);
-  CHECK(outcome_of(Method::alarm, request) == "alarm_unchangeable");
+}
+
+TEST_CASE("the quota counts what a write brings, of a txn the dearer branch, and nothing that makes room") {
+  const auto cost_of = [](Method method, const google::protobuf::Message& message) {
+    const Result<Request> request = decoded(method, message.SerializeAsString());
+    REQUIRE(request.ok());
+    return std::visit([](const auto& body) { return cost(body); }, request.value().body());
+  };
+  CHECK(cost_of(Method::put, put_of("key")) == 256 + 3);
+  pb::PutRequest long_put = put_of("k");
+  long_put.set_value("value");
+  CHECK(cost_of(Method::put, long_put) == 256 + 1 + 5);
+  CHECK(cost_of(Method::lease_grant, pb::LeaseGrantRequest()) == 64);
+  pb::DeleteRangeRequest deletion;
+  deletion.set_key("a");
+  CHECK(cost_of(Method::delete_range, deletion) == 0);
+  CHECK(cost_of(Method::compact, pb::CompactionRequest()) == 0);
+  CHECK(cost_of(Method::alarm, pb::AlarmRequest()) == 0);
+  const pb::TxnRequest inner = txn_of({operation_of(put_of("a")), operation_of(range_of("a"))});
+  CHECK(cost_of(Method::txn, txn_of({operation_of(put_of("bb")), operation_of(inner)}, {operation_of(put_of("c"))})) ==
+        (256 + 2) + (256 + 1));
+  CHECK(cost_of(Method::txn, txn_of({operation_of(range_of("a"))}, {operation_of(inner)})) == 256 + 1);
+  CHECK(cost_of(Method::txn, txn_of({operation_of(range_of("a"))})) == 0);
 }
 
 // What our reader made of a message, told back as protobuf's classes.

@@ -10,6 +10,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/tagged.h"
+#include "core/kv/alarms.h"
 #include "core/kv/wire.h"
 #include "core/mvcc/record.h"
 
@@ -94,6 +95,11 @@ struct LeaseLeasesResponse {
   std::vector<LeaseId> leases;
 };
 
+struct AlarmResponse {
+  Revision revision;
+  std::vector<Alarm> alarms;  ///< Those that were asked for, raised or cleared.
+};
+
 /// The response's protobuf message.   Requires: its records are still in the store.
 Bytes encode(const Header& header, const RangeResponse& response);
 Bytes encode(const Header& header, const PutResponse& response);
@@ -105,6 +111,7 @@ Bytes encode(const Header& header, const LeaseRevokeResponse& response);
 Bytes encode(const Header& header, const LeaseKeepAliveResponse& response);
 Bytes encode(const Header& header, const LeaseTimeToLiveResponse& response);
 Bytes encode(const Header& header, const LeaseLeasesResponse& response);
+Bytes encode(const Header& header, const AlarmResponse& response);
 
 }  // namespace metastore::kv
 

@@ -91,6 +91,8 @@ Checkpoint Checkpoints::take(Instant now, const raft::Mark& applied, kv::Applier
         rows_.put(Table::leases, NumberKey(static_cast<std::uint64_t>(id.value())).view(), value);
       },
       [&](LeaseId id) { rows_.erase(Table::leases, NumberKey(static_cast<std::uint64_t>(id.value())).view()); });
+  applier.alarms().take_changes([&](const kv::Alarm& alarm) { rows_.put(Table::alarms, NumberKey(alarm).view(), {}); },
+                                [&](const kv::Alarm& alarm) { rows_.erase(Table::alarms, NumberKey(alarm).view()); });
   if (members_version_ != members.version()) {
     members_version_ = members.version();
     for (const auto& [id, member] : members.all()) put_member(rows_, member);

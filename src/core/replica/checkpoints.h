@@ -36,6 +36,10 @@ class NumberKey {
     add(static_cast<std::uint64_t>(revision.main.value()));
     add(static_cast<std::uint64_t>(revision.sub));
   }
+  explicit NumberKey(const kv::Alarm& alarm) {
+    add(static_cast<std::uint64_t>(alarm.type));
+    add(alarm.member.value());
+  }
   BytesView view() const { return BytesView(bytes_.data(), size_); }
 
  private:

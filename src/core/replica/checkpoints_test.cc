@@ -34,7 +34,11 @@ TEST_CASE("an image refuses rows that no checkpoint holds, and names them") {
         "the row 00000000000000020000000000000000 of table records is no such record");
   CHECK(taken(Table::leases, "k", "\2") == "the row 6b of table leases cannot be read");
   CHECK(taken(Table::members, number_key, "\1\1") == "the row 0000000000000001 of table members cannot be read");
-  CHECK(taken(Table::alarms, "k", "v") == "the row 6b of table 4 belongs to a table that this version does not know");
+  CHECK(taken(Table::alarms, "k", "") == "the row 6b of table alarms cannot be read");
+  CHECK(taken(Table::alarms, std::string(NumberKey(kv::Alarm{kv::AlarmType::none, MemberId(7)}).view()), "") ==
+        "the row 00000000000000000000000000000007 of table alarms is an alarm that this version does not know");
+  CHECK(taken(static_cast<Table>(9), "k", "v") ==
+        "the row 6b of table 9 belongs to a table that this version does not know");
   Image twice;
   CHECK(twice.take(Table::leases, number_key, "\2").ok());
   CHECK(!twice.take(Table::leases, number_key, "\2").ok());

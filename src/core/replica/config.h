@@ -15,6 +15,10 @@
 
 namespace metastore {
 
+/// etcd's, and what it calls too much for a healthy cluster.
+inline constexpr std::int64_t default_quota_bytes = std::int64_t{2} << 30;
+inline constexpr std::int64_t quota_bytes_advised_max = std::int64_t{8} << 30;
+
 struct Config {
   MemberId member;
   ClusterId cluster;
@@ -29,6 +33,7 @@ struct Config {
   bool pre_vote = true;
   Duration checkpoint_interval = Duration::milliseconds(100);
   Duration watch_progress_interval = Duration::seconds(600);
+  std::int64_t quota_bytes = default_quota_bytes;  ///< Of the state as encoded; negative: none.
   Limits limits;
 
   /// How long a request may wait for consensus: etcd's 5 s and two election timeouts (contract 1.4).

@@ -1,5 +1,6 @@
 #include "core/replica/image.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/assert.h"
@@ -38,7 +39,7 @@ Status<std::string> Image::take(Table table, BytesView key, BytesView value) {
     case Table::members:
       return take_member(key, value);
     case Table::alarms:
-      break;
+      return take_alarm(key, value);
   }
   return refusal(std::to_string(static_cast<int>(table)), key, "belongs to a table that this version does not know");
 }
@@ -101,6 +102,15 @@ Status<std::string> Image::take_member(BytesView key, BytesView value) {
   member.is_learner = in.boolean();
   if (!id.has_value() || is_removed || !in.ok() || !in.at_end()) return refusal("members", key, "cannot be read");
   members.restore(std::move(member));
+  return Done{};
+}
+
+Status<std::string> Image::take_alarm(BytesView key, BytesView value) {
+  const auto type = decode_number(key.substr(0, 8));
+  const auto member = decode_number(key.substr(std::min<std::size_t>(8, key.size())));
+  if (!type.has_value() || !member.has_value() || !value.empty()) return refusal("alarms", key, "cannot be read");
+  if (!kv::is_known_alarm(*type)) return refusal("alarms", key, "is an alarm that this version does not know");
+  applier->alarms().restore({static_cast<kv::AlarmType>(*type), MemberId(*member)});
   return Done{};
 }
 

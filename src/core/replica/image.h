@@ -38,6 +38,7 @@ class Image {
   [[nodiscard]] Status<std::string> take_record(BytesView key, BytesView value);
   [[nodiscard]] Status<std::string> take_lease(BytesView key, BytesView value);
   [[nodiscard]] Status<std::string> take_member(BytesView key, BytesView value);
+  [[nodiscard]] Status<std::string> take_alarm(BytesView key, BytesView value);
 
   Revision current_{1};
   Revision compacted_ = mvcc::never_compacted;

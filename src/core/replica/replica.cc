@@ -7,6 +7,7 @@
 #include "core/base/assert.h"
 #include "core/base/version.h"
 #include "core/kv/command.h"
+#include "core/kv/cost.h"
 #include "core/replica/responses.h"
 
 namespace metastore {
@@ -47,6 +48,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
       checkpoints_(config.checkpoint_interval, config.limits,
                    recovered.image ? recovered.image->applied.index : LogIndex()),
       watches_(config.limits, config.watch_progress_interval, config.seed),
+      quota_(config.quota_bytes),
       last_proposal_id_(config.incarnation << 32) {
   if (recovered.image) {
     members_ = std::move(recovered.image->members);
@@ -55,7 +57,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
     raft_.on_applied(applied_index_, applied_index_);
   }
   applier_->lessor().set_ttl_seconds_min(lease_ttl_seconds_min(config));
-  size_bytes_ = applier_->store().encoded_bytes();
+  quota_.on_size(applier_->store().encoded_bytes());
   watches_.on_applied(applier_->store());
 }
 
@@ -100,6 +102,10 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
       return reads_.gather({key, std::move(decoded).value()});
     }
     case kv::Consistency::proposed:
+      if (!quota_.has_room(quota_.size_bytes(),
+                           std::visit([](const auto& body) { return kv::cost(body); }, request.body()))) {
+        return refuse_for_space(now, client, effects);
+      }
       if (const auto* grant = std::get_if<kv::LeaseGrantRequest>(&request.body()); grant != nullptr && grant->id == 0) {
         ClientRequest with_id = client;
         with_id.message = kv::with_lease_id(client.message.view(), draw_lease_id());
@@ -160,6 +166,7 @@ void Replica::settle(Instant now, Effects& effects) {
   compact(effects);
   count_down_leases(now);
   append_held(now);
+  raise_alarm(now, effects);
   publish(now);
   if (reads_.has_gathered() && raft_.role() == raft::Role::leader) {
     ASSERT(raft_.read_index(now, reads_.begin_round(), raft_output_).ok());
@@ -230,8 +237,9 @@ void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effe
   const std::optional<Waiting::Key> key = proposals_.take(entry.index, entry.term, lost);
   for (const Waiting::Key lost_key : lost) answer(lost_key, ErrorCode::leader_changed, effects);
 
+  const std::uint64_t in_use_bytes = applier_->store().encoded_bytes();
   kv::Applied applied = applier_->apply(entry.data.view(), header(), now);
-  size_bytes_ = std::max(size_bytes_, applier_->store().encoded_bytes());
+  quota_.on_size(applier_->store().encoded_bytes());
   watches_.on_applied(applier_->store());
   if (applied.member_attributes.has_value()) {
     kv::MemberAttributes& attributes = *applied.member_attributes;
@@ -247,7 +255,10 @@ void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effe
         {TraceLevel::info, "set initial cluster version", {{"cluster-version", *applied.cluster_version}}});
     cluster_version_ = std::move(*applied.cluster_version);
   }
+  on_alarms(applied, effects);
+  const bool is_out_of_space = exceeds_quota(applied, in_use_bytes, effects);
   if (!key.has_value()) return;
+  if (is_out_of_space) return out_of_space_.push_back(*key);
   if (!applied.reply.ok()) return answer(*key, applied.reply.error(), effects);
   if (applied.waits_for_compaction && !applier_->store().is_compacted()) {
     return awaiting_compaction_.push_back({*key, std::move(applied.reply).value()});
@@ -281,8 +292,6 @@ void Replica::serve(Instant now, const kv::Request& request, RequestId id, Effec
       return reply(member_list_response(header(), members_));
     case kv::Method::status:
       return reply(status_response(header(), status()));
-    case kv::Method::alarm:
-      return reply(alarm_response(header(), status()));
     default:
       break;
   }
@@ -324,13 +333,15 @@ ReplicaStatus Replica::status() const {
           .applied_index = applied_index_,
           .revision = applier_->store().current_revision(),
           .size_in_use_bytes = applier_->store().encoded_bytes(),
-          .size_bytes = size_bytes_,
+          .size_bytes = quota_.size_bytes(),
+          .quota_bytes = quota_.bytes(),
+          .alarms = applier_->alarms().list(kv::AlarmType::none),
           .cluster_version = cluster_version_,
           .is_published = is_published(),
           .is_idle = waiting_.empty()};
 }
 
-std::uint64_t Replica::hash() const { return applier_->store().hash() + applier_->lessor().hash(); }
+std::uint64_t Replica::hash() const { return applier_->hash(); }
 
 void Replica::check_invariants() const {
   raft_.check_invariants();

@@ -18,6 +18,7 @@
 #include "core/replica/keep_alives.h"
 #include "core/replica/members.h"
 #include "core/replica/proposals.h"
+#include "core/replica/quota.h"
 #include "core/replica/reads.h"
 #include "core/replica/streams.h"
 #include "core/replica/waiting.h"
@@ -36,9 +37,11 @@ struct ReplicaStatus {
   Revision revision;
   std::uint64_t size_in_use_bytes = 0;
   std::uint64_t size_bytes = 0;
-  std::string cluster_version;  ///< Empty until the leader has set it.
-  bool is_published = false;    ///< This member's name and client URLs stand in the member table.
-  bool is_idle = true;          ///< No request is waiting for its reply.
+  std::int64_t quota_bytes = 0;   ///< Negative: none.
+  std::vector<kv::Alarm> alarms;  ///< Of all members.
+  std::string cluster_version;    ///< Empty until the leader has set it.
+  bool is_published = false;      ///< This member's name and client URLs stand in the member table.
+  bool is_idle = true;            ///< No request is waiting for its reply.
 };
 
 class Replica {
@@ -61,6 +64,14 @@ class Replica {
   void propose(Instant now, const ClientRequest& request, Effects& effects);
   void append(Instant now, Waiting::Key key, Bytes command);
   void append_held(Instant now);
+
+  /// Refuses it once the alarm stands that tells why.
+  void refuse_for_space(Instant now, const ClientRequest& client, Effects& effects);
+  void on_alarms(const kv::Applied& applied, Effects& effects);
+  /// Whether the reply must tell that what was applied is too much; then the alarm that follows is wanted.
+  bool exceeds_quota(const kv::Applied& applied, std::uint64_t in_use_bytes, Effects& effects);
+  void raise_alarm(Instant now, Effects& effects);
+  void answer_out_of_space(Effects& effects);
   void publish(Instant now);
 
   void open_stream(const StreamOpened& stream, Effects& effects);
@@ -126,7 +137,10 @@ class Replica {
   std::vector<PhysicalCompaction> awaiting_compaction_;  ///< Replies owed once old revisions are gone.
 
   LogIndex applied_index_;
-  std::uint64_t size_bytes_ = 0;
+  Quota quota_;
+  std::vector<Waiting::Key> out_of_space_;  ///< To be told so once the alarm stands.
+  bool wants_alarm_ = false;
+  std::optional<LogIndex> alarm_at_;  ///< Where this member's alarm was proposed, until that is applied.
   std::string cluster_version_;
   Term announced_term_;  ///< In which this leader has proposed what a new leader owes.
   std::uint64_t last_proposal_id_;

@@ -1,5 +1,7 @@
 #include "core/replica/responses.h"
 
+#include <string>
+
 #include "core/base/version.h"
 #include "core/proto/rpc.pb.h"
 
@@ -47,15 +49,12 @@ Bytes status_response(const kv::Header& header, const ReplicaStatus& status) {
   response.set_raftappliedindex(status.applied_index.value());
   response.set_islearner(status.is_learner);
   if (status.leader == MemberId()) response.add_errors(std::string(text(ErrorCode::no_leader)));
+  for (const kv::Alarm& alarm : status.alarms) {
+    response.add_errors("memberID:" + std::to_string(alarm.member.value()) + " alarm:" + std::string(name(alarm.type)));
+  }
+  response.set_dbsizequota(status.quota_bytes);
   response.set_storageversion(status.cluster_version);
   response.mutable_downgradeinfo();
-  return encoded(response);
-}
-
-Bytes alarm_response(const kv::Header& header, const ReplicaStatus& status) {
-  etcdserverpb::AlarmResponse response;
-  fill(*response.mutable_header(), header);
-  response.mutable_header()->set_revision(status.revision.value());
   return encoded(response);
 }
 

@@ -1,4 +1,4 @@
-// The responses that speak of the member itself: member list, status, alarms. Values in, protobuf messages out.
+// The responses that speak of the member itself: member list, status. Values in, protobuf messages out.
 #ifndef METASTORE_CORE_REPLICA_RESPONSES_H_
 #define METASTORE_CORE_REPLICA_RESPONSES_H_
 
@@ -11,7 +11,6 @@ namespace metastore {
 
 Bytes member_list_response(const kv::Header& header, const Members& members);
 Bytes status_response(const kv::Header& header, const ReplicaStatus& status);
-Bytes alarm_response(const kv::Header& header, const ReplicaStatus& status);
 
 }  // namespace metastore
 

@@ -69,4 +69,20 @@ Bytes encode(const Header& header, const LeaseLeasesResponse& response) {
   });
 }
 
+Bytes encode(const Header& header, const AlarmResponse& response) {
+  const auto type = [](const Alarm& alarm) { return static_cast<std::uint64_t>(alarm.type); };
+  const auto size_of = [&](const Alarm& alarm) {
+    return varint_field_size(1, alarm.member.value()) + varint_field_size(2, type(alarm));
+  };
+  std::size_t size = 0;
+  for (const Alarm& alarm : response.alarms) size += message_field_size(2, size_of(alarm));
+  return encode(header, response.revision, size, [&](WireWriter& writer) {
+    for (const Alarm& alarm : response.alarms) {
+      writer.message_field(2, size_of(alarm));
+      writer.varint_field(1, alarm.member.value());
+      writer.varint_field(2, type(alarm));
+    }
+  });
+}
+
 }  // namespace metastore::kv

@@ -1,0 +1,24 @@
+// What a request counts against the quota before it is proposed and when it is applied: etcd's own reckoning, which
+// takes what a write brings and forgives what it replaces (contract 1.4). Nothing here knows how large the quota is.
+#ifndef METASTORE_CORE_KV_COST_H_
+#define METASTORE_CORE_KV_COST_H_
+
+#include <cstdint>
+
+#include "core/kv/request.h"
+
+namespace metastore::kv {
+
+std::uint64_t cost(const PutRequest& request);
+/// That of the dearer branch; a txn inside counts as one of its operations.
+std::uint64_t cost(const TxnRequest& request);
+std::uint64_t cost(const LeaseGrantRequest& request);
+/// Everything else is free, so that there is always a way to make room.
+template <typename Body>
+std::uint64_t cost(const Body&) {
+  return 0;
+}
+
+}  // namespace metastore::kv
+
+#endif  // METASTORE_CORE_KV_COST_H_
