@@ -1,4 +1,4 @@
-// One connection of the load generator: our own HTTP/2 client on a socket that never blocks.
+// One connection of a load generator: our own HTTP/2 client on a socket that never blocks.
 #ifndef METASTORE_TESTS_BENCH_LINK_H_
 #define METASTORE_TESTS_BENCH_LINK_H_
 
@@ -23,7 +23,7 @@
 namespace metastore::bench {
 
 [[noreturn]] inline void die(const std::string& why) {
-  std::fprintf(stderr, "load_client: %s\n", why.c_str());
+  std::fprintf(stderr, "%s\n", why.c_str());
   std::exit(1);
 }
 
@@ -51,9 +51,12 @@ class Link {
     for (;;) {
       if (out_.empty()) client.write_to(out_, 1 << 20, results);
       if (out_.empty()) return;
-      const ssize_t size = write(descriptor_, out_.data(), out_.size());
+      const ssize_t size = ::send(descriptor_, out_.data(), out_.size(), MSG_NOSIGNAL);
       if (size < 0 && errno == EAGAIN) return;
-      if (size < 0) die("the server hung up");
+      if (size < 0) {
+        hung_up = true;
+        return;
+      }
       out_.erase(0, static_cast<std::size_t>(size));
     }
   }
@@ -62,7 +65,10 @@ class Link {
     for (;;) {
       const ssize_t size = read(descriptor_, bytes_.data(), bytes_.size());
       if (size < 0 && errno == EAGAIN) return;
-      if (size <= 0) die("the server hung up " + std::string(client.goaway_reason()));
+      if (size <= 0) {
+        hung_up = true;
+        return;
+      }
       client.receive(BytesView(bytes_.data(), static_cast<std::size_t>(size)), results);
       if (static_cast<std::size_t>(size) < bytes_.size()) return;
     }
@@ -72,6 +78,7 @@ class Link {
 
   api::Http2Client client{{}};
   std::vector<api::CallResult> results;
+  bool hung_up = false;
 
  private:
   const int descriptor_;
@@ -92,6 +99,7 @@ inline void turn(Links& links) {
   if (poll(wanted.data(), wanted.size(), 60'000) <= 0) die("no answer for 60 seconds");
   for (std::size_t i = 0; i < links.size(); ++i) {
     if ((wanted[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) links[i]->receive();
+    if (links[i]->hung_up) die("the server hung up " + std::string(links[i]->client.goaway_reason()));
   }
 }
 
