@@ -20,9 +20,11 @@ Result<Bytes> reply(const Header& header, const Result<Response>& response) {
 
 }  // namespace
 
-Result<Bytes> Applier::read(const Request& request, const Header& header, Instant now) const {
+Result<Bytes> Applier::read(const Request& request, const Header& header, Instant now) {
   if (const auto* asked = std::get_if<RangeRequest>(&request.body())) {
-    return reply(header, range(View(store_), *asked));
+    const Result<RangeResponse> response = range(View(store_), *asked);
+    if (response) counts_.add(*asked);
+    return reply(header, response);
   }
   if (const auto* asked = std::get_if<LeaseTimeToLiveRequest>(&request.body())) {
     if (!lessor_.is_primary()) return ErrorCode::leader_changed;
@@ -42,7 +44,9 @@ Result<Bytes> Applier::read(const Request& request, const Header& header, Instan
   const auto* txn = std::get_if<TxnRequest>(&request.body());
   ASSERT(txn != nullptr);
   ASSERT(is_read_only(*txn));
-  return reply(header, read_txn(store_, *txn));
+  const Result<TxnResponse> response = read_txn(store_, *txn);
+  if (response) counts_.add(*txn, response.value());
+  return reply(header, response);
 }
 
 std::optional<ErrorCode> Applier::refusal_of(const Command& command, std::uint64_t cost) const {
@@ -92,9 +96,20 @@ Applied Applier::apply(BytesView data, const Header& header, Instant now) {
     return applied;
   }
   const Overloaded execute{
-      [&](const PutRequest& request) { applied.reply = reply(header, put(state, request)); },
-      [&](const DeleteRangeRequest& request) { applied.reply = encode(header, delete_range(state, request)); },
-      [&](const TxnRequest& request) { applied.reply = reply(header, write_txn(state, request)); },
+      [&](const PutRequest& request) {
+        const Result<PutResponse> response = put(state, request);
+        if (response) counts_.add(request);
+        applied.reply = reply(header, response);
+      },
+      [&](const DeleteRangeRequest& request) {
+        counts_.add(request);
+        applied.reply = encode(header, delete_range(state, request));
+      },
+      [&](const TxnRequest& request) {
+        const Result<TxnResponse> response = write_txn(state, request);
+        if (response) counts_.add(request, response.value());
+        applied.reply = reply(header, response);
+      },
       [&](const CompactionRequest& request) {
         const Status<> compacted = store_.compact(Revision(request.revision));
         if (compacted) {
@@ -113,7 +128,11 @@ Applied Applier::apply(BytesView data, const Header& header, Instant now) {
           applied.reply = ttl.error();
         }
       },
-      [&](const LeaseRevokeRequest& request) { applied.reply = reply(header, revoke(state, LeaseId(request.id))); },
+      [&](const LeaseRevokeRequest& request) {
+        const Result<LeaseRevokeResponse> response = revoke(state, LeaseId(request.id));
+        if (response) counts_.deletes += response.value().deleted;
+        applied.reply = reply(header, response);
+      },
       [&](const AlarmRequest& request) { applied.reply = encode(header, apply_alarm(request, applied)); },
       [&](MemberAttributes& attributes) { applied.member_attributes = std::move(attributes); },
       [&](ClusterVersion& cluster) { applied.cluster_version = std::move(cluster.version); },

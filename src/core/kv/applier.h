@@ -12,6 +12,7 @@
 #include "core/base/time.h"
 #include "core/kv/alarms.h"
 #include "core/kv/command.h"
+#include "core/kv/counts.h"
 #include "core/kv/request.h"
 #include "core/kv/response.h"
 #include "core/lease/lessor.h"
@@ -39,11 +40,12 @@ class Applier {
   const lease::Lessor& lessor() const { return lessor_; }
   Alarms& alarms() { return alarms_; }
   const Alarms& alarms() const { return alarms_; }
+  const Counts& counts() const { return counts_; }
 
   /// Answers from the state as it is. Whether that may be stale was decided by request.consistency().
   /// Requires: the request is a range, a read-only txn, or asks of leases.
   /// Errors: those of range() and read_txn(); leader_changed if time to live is asked of one who does not lead.
-  Result<Bytes> read(const Request& request, const Header& header, Instant now) const;
+  Result<Bytes> read(const Request& request, const Header& header, Instant now);
 
   /// Executes the command of a committed entry.
   /// Requires: `command` was encoded by core/kv/command.h; a damaged one is our bug or a log's that checksums missed.
@@ -63,6 +65,7 @@ class Applier {
   mvcc::Store store_;
   lease::Lessor lessor_;
   Alarms alarms_;
+  Counts counts_;
 };
 
 }  // namespace metastore::kv

@@ -74,6 +74,7 @@ struct LeaseGrantResponse {
 
 struct LeaseRevokeResponse {
   Revision revision;
+  std::uint64_t deleted = 0;  ///< Keys that went with it. The client is not told.
 };
 
 struct LeaseKeepAliveResponse {

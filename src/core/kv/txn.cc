@@ -235,7 +235,7 @@ Result<LeaseRevokeResponse> revoke(const State& state, LeaseId id) {
   Transaction transaction(state.store);
   for (const std::string& key : keys.value()) ASSERT(transaction.delete_range({key, {}}) == 1);
   transaction.commit();
-  return LeaseRevokeResponse{state.store.current_revision()};
+  return LeaseRevokeResponse{state.store.current_revision(), keys.value().size()};
 }
 
 Result<TxnResponse> read_txn(const mvcc::Store& store, const TxnRequest& request) {

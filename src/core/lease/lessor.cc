@@ -27,6 +27,8 @@ Result<std::int64_t> Lessor::grant(LeaseId id, std::int64_t ttl_seconds, Instant
   Lease& lease = place->second;
   lease.ttl_seconds = std::max(ttl_seconds, ttl_seconds_min_);
   hash_ += hash_of(id, lease.ttl_seconds);
+  ++counts_.granted;
+  counts_.ttl_seconds.record(static_cast<std::uint64_t>(lease.ttl_seconds));
   changed_.insert(id);
   if (is_primary_) schedule(id, lease, now + Duration::seconds(lease.ttl_seconds));
   return lease.ttl_seconds;
@@ -39,6 +41,7 @@ Result<std::vector<std::string>> Lessor::revoke(LeaseId id) {
   unschedule(id, found->second);
   hash_ -= hash_of(id, found->second.ttl_seconds);
   leases_.erase(found);
+  ++counts_.revoked;
   changed_.insert(id);
   return keys;
 }
@@ -91,6 +94,7 @@ std::optional<std::int64_t> Lessor::renew(LeaseId id, Instant now) {
   const auto found = leases_.find(id);
   if (found == leases_.end() || found->second.is_handed_out) return std::nullopt;
   Lease& lease = found->second;
+  ++counts_.renewed;
   unschedule(id, lease);
   schedule(id, lease, now + Duration::seconds(lease.ttl_seconds));
   return lease.ttl_seconds;
@@ -103,6 +107,7 @@ std::vector<LeaseId> Lessor::take_expired(Instant now, std::size_t limit) {
     leases_.find(id)->second.is_handed_out = true;
     deadlines_.erase(deadlines_.begin());
     expired.push_back(id);
+    ++counts_.expired;
   }
   return expired;
 }

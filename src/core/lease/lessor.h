@@ -10,6 +10,7 @@
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/histogram.h"
 #include "core/base/result.h"
 #include "core/base/tagged.h"
 #include "core/base/time.h"
@@ -30,6 +32,18 @@ inline constexpr std::int64_t ttl_seconds_max = 9'000'000'000;
 struct TimeToLive {
   std::int64_t granted_seconds = 0;
   std::int64_t remaining_seconds = 0;  ///< Rounded down; negative once it has expired.
+};
+
+/// In seconds: up to 97 days.
+inline constexpr std::array<std::uint64_t, 24> ttl_bounds = doubling_from<24>(1);
+
+/// What has happened since the start; figures for status pages.
+struct Counts {
+  std::uint64_t granted = 0;
+  std::uint64_t revoked = 0;
+  std::uint64_t renewed = 0;  ///< By this member, while it led.
+  std::uint64_t expired = 0;  ///< The same.
+  Histogram<ttl_bounds> ttl_seconds;
 };
 
 class Lessor {
@@ -70,6 +84,7 @@ class Lessor {
   /// Of all leases and their times to live. Which keys hang on them follows from the store.
   std::uint64_t hash() const { return hash_; }
   std::size_t size() const { return leases_.size(); }
+  const Counts& counts() const { return counts_; }
   /// Errors: lease_not_found.
   Result<std::vector<std::string>> keys(LeaseId id) const;
 
@@ -114,6 +129,7 @@ class Lessor {
   std::int64_t ttl_seconds_min_;
   bool is_primary_ = false;
   std::uint64_t hash_ = 0;  ///< A sum, so that the order does not matter.
+  Counts counts_;
   absl::btree_map<LeaseId, Lease> leases_;
   absl::btree_set<LeaseId> changed_;
   /// Of every lease that has a deadline and is not handed out.

@@ -17,8 +17,12 @@ void Store::check_invariants() const {
   std::uint64_t retained_bytes = 0;
   std::uint64_t allocated_bytes = 0;
   std::uint64_t live_hash = 0;
+  std::uint64_t live_keys = 0;
   index_.visit(KeyRange::all(), [&](Record newest, KeyIndex::Position) {
-    if (!newest.tombstone()) live_hash += hash_of(newest);
+    if (!newest.tombstone()) {
+      live_hash += hash_of(newest);
+      ++live_keys;
+    }
     Record newer;
     for (Record record = newest; record; newer = record, record = record.previous()) {
       const bool superseded = newer && newer.mod_revision() <= compacted_;
@@ -36,6 +40,7 @@ void Store::check_invariants() const {
   ASSERT(retained_bytes == written_bytes_ - released_bytes_);
   ASSERT(allocated_bytes == arena_.used_bytes());
   ASSERT(live_hash == live_hash_);
+  ASSERT(live_keys == live_keys_);
 
   // Revisions are unique: a total order.
   std::sort(recent.begin(), recent.end(), [](Record a, Record b) { return a.revision() < b.revision(); });

@@ -87,6 +87,7 @@ void Store::erase_tombstone(Record tombstone) {
 }
 
 void Store::give_up(Record record) {
+  ++freed_records_;
   const RevisionPair revision = record.revision();
   if (revision.main <= saved_) {
     freed_.push_back(revision);

@@ -116,6 +116,11 @@ class Store {
   /// alone, not from what compact_some() has freed yet, so it is equal on all members.
   std::uint64_t encoded_bytes() const;
 
+  /// How many keys there are now.
+  std::uint64_t live_keys() const { return live_keys_; }
+  /// How many records compactions have freed since the start; a figure for status pages.
+  std::uint64_t freed_records() const { return freed_records_; }
+
   /// Hash of the revision, the compact revision and all keys as they are now.
   /// Bounds: O(1), kept up with each change; check_invariants() computes it again.
   std::uint64_t hash() const;
@@ -168,6 +173,8 @@ class Store {
   std::uint64_t released_bytes_ = 0;       ///< By compact_revision().
   std::uint64_t next_released_bytes_ = 0;  ///< What compact(current + 1) would give up if that changed nothing.
   std::uint64_t live_hash_ = 0;
+  std::uint64_t live_keys_ = 0;
+  std::uint64_t freed_records_ = 0;
   bool open_ = false;
 
   struct Unsaved {
@@ -237,6 +244,7 @@ class Transaction {
   std::uint64_t released_later_bytes_ = 0;  ///< ... and what only one behind it.
   std::uint64_t former_written_bytes_;
   std::uint64_t former_live_hash_;
+  std::uint64_t former_live_keys_;
   std::int64_t next_sub_ = 0;
   std::size_t appended_ = 0;  ///< Records of this revision.
   bool open_ = true;

@@ -7,7 +7,8 @@ Transaction::Transaction(Store& store)
     : store_(store),
       released_bytes_(store.next_released_bytes_),
       former_written_bytes_(store.written_bytes_),
-      former_live_hash_(store.live_hash_) {
+      former_live_hash_(store.live_hash_),
+      former_live_keys_(store.live_keys_) {
   ASSERT(!store_.open_);
   store_.open_ = true;
 }
@@ -54,6 +55,7 @@ Record Transaction::append(RecordFields fields, Record previous) {
   store_.written_bytes_ += Store::bytes_of(record);
   if (previous && !previous.tombstone()) {
     store_.live_hash_ -= hash_of(previous);
+    --store_.live_keys_;
     // Whatever a compaction's own revision wrote, it retains; only the next one gives it up.
     (previous.mod_revision() < revision() ? released_bytes_ : released_later_bytes_) += Store::bytes_of(previous);
   }
@@ -61,6 +63,7 @@ Record Transaction::append(RecordFields fields, Record previous) {
     released_later_bytes_ += Store::bytes_of(record);
   } else {
     store_.live_hash_ += hash_of(record);
+    ++store_.live_keys_;
   }
   store_.history_.push_back({record, released_bytes_});
   ++appended_;
@@ -97,6 +100,7 @@ void Transaction::roll_back() {
   }
   store_.written_bytes_ = former_written_bytes_;
   store_.live_hash_ = former_live_hash_;
+  store_.live_keys_ = former_live_keys_;
   open_ = store_.open_ = false;
 }
 

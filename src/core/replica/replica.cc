@@ -59,6 +59,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
   applier_->lessor().set_ttl_seconds_min(lease_ttl_seconds_min(config));
   quota_.on_size(applier_->store().encoded_bytes());
   watches_.on_applied(applier_->store());
+  observed_compaction_ = applier_->store().compact_revision();
 }
 
 void Replica::step(const Input& input, Effects& effects) {
@@ -98,7 +99,7 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
       if (waiting_.size() >= config_.limits.reads_pending_max) {
         return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
       }
-      const Waiting::Key key = waiting_.add(client.id, now, client.deadline);
+      const Waiting::Key key = waiting_.add(client.id, Waiting::For::read, now, client.deadline);
       return reads_.gather({key, std::move(decoded).value()});
     }
     case kv::Consistency::proposed:
@@ -126,7 +127,7 @@ void Replica::propose(Instant now, const ClientRequest& client, Effects& effects
     return effects.replies.push_back({client.id, ErrorCode::request_too_large});
   }
   Bytes command = kv::encode_command(next_proposal_id(), client.method, client.message.view());
-  append(now, waiting_.add(client.id, now, client.deadline), std::move(command));
+  append(now, waiting_.add(client.id, Waiting::For::proposal, now, client.deadline), std::move(command));
 }
 
 void Replica::append(Instant now, Waiting::Key key, Bytes command) {
@@ -163,7 +164,7 @@ void Replica::publish(Instant now) {
 
 void Replica::settle(Instant now, Effects& effects) {
   apply_committed(now, effects);
-  compact(effects);
+  compact(now, effects);
   count_down_leases(now);
   append_held(now);
   raise_alarm(now, effects);
@@ -173,6 +174,7 @@ void Replica::settle(Instant now, Effects& effects) {
   }
   raft_.flush(now, raft_output_);
   drain_raft(effects);
+  observe_leader();
   take_checkpoint(now, effects);
   for (Read& read : reads_.take_ready(applied_index_)) {
     if (read.request.method() == kv::Method::lease_keep_alive) {
@@ -182,7 +184,10 @@ void Replica::settle(Instant now, Effects& effects) {
     if (const auto id = waiting_.take(read.key)) serve(now, read.request, *id, effects);
   }
   answer_keep_alives(now, effects);
-  while (const auto expired = waiting_.take_expired(now)) refuse(expired->request, expired->error, effects);
+  while (const auto expired = waiting_.take_expired(now)) {
+    ++(expired->what == Waiting::For::proposal ? counts_.proposals_failed : counts_.reads_late);
+    refuse(expired->request, expired->error, effects);
+  }
   serve_streams(now, effects);
   if (!said_ready_ && is_published() && raft_.leader() != MemberId()) {
     said_ready_ = true;
@@ -205,6 +210,7 @@ void Replica::drain_raft(Effects& effects) {
   append_to(effects.trace, raft_output_.trace);
   for (const raft::ReadReady& ready : raft_output_.reads_ready) reads_.confirm(ready.context, ready.index);
   raft_output_.reads_ready.clear();
+  counts_.reads_failed += raft_output_.reads_failed.size();
   for (const std::uint64_t context : raft_output_.reads_failed) {
     for (const Read& read : reads_.fail(context)) answer(read.key, ErrorCode::leader_changed, effects);
   }
@@ -235,7 +241,10 @@ void Replica::apply(Instant now, const raft::Entry& entry, Effects& effects) {
 void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effects) {
   std::vector<Waiting::Key> lost;
   const std::optional<Waiting::Key> key = proposals_.take(entry.index, entry.term, lost);
-  for (const Waiting::Key lost_key : lost) answer(lost_key, ErrorCode::leader_changed, effects);
+  for (const Waiting::Key lost_key : lost) {
+    if (waiting_.contains(lost_key)) ++counts_.proposals_failed;
+    answer(lost_key, ErrorCode::leader_changed, effects);
+  }
 
   const std::uint64_t in_use_bytes = applier_->store().encoded_bytes();
   kv::Applied applied = applier_->apply(entry.data.view(), header(), now);
@@ -266,9 +275,18 @@ void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effe
   answer(*key, std::move(applied.reply).value(), effects);
 }
 
-void Replica::compact(Effects& effects) {
-  if (!applier_->store().is_compacted()) applier_->compact_some(config_.limits.compact_records_a_step);
-  if (!applier_->store().is_compacted()) return;
+void Replica::compact(Instant now, Effects& effects) {
+  const mvcc::Store& store = applier_->store();
+  const bool has_begun = store.compact_revision() != observed_compaction_;
+  if (has_begun) compaction_began_ = now;
+  observed_compaction_ = store.compact_revision();
+  const bool was_compacted = store.is_compacted();
+  if (!was_compacted) applier_->compact_some(config_.limits.compact_records_a_step);
+  if (!store.is_compacted()) return;
+  if (has_begun || !was_compacted) {
+    counts_.compaction_milliseconds.record(static_cast<std::uint64_t>((now - compaction_began_).milliseconds()));
+    counts_.compacted_at = now;
+  }
   for (PhysicalCompaction& done : std::exchange(awaiting_compaction_, {})) {
     answer(done.key, std::move(done.reply), effects);
   }

@@ -17,6 +17,7 @@
 #include "core/replica/input.h"
 #include "core/replica/keep_alives.h"
 #include "core/replica/members.h"
+#include "core/replica/metrics.h"
 #include "core/replica/proposals.h"
 #include "core/replica/quota.h"
 #include "core/replica/reads.h"
@@ -54,6 +55,7 @@ class Replica {
   void step(const Input& input, Effects& effects);
 
   ReplicaStatus status() const;
+  ReplicaMetrics metrics() const;
   const Members& members() const { return members_; }
   /// Of the whole replicated state, as far as it is applied.
   std::uint64_t hash() const;
@@ -96,7 +98,9 @@ class Replica {
   void apply_committed(Instant now, Effects& effects);
   void apply(Instant now, const raft::Entry& entry, Effects& effects);
   void apply_command(Instant now, const raft::Entry& entry, Effects& effects);
-  void compact(Effects& effects);
+  void compact(Instant now, Effects& effects);
+  /// Notes who leads.
+  void observe_leader();
   Instant checkpoint_due_at() const;
   void take_checkpoint(Instant now, Effects& effects);
   void serve(Instant now, const kv::Request& request, RequestId id, Effects& effects);
@@ -135,6 +139,11 @@ class Replica {
     Bytes reply;
   };
   std::vector<PhysicalCompaction> awaiting_compaction_;  ///< Replies owed once old revisions are gone.
+
+  ReplicaCounts counts_;
+  MemberId observed_leader_;
+  Revision observed_compaction_;
+  Instant compaction_began_;  ///< The one at observed_compaction_.
 
   LogIndex applied_index_;
   Quota quota_;

@@ -44,7 +44,7 @@ void Replica::keep_alive(Instant now, const StreamRequest& message, Effects& eff
     return end_stream(message.id, ErrorCode::too_many_requests, effects);
   }
   const LeaseId lease(std::get<kv::LeaseKeepAliveRequest>(request.value().body()).id);
-  const Waiting::Key key = waiting_.add(message.id, now, Instant::never());
+  const Waiting::Key key = waiting_.add(message.id, Waiting::For::read, now, Instant::never());
   keep_alives_.add(message.id, key, lease);
   reads_.gather({key, std::move(request).value()});
 }

@@ -2,15 +2,16 @@
 
 namespace metastore {
 
-Waiting::Key Waiting::add(RequestId request, Instant now, Instant client_deadline) {
+Waiting::Key Waiting::add(RequestId request, For what, Instant now, Instant client_deadline) {
   const Instant ours = now + request_timeout_;
   const bool client_is_sooner = client_deadline <= ours;
   const Instant deadline = client_is_sooner ? client_deadline : ours;
   const Key key = ++last_key_;
   requests_.emplace_hint(
       requests_.end(), key,
-      Request{request, deadline, client_is_sooner ? ErrorCode::deadline_exceeded : ErrorCode::timeout});
+      Request{request, deadline, client_is_sooner ? ErrorCode::deadline_exceeded : ErrorCode::timeout, what});
   deadlines_.emplace(deadline, key);
+  if (what == For::proposal) ++proposals_;
   return key;
 }
 
@@ -18,8 +19,7 @@ std::optional<RequestId> Waiting::take(Key key) {
   const auto found = requests_.find(key);
   if (found == requests_.end()) return std::nullopt;
   const RequestId request = found->second.id;
-  deadlines_.erase({found->second.deadline, key});
-  requests_.erase(found);
+  erase(found);
   return request;
 }
 
@@ -32,10 +32,15 @@ std::optional<RequestId> Waiting::find(Key key) const {
 std::optional<Waiting::Expired> Waiting::take_expired(Instant now) {
   if (deadlines_.empty() || deadlines_.begin()->first > now) return std::nullopt;
   const auto found = requests_.find(deadlines_.begin()->second);
-  const Expired expired{found->second.id, found->second.at_deadline};
-  requests_.erase(found);
-  deadlines_.erase(deadlines_.begin());
+  const Expired expired{found->second.id, found->second.at_deadline, found->second.what};
+  erase(found);
   return expired;
+}
+
+void Waiting::erase(absl::btree_map<Key, Request>::iterator place) {
+  deadlines_.erase({place->second.deadline, place->first});
+  if (place->second.what == For::proposal) --proposals_;
+  requests_.erase(place);
 }
 
 }  // namespace metastore

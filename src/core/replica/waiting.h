@@ -21,14 +21,18 @@ class Waiting {
   /// Rises by one with each request.
   using Key = std::uint64_t;
 
+  /// What a request waits for.
+  enum class For : std::uint8_t { read, proposal };
+
   struct Expired {
     RequestId request;
     ErrorCode error;
+    For what;
   };
 
   explicit Waiting(Duration request_timeout) : request_timeout_(request_timeout) {}
 
-  Key add(RequestId request, Instant now, Instant client_deadline);
+  Key add(RequestId request, For what, Instant now, Instant client_deadline);
   /// The request behind `key`, which is then no longer waiting; nothing if it was answered before.
   std::optional<RequestId> take(Key key);
   /// The same, while it goes on waiting.
@@ -39,6 +43,7 @@ class Waiting {
 
   Instant next_deadline() const { return deadlines_.empty() ? Instant::never() : deadlines_.begin()->first; }
   std::size_t size() const { return requests_.size(); }
+  std::size_t proposals() const { return proposals_; }
   bool empty() const { return requests_.empty(); }
 
  private:
@@ -46,10 +51,14 @@ class Waiting {
     RequestId id;
     Instant deadline;
     ErrorCode at_deadline;
+    For what;
   };
+
+  void erase(absl::btree_map<Key, Request>::iterator place);
 
   const Duration request_timeout_;
   Key last_key_ = 0;
+  std::size_t proposals_ = 0;  ///< Of requests_.
   absl::btree_map<Key, Request> requests_;
   absl::btree_set<std::pair<Instant, Key>> deadlines_;
 };

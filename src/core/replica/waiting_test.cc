@@ -9,7 +9,7 @@ constexpr Instant start = Instant::from_nanoseconds(1'000);
 
 TEST_CASE("a waiting request is taken out once") {
   Waiting waiting(Duration::seconds(7));
-  const Waiting::Key key = waiting.add(RequestId(5), start, Instant::never());
+  const Waiting::Key key = waiting.add(RequestId(5), Waiting::For::read, start, Instant::never());
   CHECK(waiting.size() == 1);
   CHECK(waiting.take(key) == RequestId(5));
   CHECK_FALSE(waiting.take(key).has_value());
@@ -17,11 +17,24 @@ TEST_CASE("a waiting request is taken out once") {
   CHECK(waiting.next_deadline() == Instant::never());
 }
 
+TEST_CASE("proposals that wait are counted, however they end") {
+  Waiting waiting(Duration::seconds(7));
+  const Waiting::Key answered = waiting.add(RequestId(1), Waiting::For::proposal, start, Instant::never());
+  waiting.add(RequestId(2), Waiting::For::read, start, Instant::never());
+  waiting.add(RequestId(3), Waiting::For::proposal, start, start + Duration::seconds(1));
+  CHECK(waiting.proposals() == 2);
+  waiting.take(answered);
+  CHECK(waiting.proposals() == 1);
+  CHECK(waiting.take_expired(start + Duration::seconds(7))->what == Waiting::For::proposal);
+  CHECK(waiting.proposals() == 0);
+  CHECK(waiting.take_expired(start + Duration::seconds(7))->what == Waiting::For::read);
+}
+
 TEST_CASE("the sooner of the client's and our own deadline decides, and says whose it was") {
   Waiting waiting(Duration::seconds(7));
-  waiting.add(RequestId(1), start, Instant::never());
-  waiting.add(RequestId(2), start, start + Duration::seconds(1));
-  waiting.add(RequestId(3), start, start + Duration::seconds(70));
+  waiting.add(RequestId(1), Waiting::For::read, start, Instant::never());
+  waiting.add(RequestId(2), Waiting::For::read, start, start + Duration::seconds(1));
+  waiting.add(RequestId(3), Waiting::For::read, start, start + Duration::seconds(70));
   CHECK(waiting.next_deadline() == start + Duration::seconds(1));
 
   CHECK(!waiting.take_expired(start + Duration::milliseconds(999)).has_value());

@@ -295,6 +295,7 @@ void Hub::send(Stream& stream, const kv::Header& header, Revision revision, cons
                std::vector<Response>& out) {
   Response response{stream.id, {}};
   response.parts.reserve(events.size() + 1);
+  events_sent_ += events.size();
   response.parts.push_back(encode(header, revision, head));
   for (Bytes& event : events) response.parts.push_back(std::move(event));
   for (const Bytes& part : response.parts) stream.credit -= static_cast<std::int64_t>(part.size());
@@ -315,6 +316,12 @@ void Hub::become_blocked(Stream& stream, Watcher& watcher) {
 
 bool Hub::is_synced(const Watcher& watcher, Revision current) {
   return watcher.state == WatcherState::live && watcher.next <= current.next();
+}
+
+std::size_t Hub::slow_watcher_count() const {
+  std::size_t count = lagging_.size();
+  for (const auto& [id, stream] : streams_) count += stream.blocked.size();
+  return count;
 }
 
 void Hub::check_invariants() const {

@@ -62,6 +62,11 @@ class Hub {
   /// When the next progress notification is due.
   Instant wake_at() const { return progress_.empty() ? Instant::never() : progress_.begin()->first; }
   std::size_t watcher_count() const { return watcher_count_; }
+  std::size_t stream_count() const { return streams_.size(); }
+  /// Watchers that have not been given everything: the lagging and the blocked.
+  std::size_t slow_watcher_count() const;
+  /// Events in the responses since the start; a figure for status pages.
+  std::uint64_t events_sent() const { return events_sent_; }
   void check_invariants() const;
 
  private:
@@ -108,6 +113,7 @@ class Hub {
   Revision compact_revision_ = mvcc::never_compacted;
   std::uint64_t last_sequence_ = 0;
   std::size_t watcher_count_ = 0;
+  std::uint64_t events_sent_ = 0;
 };
 
 }  // namespace metastore::watch
