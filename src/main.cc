@@ -20,6 +20,7 @@
 #include "server/identity_openssl.h"
 #include "server/log_posix.h"
 #include "server/member.h"
+#include "server/process_posix.h"
 #include "storage/engine_lmdb.h"
 #include "storage/files_posix.h"
 #include "storage/wal_dump.h"
@@ -111,10 +112,12 @@ int serve(const Configuration& configuration, const std::vector<std::string>& wa
   net::LoopAsio loop;
   LogPosix log(loop, configuration.log_level, STDERR_FILENO);
   net::NetworkAsio network(loop);
+  const ProcessPosix process;
   Ending ending(loop, log);
 
   std::unique_ptr<Directory> directory;
-  MemberPorts ports{.loop = loop, .storage = {}, .network = network, .trace = log, .supervisor = ending};
+  MemberPorts ports{
+      .loop = loop, .storage = {}, .network = network, .trace = log, .supervisor = ending, .process = &process};
   if (configuration.keeps_state) {
     auto files = storage::PosixFiles::open_exclusively(configuration.data_dir);
     if (!files) return cannot_start(files.error().message);

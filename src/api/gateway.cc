@@ -30,7 +30,8 @@ void Gateway::on_accepted(std::unique_ptr<port::Connection> connection) {
 }
 
 void Gateway::on_call(Session& session, CallReceived call) {
-  expect(call.id, session, call.stream);
+  expect(session, call);
+  counts_.calls.received(call.method, call.message.size());
   if (call.require_leader && !facts_.has_leader()) {
     // Not at once: the bytes that brought the call may have canceled it too, which is told next.
     refused_.push_back({call.id, ErrorCode::no_leader});
@@ -46,9 +47,17 @@ void Gateway::on_call(Session& session, CallReceived call) {
 
 void Gateway::on_opened(Session& session, const CallOpened& call) {
   // It may stay for long, so it keeps no place among those that are answered in nearly their order.
-  expect(call.id, session, call.stream);
+  expect(session, call);
   streams_.emplace(call.id, settle(call.id));
   inbox_.post(StreamOpened{call.id, call.method, call.deadline, call.require_leader});
+}
+
+void Gateway::on_stream_event(Event event) {
+  if (const auto* request = std::get_if<StreamRequest>(&event)) {
+    const auto stream = streams_.find(request->id);
+    if (stream != streams_.end()) counts_.calls.received(stream->second.method, request->message.size());
+  }
+  inbox_.post(std::move(event));
 }
 
 void Gateway::release(Session& session, CallReceived call) {
@@ -69,13 +78,18 @@ void Gateway::release(Session& session, CallReceived call) {
 
 void Gateway::on_request(Session& session, const HttpRequest& request) {
   auto checkup = Checkup::begin(request.target, facts_);
-  const bool is_version = path_of(request.target) == "/version";
-  if (!checkup.has_value() && !is_version) {
+  const std::string_view path = path_of(request.target);
+  const bool is_version = path == "/version";
+  const bool is_metrics = path == "/metrics";
+  if (!checkup.has_value() && !is_version && !is_metrics) {
     session.respond(not_found());
   } else if (request.method != "GET") {
     session.respond(method_not_allowed());
   } else if (is_version) {
     session.respond(version_response(facts_.versions()));
+  } else if (is_metrics) {
+    session.respond(metrics_response(facts_.metrics()));
+    ++counts_.scrapes;
   } else {
     go_on(session, *std::move(checkup));
   }
@@ -84,17 +98,28 @@ void Gateway::on_request(Session& session, const HttpRequest& request) {
 void Gateway::go_on(Session& session, Checkup checkup) {
   if (const auto probe = checkup.next_probe()) {
     const RequestId id = ids_.take();
-    expect(id, session, StreamId());
+    expect(id, session, StreamId(), kv::Method::range);
     checkups_.insert_or_assign(id, std::move(checkup));
     inbox_.post(ClientRequest{id, kv::Method::range, *probe, Instant::never()});
     return;
   }
+  checkup.count(counts_.health);
   session.respond(checkup.response());
 }
 
-void Gateway::expect(RequestId id, Session& session, StreamId stream) {
+template <typename Call>
+void Gateway::expect(Session& session, const Call& call) {
+  expect(call.id, session, call.stream, call.method);
+  counts_.calls.started(call.method, call.client_version);
+}
+
+void Gateway::count_handled(const Posted& call, StatusCode status) {
+  counts_.calls.handled(call.method, status, loop_.now() - call.began);
+}
+
+void Gateway::expect(RequestId id, Session& session, StreamId stream, kv::Method method) {
   ASSERT(id == posted_first_.plus(posted_.size()));
-  posted_.push_back({&session, stream});
+  posted_.push_back({.session = &session, .stream = stream, .method = method, .began = loop_.now()});
 }
 
 Gateway::Posted& Gateway::posted(RequestId id) {
@@ -117,10 +142,13 @@ Gateway::Posted Gateway::settle(RequestId id) {
 }
 
 void Gateway::on_cancel(RequestId id) {
-  if (streams_.erase(id) == 0) {
+  const auto stream = streams_.find(id);
+  if (stream == streams_.end()) {
     posted(id).session = nullptr;
-    return;
+    return count_handled(posted(id), StatusCode::canceled);
   }
+  count_handled(stream->second, StatusCode::canceled);
+  streams_.erase(stream);
   inbox_.post(StreamClosed{id});
 }
 
@@ -143,13 +171,16 @@ Gateway::Posted* Gateway::listener(RequestId id) {
 void Gateway::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
   for (Chunk& chunk : chunks) {
     const Posted* call = listener(chunk.id);
-    if (call != nullptr) call->session->send(call->stream, chunk.message_bytes, std::move(chunk.parts));
+    if (call == nullptr) continue;
+    if (chunk.message_bytes > 0) counts_.calls.sent(call->method, chunk.message_bytes);
+    call->session->send(call->stream, chunk.message_bytes, std::move(chunk.parts));
   }
   for (const StreamEnd& end : ends) {
     const auto found = streams_.find(end.id);
     if (found == streams_.end()) continue;
     const Posted stream = found->second;
     streams_.erase(found);
+    count_handled(stream, end.error.has_value() ? status_code(*end.error) : StatusCode::ok);
     if (end.error.has_value()) {
       stream.session->fail(stream.stream, failure_of(*end.error));
     } else {
@@ -168,9 +199,13 @@ void Gateway::reply(std::vector<Reply> replies) {
     if (request.stream == StreamId()) {
       checkup.mapped().on_answer(error == nullptr ? std::nullopt : std::optional(text(*error)));
       go_on(*request.session, std::move(checkup.mapped()));
-    } else if (error != nullptr) {
+      continue;
+    }
+    count_handled(request, error == nullptr ? StatusCode::ok : status_code(*error));
+    if (error != nullptr) {
       request.session->fail(request.stream, failure_of(*error));
     } else {
+      counts_.calls.sent(request.method, message->size());
       request.session->reply(request.stream, std::move(*message));
     }
   }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "api/call_counts.h"
 #include "api/health.h"
 #include "api/session.h"
 #include "api/session_options.h"
@@ -21,6 +22,13 @@
 #include "core/host/port/network.h"
 
 namespace metastore::api {
+
+/// What came through the door since the start.
+struct DoorCounts {
+  CallCounts calls;
+  HealthCounts health;
+  std::uint64_t scrapes = 0;  ///< Pages of metrics.
+};
 
 class Gateway final : public port::ClientExecutor, public port::Acceptor, private port::Task {
  public:
@@ -40,6 +48,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   /// Nothing is owed to any client.
   bool idle() const;
   std::size_t connections() const { return sessions_.size(); }
+  const DoorCounts& counts() const { return counts_; }
 
   // What sessions tell.
   RequestIds& ids() { return ids_; }
@@ -48,7 +57,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   void release(Session& session, CallReceived call);
   void on_opened(Session& session, const CallOpened& call);
   /// Something of a stream that was opened and has not ended.
-  void on_stream_event(Event event) { inbox_.post(std::move(event)); }
+  void on_stream_event(Event event);
   void on_request(Session& session, const HttpRequest& request);
   void on_cancel(RequestId id);
   /// The request under way on an HTTP/1 session.
@@ -60,7 +69,9 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   struct Posted {
     Session* session = nullptr;
     StreamId stream;  ///< 0 for HTTP/1.
+    kv::Method method = kv::Method::range;
     bool answered = false;
+    Instant began;
     std::uint64_t bytes = 0;  ///< Of its message, while the replica has it.
   };
 
@@ -68,7 +79,12 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   /// Asks the replica for the next probe, or answers.
   void go_on(Session& session, Checkup checkup);
   /// The request named `id` belongs to `session`. Ids come in order.
-  void expect(RequestId id, Session& session, StreamId stream);
+  void expect(RequestId id, Session& session, StreamId stream, kv::Method method);
+  /// The same, of a call.
+  template <typename Call>
+  void expect(Session& session, const Call& call);
+  /// Notes what became of a call.
+  void count_handled(const Posted& call, StatusCode status);
   Posted& posted(RequestId id);
   /// Whom a chunk of `id` goes to: its first makes a stream of a unary call. Null if nobody listens any more.
   Posted* listener(RequestId id);
@@ -84,6 +100,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   port::Loop& loop_;
   port::Inbox& inbox_;
   const port::MemberFacts& facts_;
+  DoorCounts counts_;
   RequestIds ids_;
   std::deque<Posted> posted_;  ///< By id, from `posted_first_` on: ids come in order and leave in nearly that.
   RequestId posted_first_{1};

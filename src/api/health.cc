@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "api/grpc.h"
 #include "core/base/assert.h"
@@ -54,6 +55,7 @@ std::optional<Checkup> Checkup::begin(std::string_view target, const port::Membe
   const std::vector<std::string> alarms = facts.alarms();
   Checkup checkup;
   if (path == "/health") {
+    checkup.page_ = "health";
     checkup.lists_checks_ = false;
     const bool serializable = contains(parameters(target, "serializable"), "true");
     const auto alarm = std::find_if(alarms.begin(), alarms.end(),
@@ -73,6 +75,7 @@ std::optional<Checkup> Checkup::begin(std::string_view target, const port::Membe
   static constexpr Check of_readyz[] = {Check::data_corruption, Check::serializable_read, Check::linearizable_read,
                                         Check::non_learner};
   const std::string_view page = live ? "/livez" : "/readyz";
+  checkup.page_ = page.substr(1);
   const Check* const first = live ? std::begin(of_livez) : std::begin(of_readyz);
   const Check* const last = live ? std::end(of_livez) : std::end(of_readyz);
   for (const Check* check = first; check != last; ++check) {
@@ -122,6 +125,19 @@ HttpResponse Checkup::response() const {
   }
   if (!passed) return {503, plain_text, lines};
   return {200, plain_text, (verbose_ ? lines : "") + "ok\n"};
+}
+
+void Checkup::count(HealthCounts& counts) const {
+  const auto note = [](HealthCounts::Outcomes& outcomes, bool succeeded) {
+    ++(succeeded ? outcomes.successes : outcomes.errors);
+    outcomes.last = succeeded;
+  };
+  if (!lists_checks_) return note(counts.health, reason_.empty());
+  for (const Finding& finding : findings_) note(counts.checks[{page_, name(finding.check)}], finding.failure.empty());
+}
+
+HttpResponse metrics_response(std::string text) {
+  return {200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
 }
 
 HttpResponse version_response(const port::Versions& versions) {

@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/http1_session.h"
@@ -22,6 +24,18 @@ std::string_view path_of(std::string_view target);
 /// name or value asked for here has any.
 std::vector<std::string_view> parameters(std::string_view target, std::string_view name);
 
+/// What came of the checkups since the start.
+struct HealthCounts {
+  struct Outcomes {
+    std::uint64_t successes = 0;
+    std::uint64_t errors = 0;
+    bool last = false;  ///< Whether the last one succeeded.
+  };
+  Outcomes health;  ///< Of /health, as a whole.
+  /// Of /livez and /readyz, check by check; a name stands here once it was checked.
+  std::map<std::pair<std::string_view, std::string_view>, Outcomes> checks;
+};
+
 /// One visit to a page of health: the checks it consists of, made one after another, and what they found.
 class Checkup {
  public:
@@ -35,6 +49,8 @@ class Checkup {
   void on_answer(std::optional<std::string_view> error);
   /// Requires: next_probe() gave none.
   HttpResponse response() const;
+  /// The same, as numbers.
+  void count(HealthCounts& counts) const;
 
  private:
   enum class Check : std::uint8_t { data_corruption, serializable_read, linearizable_read, non_learner };
@@ -46,6 +62,7 @@ class Checkup {
   static std::string_view name(Check check);
   static bool probes(Check check) { return check == Check::serializable_read || check == Check::linearizable_read; }
 
+  std::string_view page_;     ///< A literal: "health", "livez" or "readyz".
   bool lists_checks_ = true;  ///< /health alone tells one reason instead.
   bool verbose_ = false;
   std::string reason_;  ///< Of /health.
@@ -53,6 +70,8 @@ class Checkup {
   std::size_t next_ = 0;  ///< The first finding that may still need a probe.
 };
 
+/// The page of /metrics.
+HttpResponse metrics_response(std::string text);
 HttpResponse version_response(const port::Versions& versions);
 HttpResponse not_found();
 /// Only GET is right.

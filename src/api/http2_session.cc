@@ -223,7 +223,7 @@ void Http2Session::on_head(Stream& stream) {
   stream.call = ids_.take();
   ++calls_open_;
   events_->push_back(CallOpened{stream.call, StreamId(stream.id), stream.demand.method, stream.deadline,
-                                stream.demand.require_leader});
+                                stream.demand.require_leader, stream.demand.client_version});
 }
 
 void Http2Session::on_body(Stream& stream, BytesView bytes) {
@@ -266,7 +266,7 @@ void Http2Session::on_request_end(Stream& stream) {
     stream.call = ids_.take();
     ++calls_open_;
     events_->push_back(CallReceived{stream.call, StreamId(stream.id), stream.demand.method, std::move(*stream.message),
-                                    stream.deadline, stream.demand.require_leader});
+                                    stream.deadline, stream.demand.require_leader, stream.demand.client_version});
     stream.message.reset();
     count_received(stream);
   }

@@ -36,6 +36,7 @@ struct CallReceived {
   Bytes message;
   Instant deadline = Instant::never();
   bool require_leader = false;
+  ClientVersion client_version;
   bool operator==(const CallReceived&) const = default;
 };
 
@@ -46,6 +47,7 @@ struct CallOpened {
   kv::Method method = kv::Method::watch;
   Instant deadline = Instant::never();
   bool require_leader = false;
+  ClientVersion client_version;
   bool operator==(const CallOpened&) const = default;
 };
 

@@ -1,6 +1,7 @@
 #include "api/request_head.h"
 
 #include "api/rpc.h"
+#include "core/base/utf8.h"
 
 namespace metastore::api {
 namespace {
@@ -23,7 +24,9 @@ void RequestHead::clear() {
     text->clear();
     if (text->capacity() > text_bytes_kept) *text = std::string();
   }
+  client_version_ = ClientVersion();
   require_leader_ = false;
+  version_is_text_ = true;
 }
 
 void RequestHead::add(std::string_view name, std::string_view value) {
@@ -41,6 +44,9 @@ void RequestHead::add(std::string_view name, std::string_view value) {
     encoding_.assign(value);
   } else if (name == "hasleader") {
     require_leader_ = value == "true";
+  } else if (name == "client-api-version") {
+    version_is_text_ = is_utf8(value);
+    if (version_is_text_) client_version_ = ClientVersion(value);
   }
 }
 
@@ -71,6 +77,10 @@ Result<Demand, Failure> RequestHead::judge() const {
     return Failure{StatusCode::unimplemented,
                    "grpc: Decompressor is not installed for grpc-encoding " + quoted(encoding_)};
   }
+  if (!version_is_text_) {
+    return Failure{StatusCode::invalid_argument, "etcdserver: invalid client api version"};
+  }
+  demand.client_version = client_version_;
   demand.require_leader = require_leader_;
   return demand;
 }

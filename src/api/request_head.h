@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/client_version.h"
 #include "api/grpc.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
@@ -18,7 +19,8 @@ namespace metastore::api {
 struct Demand {
   kv::Method method = kv::Method::range;
   Duration timeout = Duration::max();  ///< Duration::max() where none was sent.
-  bool require_leader = false;         ///< Metadata "hasleader: true": answer "no leader" at once if there is none.
+  ClientVersion client_version;
+  bool require_leader = false;  ///< Metadata "hasleader: true": answer "no leader" at once if there is none.
 };
 
 class RequestHead {
@@ -37,7 +39,9 @@ class RequestHead {
   std::string content_type_;
   std::string encoding_;
   std::string timeout_;
+  ClientVersion client_version_;
   bool require_leader_ = false;
+  bool version_is_text_ = true;
 };
 
 }  // namespace metastore::api

@@ -68,6 +68,11 @@ Result<kv::Method, Failure> find_method(std::string_view path) {
   return Failure{StatusCode::unimplemented, "method " + method + " not implemented"};
 }
 
+std::string_view grpc_type(kv::Method method) {
+  if (kv::kind(method) == kv::Kind::unary) return "unary";
+  return method == kv::Method::range_stream ? "server_stream" : "bidi_stream";
+}
+
 std::span<const Service> known_services() { return services; }
 
 }  // namespace metastore::api

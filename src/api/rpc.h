@@ -16,6 +16,9 @@ namespace metastore::api {
 /// The method behind `path`, or the refusal in grpc-go's words.
 Result<kv::Method, Failure> find_method(std::string_view path);
 
+/// As gRPC's metrics name it: "unary", "server_stream" or "bidi_stream".
+std::string_view grpc_type(kv::Method method);
+
 struct Service {
   std::string_view name;
   std::span<const std::string_view> methods;

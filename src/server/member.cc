@@ -53,6 +53,7 @@ Result<std::unique_ptr<LocalMember>, BootError> LocalMember::boot(const MemberOp
 
 LocalMember::LocalMember(const MemberOptions& options, MemberPorts ports)
     : ports_(std::move(ports)),
+      metrics_detail_(options.metrics_detail),
       host_(ports_.loop),
       gateway_(options.sessions, ports_.loop, host_, *this),
       log_memory_(host_) {}
@@ -114,7 +115,7 @@ Status<BootError> LocalMember::recover(const MemberOptions& options) {
   storage::Recovery& recovery = recovered.value();
 
   Config config = options.config;
-  config.member = recovery.metadata.member_id;
+  config.member = id_ = recovery.metadata.member_id;
   config.cluster = recovery.metadata.cluster_id;
   config.incarnation = recovery.identity.incarnation;
   config.seed = ports_.loop.entropy()[0];
@@ -191,6 +192,22 @@ std::vector<std::string> LocalMember::alarms() const {
 port::Versions LocalMember::versions() const {
   const std::string cluster = replica().status().cluster_version;
   return {.server = std::string(etcd_version), .cluster = cluster, .storage = cluster};
+}
+
+std::string LocalMember::metrics() const {
+  std::optional<WallTime> compacted_at;
+  if (const auto instant = replica().metrics().counts.compacted_at) {
+    const Duration ago = ports_.loop.now() - *instant;
+    compacted_at = WallTime{ports_.loop.wall_now().unix_nanoseconds - ago.nanoseconds()};
+  }
+  return metrics_text({.member = id_,
+                       .replica = replica(),
+                       .door = gateway_.counts(),
+                       .log = log_store_.get(),
+                       .checkpointer = checkpointer_.get(),
+                       .process = ports_.process,
+                       .compacted_at = compacted_at,
+                       .detail = metrics_detail_});
 }
 
 void LocalMember::NoPeers::send(std::vector<raft::Envelope> messages) {

@@ -18,8 +18,10 @@
 #include "core/host/port/loop.h"
 #include "core/host/port/member_facts.h"
 #include "core/host/port/network.h"
+#include "core/host/port/process.h"
 #include "core/replica/config.h"
 #include "core/replica/members.h"
+#include "server/metrics.h"
 #include "storage/checkpointer.h"
 #include "storage/log_memory.h"
 #include "storage/log_store.h"
@@ -45,6 +47,7 @@ struct MemberOptions {
   std::optional<NewCluster> new_cluster;
   api::SessionOptions sessions;
   std::vector<ListenAddress> client_addresses;
+  MetricsDetail metrics_detail = MetricsDetail::basic;
 };
 
 /// Where a member keeps what must outlive it. The workers are its own; the rest outlives it.
@@ -65,6 +68,8 @@ struct MemberPorts {
   port::Observer* observer = nullptr;
   /// If set, replies go here instead of to the gateway, for requests that were posted to inbox().
   port::ClientExecutor* clients = nullptr;
+  /// If set, its figures stand among the metrics.
+  const port::Process* process = nullptr;
 };
 
 /// Why a member cannot start, as a sentence for people.
@@ -106,10 +111,13 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   bool is_learner() const override;
   std::vector<std::string> alarms() const override;
   port::Versions versions() const override;
+  std::string metrics() const override;
   /// Looks whether all is drained.
   void run() override;
 
   MemberPorts ports_;
+  const MetricsDetail metrics_detail_;
+  MemberId id_;
   NoPeers no_peers_;
   Host host_;
   api::Gateway gateway_;

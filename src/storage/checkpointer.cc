@@ -22,6 +22,7 @@ void Checkpointer::run() { status_ = engine_->write(*checkpoint_); }
 void Checkpointer::done() {
   const LogIndex applied_index = checkpoint_->applied_index;
   checkpoint_.reset();
+  write_nanoseconds_.record(static_cast<std::uint64_t>(engine_->write_took.nanoseconds()));
   if (!status_) return inbox_.storage_failed(status_.error());
   inbox_.post(CheckpointWritten{applied_index});
 }

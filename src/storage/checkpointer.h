@@ -10,6 +10,7 @@
 #include "core/host/port/engine.h"
 #include "core/host/port/executors.h"
 #include "core/host/port/loop.h"
+#include "storage/disk_costs.h"
 
 namespace metastore::storage {
 
@@ -19,6 +20,9 @@ class Checkpointer final : public port::CheckpointExecutor, private port::Job {
   Checkpointer(std::unique_ptr<port::Engine> engine, port::Worker& worker, port::Inbox& inbox);
 
   void write(Checkpoint checkpoint) override;
+
+  /// How long each took to be durable.
+  const DiskDurations& write_nanoseconds() const { return write_nanoseconds_; }
 
  private:
   void run() override;
@@ -30,6 +34,7 @@ class Checkpointer final : public port::CheckpointExecutor, private port::Job {
 
   std::optional<Checkpoint> checkpoint_;  ///< Being written: the worker reads it.
   port::StorageStatus status_ = Done{};
+  DiskDurations write_nanoseconds_;
 };
 
 }  // namespace metastore::storage

@@ -12,6 +12,7 @@
 #include "storage/environment_lmdb.h"
 #include "storage/rows_lmdb.h"
 #include "storage/schema.h"
+#include "storage/stopwatch_posix.h"
 
 namespace metastore::storage {
 
@@ -182,6 +183,7 @@ class EngineLmdb final : public port::Engine {
   }
 
   StorageStatus write(const Checkpoint& checkpoint) override {
+    const Stopwatch stopwatch(write_took);
     const StorageResult<Opened> opened = open();
     if (!opened) return opened.error();
     if (const StorageStatus status = check_unchanged(opened.value()); !status) return status;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "storage/stopwatch_posix.h"
 
 namespace metastore::storage {
 
@@ -88,6 +89,7 @@ class PosixFile final : public port::File {
   }
 
   StorageStatus sync() override {
+    const Stopwatch stopwatch(sync_took);
     if (::fdatasync(descriptor_) != 0) return failed("make durable", path_);
     return Done{};
   }

@@ -18,7 +18,11 @@ std::uint64_t size_of(const raft::LogWrite& write) {
 }  // namespace
 
 LogStore::LogStore(std::unique_ptr<Wal> wal, const Limits& limits, port::Worker& worker, port::Inbox& inbox)
-    : wal_(std::move(wal)), batch_bytes_max_(limits.wal_batch_bytes_max), worker_(worker), inbox_(inbox) {}
+    : wal_(std::move(wal)),
+      batch_bytes_max_(limits.wal_batch_bytes_max),
+      worker_(worker),
+      inbox_(inbox),
+      costs_(wal_->costs()) {}
 
 void LogStore::write(std::vector<raft::LogWrite> writes) {
   if (work_ == Work::failed) return;
@@ -62,6 +66,7 @@ void LogStore::done() {
     return;
   }
   const bool was_batch = work_ == Work::batch;
+  costs_ = wal_->costs();
   if (was_batch) {
     inbox_.post(LogWritten{batch_.back().id});
     batch_.clear();

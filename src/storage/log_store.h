@@ -23,6 +23,9 @@ class LogStore final : public port::LogExecutor, private port::Job {
 
   void write(std::vector<raft::LogWrite> writes) override;
 
+  /// As of the last batch that is done.
+  const WalCosts& costs() const { return costs_; }
+
  private:
   enum class Work : std::uint8_t { none, batch, upkeep, failed };
 
@@ -40,6 +43,7 @@ class LogStore final : public port::LogExecutor, private port::Job {
   std::deque<raft::LogWrite> waiting_;  ///< Not yet begun.
   std::vector<raft::LogWrite> batch_;   ///< The worker reads it while work_ is batch.
   port::StorageStatus status_ = Done{};
+  WalCosts costs_;
 };
 
 }  // namespace metastore::storage

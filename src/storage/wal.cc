@@ -92,9 +92,15 @@ StorageResult<std::unique_ptr<Wal>> Wal::resume(port::Files& files, std::string 
   if (!tail.torn.empty()) {
     if (const StorageStatus status = write_zeros(*wal->file_, tail.end, tail.file_size); !status) return status.error();
   }
-  if (const StorageStatus status = wal->file_->sync(); !status) return status.error();
+  if (const StorageStatus status = wal->sync(*wal->file_); !status) return status.error();
   if (const StorageStatus status = files.sync_directory(wal->directory_); !status) return status.error();
   return wal;
+}
+
+StorageStatus Wal::sync(port::File& file) {
+  const StorageStatus status = file.sync();
+  costs_.sync_nanoseconds.record(static_cast<std::uint64_t>(file.sync_took.nanoseconds()));
+  return status;
 }
 
 void Wal::take(const raft::LogWrite& write) {
@@ -119,8 +125,9 @@ StorageStatus Wal::append(std::span<const raft::LogWrite> writes) {
   for (const raft::LogWrite& write : writes) take(write);
   frames_.add(hard_state_);
   if (const StorageStatus status = file_->write_at(end_, frames_.parts()); !status) return status;
-  if (const StorageStatus status = file_->sync(); !status) return status;
+  if (const StorageStatus status = sync(*file_); !status) return status;
   end_ += frames_.size();
+  costs_.written_bytes += frames_.size();
   only_head_ = false;
   filled_ = std::max(filled_, end_);
   frames_.clear();
@@ -130,7 +137,7 @@ StorageStatus Wal::append(std::span<const raft::LogWrite> writes) {
 
 StorageStatus Wal::cut() {
   if (const StorageStatus status = file_->truncate(end_); !status) return status;
-  if (const StorageStatus status = file_->sync(); !status) return status;
+  if (const StorageStatus status = sync(*file_); !status) return status;
   if (next_ == nullptr) {
     if (const StorageStatus status = open_next(); !status) return status;
   }
@@ -158,12 +165,13 @@ StorageStatus Wal::open_next() {
 /// Makes the segment to come the last one, headed by the frames gathered so far.
 StorageStatus Wal::publish_next(const Segment& segment) {
   if (const StorageStatus status = next_->write_at(0, frames_.parts()); !status) return status;
-  if (const StorageStatus status = next_->sync(); !status) return status;
+  if (const StorageStatus status = sync(*next_); !status) return status;
   if (const StorageStatus status = files_.rename(next_path(), path(segment)); !status) return status;
   if (const StorageStatus status = files_.sync_directory(directory_); !status) return status;
   segments_.push_back(segment);
   file_ = std::move(next_);
   end_ = frames_.size();
+  costs_.written_bytes += frames_.size();
   filled_ = std::max(next_filled_, end_);
   frames_.clear();
   return Done{};
@@ -184,7 +192,7 @@ StorageStatus Wal::fill() {
   std::uint64_t& filled = in_this_segment ? filled_ : next_filled_;
   const std::uint64_t end = std::min(filled + size, segment_size_);
   if (const StorageStatus status = write_zeros(file, filled, end); !status) return status;
-  if (const StorageStatus status = file.sync(); !status) return status;
+  if (const StorageStatus status = sync(file); !status) return status;
   filled = end;
   return Done{};
 }

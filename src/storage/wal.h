@@ -15,6 +15,7 @@
 #include "core/base/limits.h"
 #include "core/host/port/files.h"
 #include "core/raft/types.h"
+#include "storage/disk_costs.h"
 #include "storage/wal_reader.h"
 #include "storage/wal_record.h"
 
@@ -46,11 +47,14 @@ class Wal {
   /// Removes one segment, or writes some more zeros: in this segment or in the one to come.
   port::StorageStatus upkeep() { return may_release() ? release() : fill(); }
 
+  const WalCosts& costs() const { return costs_; }
+
  private:
   Wal(port::Files& files, std::string directory, const Limits& limits, const Metadata& metadata, std::uint32_t crc);
 
   std::string path(const Segment& segment) const { return path_in(directory_, file_name(segment)); }
   std::string next_path() const { return path_in(directory_, "next.tmp"); }
+  port::StorageStatus sync(port::File& file);
   port::StorageStatus remove_next();
   port::StorageStatus open_next();
   port::StorageStatus publish_next(const Segment& segment);
@@ -80,6 +84,7 @@ class Wal {
   raft::HardState hard_state_;
   LogIndex last_index_;
   FrameBuffer frames_;
+  WalCosts costs_;
 };
 
 }  // namespace metastore::storage

@@ -119,6 +119,7 @@ class HandFacts final : public port::MemberFacts {
   bool is_learner() const override { return learner; }
   std::vector<std::string> alarms() const override { return raised; }
   port::Versions versions() const override { return known; }
+  std::string metrics() const override { return "counted 1\n"; }
   bool leader = true;
   bool learner = false;
   std::vector<std::string> raised;

@@ -39,6 +39,12 @@ enum class Method : std::uint8_t {
 #undef METASTORE_METHOD_NAME
 };
 
+inline constexpr std::size_t method_count = 0
+#define METASTORE_METHOD_ONE(name, kind, path) +1
+    METASTORE_METHODS(METASTORE_METHOD_ONE)
+#undef METASTORE_METHOD_ONE
+    ;
+
 constexpr Kind kind(Method method) {
   constexpr Kind kinds[] = {
 #define METASTORE_METHOD_KIND(name, kind, path) Kind::kind,

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "core/base/bytes.h"
+#include "core/base/time.h"
 #include "core/host/port/files.h"
 #include "core/replica/checkpoint.h"
 
@@ -31,6 +32,9 @@ class Engine {
   virtual StorageStatus read(Table table, RowVisitor& visitor) = 0;
   /// Of the file, for status pages; no decision may depend on it.
   virtual std::uint64_t file_bytes() = 0;
+
+  /// How long the last write() took, as who did it says; for figures, never for decisions.
+  Duration write_took;
 };
 
 class Engines {

@@ -13,6 +13,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/base/time.h"
 
 namespace metastore::port {
 
@@ -38,6 +39,9 @@ class File {
   /// Returns when data and size are durable (fdatasync). The file's name is durable only by Files::sync_directory.
   virtual StorageStatus sync() = 0;
   virtual StorageStatus truncate(std::uint64_t size) = 0;
+
+  /// How long the last sync() took, as who did it says; for figures, never for decisions.
+  Duration sync_took;
 };
 
 enum class OpenMode : std::uint8_t {

@@ -22,6 +22,8 @@ class MemberFacts {
   /// Names of the alarms that are raised, on any member: "NOSPACE", "CORRUPT".
   virtual std::vector<std::string> alarms() const = 0;
   virtual Versions versions() const = 0;
+  /// All that the member counts, as Prometheus reads it.
+  virtual std::string metrics() const = 0;
 };
 
 }  // namespace metastore::port
