@@ -48,6 +48,8 @@ void write_server(MetricsPage& page, const MetricsSources& sources, const Replic
       .sample(metrics.counts.reads_failed);
   page.counter("etcd_server_slow_read_indexes_total", "Reads that no leader confirmed by their deadline.")
       .sample(metrics.counts.reads_late);
+  page.gauge("etcd_server_quota_backend_bytes", "What the database may hold; negative for no limit.")
+      .sample(status.quota_bytes);
   page.counter("etcd_debugging_server_lease_expired_total", "Leases that ended because nobody kept them alive.")
       .sample(metrics.leases.expired);
 }

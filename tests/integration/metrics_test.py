@@ -112,6 +112,7 @@ EXPECTED = {
     "etcd_server_is_learner": 0,
     "etcd_server_leader_changes_seen_total": 1,
     "etcd_server_proposals_failed_total": 0,
+    "etcd_server_quota_backend_bytes": 2 << 30,
     "etcd_server_proposals_pending": 0,
     "etcd_server_read_indexes_failed_total": 0,
     "etcd_server_slow_read_indexes_total": 0,
