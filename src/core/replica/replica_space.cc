@@ -15,7 +15,7 @@ void Replica::refuse_for_space(Instant now, const ClientRequest& client, Effects
   if (waiting_.size() >= config_.limits.proposals_pending_max) {
     return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
   }
-  out_of_space_.push_back(waiting_.add(client.id, now, client.deadline));
+  out_of_space_.push_back(waiting_.add(client.id, Waiting::For::proposal, now, client.deadline));
   wants_alarm_ = true;
 }
 
