@@ -68,12 +68,16 @@ MemberOptions options_of(const Configuration& configuration) {
   options.config.election_timeout = configuration.election_timeout;
   options.config.pre_vote = configuration.pre_vote;
   options.config.quota_bytes = configuration.quota_bytes;
+  options.config.watch_progress_interval = configuration.watch_progress_interval;
+  options.config.checkpoint_interval = configuration.checkpoint_interval;
   options.config.limits = configuration.limits;
   options.sessions = {.limits = net::with_room_for_files(configuration.limits),
                       .keepalive_min_time = configuration.keepalive_min_time,
                       .keepalive_interval = configuration.keepalive_interval,
                       .keepalive_timeout = configuration.keepalive_timeout};
+  if (configuration.has_extensive_metrics) options.metrics_detail = MetricsDetail::extensive;
   for (const Url& url : configuration.listen_client_urls) options.client_addresses.push_back({url.host, url.port});
+  for (const Url& url : configuration.listen_metrics_urls) options.metrics_addresses.push_back({url.host, url.port});
   if (configuration.starts_new_cluster) {
     const MemberId self = member_id(configuration.advertise_peer_urls, configuration.cluster_token);
     options.new_cluster = MemberOptions::NewCluster{

@@ -18,15 +18,14 @@ Gateway::Gateway(const SessionOptions& options, port::Loop& loop, port::Inbox& i
 
 Gateway::~Gateway() { loop_.cancel(*this); }
 
-void Gateway::on_accepted(std::unique_ptr<port::Connection> connection) {
+void Gateway::accept(std::unique_ptr<port::Connection> connection, Admission admission) {
   if (shutting_down_) return;
   const bool full = sessions_.size() - sessions_refused_ >= options_.limits.connections_max;
   if (full && sessions_refused_ >= options_.limits.connections_refused_max) return;
   if (full) ++sessions_refused_;
   const std::uint64_t number = ++session_last_;
-  sessions_.emplace(
-      number, std::make_unique<Session>(*this, loop_, options_, number, full ? Admission::refused : Admission::served,
-                                        std::move(connection)));
+  sessions_.emplace(number, std::make_unique<Session>(*this, loop_, options_, number,
+                                                      full ? Admission::refused : admission, std::move(connection)));
 }
 
 void Gateway::on_call(Session& session, CallReceived call) {
@@ -79,7 +78,7 @@ void Gateway::release(Session& session, CallReceived call) {
 void Gateway::on_request(Session& session, const HttpRequest& request) {
   auto checkup = Checkup::begin(request.target, facts_);
   const std::string_view path = path_of(request.target);
-  const bool is_version = path == "/version";
+  const bool is_version = path == "/version" && session.admission() != Admission::pages;
   const bool is_metrics = path == "/metrics";
   if (!checkup.has_value() && !is_version && !is_metrics) {
     session.respond(not_found());

@@ -41,7 +41,11 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   /// Requires: each reply is the only one to a request that this gateway posted.
   void reply(std::vector<Reply> replies) override;
   void stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) override;
-  void on_accepted(std::unique_ptr<port::Connection> connection) override;
+  void on_accepted(std::unique_ptr<port::Connection> connection) override {
+    accept(std::move(connection), Admission::served);
+  }
+  /// For listeners whose clients get nothing but metrics and health.
+  port::Acceptor& pages() { return pages_; }
 
   /// No new connections and streams; what is under way gets its answers.
   void begin_shutdown();
@@ -75,7 +79,16 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
     std::uint64_t bytes = 0;  ///< Of its message, while the replica has it.
   };
 
+  struct Pages final : port::Acceptor {
+    explicit Pages(Gateway& gateway_) : gateway(gateway_) {}
+    void on_accepted(std::unique_ptr<port::Connection> connection) override {
+      gateway.accept(std::move(connection), Admission::pages);
+    }
+    Gateway& gateway;
+  };
+
   void run() override;
+  void accept(std::unique_ptr<port::Connection> connection, Admission admission);
   /// Asks the replica for the next probe, or answers.
   void go_on(Session& session, Checkup checkup);
   /// The request named `id` belongs to `session`. Ids come in order.
@@ -100,6 +113,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   port::Loop& loop_;
   port::Inbox& inbox_;
   const port::MemberFacts& facts_;
+  Pages pages_{*this};
   DoorCounts counts_;
   RequestIds ids_;
   std::deque<Posted> posted_;  ///< By id, from `posted_first_` on: ids come in order and leave in nearly that.

@@ -278,6 +278,32 @@ TEST_CASE("the calls of a client that does not take its replies wait, and are fo
   member.answer(RequestId(5), Bytes());
 }
 
+TEST_CASE("where pages alone are served there are metrics and health and nothing else") {
+  Member member;
+  const auto connect = [&]() -> testing::Line& {
+    member.lines.push_back(std::make_unique<testing::Line>());
+    member.gateway.pages().on_accepted(std::make_unique<testing::LineConnection>(*member.lines.back()));
+    return *member.lines.back();
+  };
+  testing::Line& line = connect();
+  const auto get = [&](std::string_view path) {
+    return member.exchange(line, "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n");
+  };
+  CHECK(get("/metrics").ends_with("\r\n\r\ncounted 1\n"));
+  CHECK(get("/version").starts_with("HTTP/1.1 404 "));
+  CHECK(member.gateway.counts().scrapes == 1);
+  testing::Line& grpc = connect();
+  std::string bytes;
+  std::vector<CallResult> results;
+  Http2Client client{Http2ClientOptions{}};
+  client.call(put, Bytes::copy_of("question"), std::nullopt);
+  client.write_to(bytes, unlimited, results);
+  client.receive(member.exchange(grpc, bytes), results);
+  CHECK(!client.usable());
+  CHECK(member.inbox.requests.empty());
+  CHECK(grpc.shut_down);
+}
+
 TEST_CASE("too many connections are told so, then closed without a word, and room is found again") {
   SessionOptions options;
   options.limits.connections_max = 2;

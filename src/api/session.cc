@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view http2_greeting = "PRI * HTTP/2.0\r\n";
 
 constexpr std::string_view too_many_connections = "too many connections";
+constexpr std::string_view pages_alone = "only pages of metrics and health are served here, over HTTP/1.1";
 
 }  // namespace
 
@@ -26,7 +27,7 @@ Session::Session(Gateway& gateway, port::Loop& loop, const SessionOptions& optio
       connection_(std::move(connection)),
       heard_at_(loop.now()) {
   connection_->set_user(*this);
-  const Duration patience = admission == Admission::served ? options.client_deadline() : options.closing_timeout;
+  const Duration patience = admission == Admission::refused ? options.closing_timeout : options.client_deadline();
   loop_.run_at(*this, heard_at_ + patience);
 }
 
@@ -57,6 +58,7 @@ void Session::open(std::string bytes) {
   if (bytes.starts_with(http2_greeting)) {
     auto& http2 = protocol_.emplace<Http2Session>(options_, gateway_.ids());
     if (refused) http2.refuse_all(too_many_connections);
+    if (admission_ == Admission::pages) http2.refuse_all(pages_alone);
     http2.receive(bytes, heard_at_, events_);
     dispatch_events();
     return;

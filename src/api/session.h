@@ -22,8 +22,12 @@ namespace metastore::api {
 
 class Gateway;
 
-/// Whether a new connection is served, or told that there are too many.
-enum class Admission : std::uint8_t { served, refused };
+/// What a new connection gets.
+enum class Admission : std::uint8_t {
+  served,   ///< All that there is.
+  pages,    ///< What --listen-metrics-urls serves: metrics and health.
+  refused,  ///< It is told that there are too many.
+};
 
 class Session final : private port::ConnectionUser, private port::Task {
  public:

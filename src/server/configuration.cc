@@ -16,6 +16,7 @@ using Verdict = Status<std::string>;
 constexpr std::uint64_t election_timeout_max = 50'000;
 constexpr std::uint64_t request_bytes_max_max = 512 << 20;
 constexpr std::uint64_t streams_max = 4'294'967'295;
+constexpr Duration watch_progress_interval_min = Duration::milliseconds(100);
 
 Verdict check_timing(const Flags& flags) {
   const std::string heartbeat = std::to_string(flags.heartbeat_interval) + "ms";
@@ -39,9 +40,14 @@ Verdict check_limits(const Flags& flags) {
   if (flags.max_concurrent_streams == 0 || flags.max_concurrent_streams > streams_max) {
     return "--max-concurrent-streams must be from 1 to " + std::to_string(streams_max);
   }
-  const std::pair<const char*, Duration> durations[] = {{"--grpc-keepalive-min-time", flags.grpc_keepalive_min_time},
-                                                        {"--grpc-keepalive-interval", flags.grpc_keepalive_interval},
-                                                        {"--grpc-keepalive-timeout", flags.grpc_keepalive_timeout}};
+  if (flags.snapshot_count == 0) return std::string("--snapshot-count must be >0");
+  if (flags.compaction_batch_limit == 0) return std::string("--compaction-batch-limit must be >0");
+  const std::pair<const char*, Duration> durations[] = {
+      {"--grpc-keepalive-min-time", flags.grpc_keepalive_min_time},
+      {"--grpc-keepalive-interval", flags.grpc_keepalive_interval},
+      {"--grpc-keepalive-timeout", flags.grpc_keepalive_timeout},
+      {"--watch-progress-notify-interval", flags.watch_progress_notify_interval},
+      {"--backend-batch-interval", flags.backend_batch_interval}};
   for (const auto& [flag, duration] : durations) {
     if (duration < Duration()) return std::string(flag) + " must not be negative";
   }
@@ -55,6 +61,10 @@ Verdict check_engine(const Flags& flags) {
 
 Verdict check_log(const Flags& flags) {
   if (flags.logger != "zap") return "--logger must be 'zap' (set to '" + flags.logger + "')";
+  if (flags.log_format != "json") return "--log-format must be 'json' (set to '" + flags.log_format + "')";
+  if (flags.metrics != "basic" && flags.metrics != "extensive") {
+    return "--metrics must be 'basic' or 'extensive' (set to '" + flags.metrics + "')";
+  }
   if (flags.log_outputs != "default" && flags.log_outputs != "stderr") {
     return "--log-outputs must be 'default' or 'stderr' (set to '" + flags.log_outputs + "')";
   }
@@ -175,7 +185,9 @@ Result<Limits, std::string> limits_of(const Flags& flags) {
   limits.request_bytes_max = flags.max_request_bytes;
   limits.txn_ops_max = flags.max_txn_ops;
   limits.connection_streams_max = flags.max_concurrent_streams;
+  limits.mark_entries = flags.snapshot_count;
   limits.log_entries_kept = flags.snapshot_catchup_entries;
+  limits.compact_records_a_step = flags.compaction_batch_limit;
   limits.wal_files_kept = flags.max_wals;
   if (const Verdict verdict = set_limits(flags.limits, limits); !verdict) return verdict.error();
   return limits;
@@ -197,6 +209,11 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
   if (!level) return level.error();
   const auto listen_client = listen_urls_of("listen-client-urls", flags.listen_client_urls);
   if (!listen_client) return listen_client.error();
+  Result<std::vector<Url>, std::string> listen_metrics{std::vector<Url>()};
+  if (!flags.listen_metrics_urls.empty()) {
+    listen_metrics = listen_urls_of("listen-metrics-urls", flags.listen_metrics_urls);
+  }
+  if (!listen_metrics) return listen_metrics.error();
   const auto listen_peer = listen_urls_of("listen-peer-urls", flags.listen_peer_urls);
   if (!listen_peer) return listen_peer.error();
   const auto advertise_client = urls_of("advertise-client-urls", flags.advertise_client_urls);
@@ -214,6 +231,7 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
       .name = flags.name,
       .data_dir = flags.given.contains("data-dir") ? flags.data_dir : flags.name + ".metastore",
       .listen_client_urls = listen_client.value(),
+      .listen_metrics_urls = listen_metrics.value(),
       .advertise_client_urls = texts_of(advertise_client.value()),
       .advertise_peer_urls = std::move(peer_urls),
       .cluster_token = flags.initial_cluster_token,
@@ -224,9 +242,16 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
       .keepalive_min_time = flags.grpc_keepalive_min_time,
       .keepalive_interval = flags.grpc_keepalive_interval,
       .keepalive_timeout = flags.grpc_keepalive_timeout,
+      // As etcd: what is too short is raised, and 0 means the default.
+      .watch_progress_interval = flags.watch_progress_notify_interval == Duration()
+                                     ? Config().watch_progress_interval
+                                     : std::max(flags.watch_progress_notify_interval, watch_progress_interval_min),
+      .checkpoint_interval =
+          flags.backend_batch_interval == Duration() ? Config().checkpoint_interval : flags.backend_batch_interval,
       .keeps_state = flags.engine == "lmdb",
       .quota_bytes = flags.quota_backend_bytes == 0 ? default_quota_bytes : flags.quota_backend_bytes,
       .limits = limits.value(),
+      .has_extensive_metrics = flags.metrics == "extensive",
       .log_level = level.value(),
   };
 }

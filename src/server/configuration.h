@@ -21,6 +21,7 @@ struct Configuration {
   std::string name;
   std::string data_dir;
   std::vector<Url> listen_client_urls;
+  std::vector<Url> listen_metrics_urls;
   std::vector<std::string> advertise_client_urls;
   std::vector<std::string> advertise_peer_urls;  ///< Sorted.
   std::string cluster_token;
@@ -31,9 +32,12 @@ struct Configuration {
   Duration keepalive_min_time;
   Duration keepalive_interval;
   Duration keepalive_timeout;
+  Duration watch_progress_interval;
+  Duration checkpoint_interval;
   bool keeps_state = true;       ///< False: nothing is written, and a restart begins anew (--engine=memory).
   std::int64_t quota_bytes = 0;  ///< Negative: none.
   Limits limits;
+  bool has_extensive_metrics = false;
   TraceLevel log_level = TraceLevel::info;
 };
 

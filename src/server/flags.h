@@ -28,6 +28,8 @@ using FlagDuration = Duration;
   X(FlagText, data_dir, "data-dir", "${name}.metastore", "Directory of this member's data; made with mode 0700.")      \
   X(FlagText, listen_client_urls, "listen-client-urls", "http://localhost:2379",                                       \
     "Where to serve clients; a comma list.")                                                                           \
+  X(FlagText, listen_metrics_urls, "listen-metrics-urls", "",                                                          \
+    "Where to serve metrics and health beside --listen-client-urls; a comma list.")                                    \
   X(FlagText, advertise_client_urls, "advertise-client-urls", "http://localhost:2379",                                 \
     "Client URLs told to the cluster.")                                                                                \
   X(FlagText, listen_peer_urls, "listen-peer-urls", "http://localhost:2380", "Where to listen for other members.")     \
@@ -50,14 +52,22 @@ using FlagDuration = Duration;
     "The server pings a silent connection after this; 0 for never.")                                                   \
   X(FlagDuration, grpc_keepalive_timeout, "grpc-keepalive-timeout", "20s",                                             \
     "A connection that does not answer a ping for this long is closed; 0 for never.")                                  \
+  X(FlagDuration, watch_progress_notify_interval, "watch-progress-notify-interval", "10m",                             \
+    "How often a silent watcher that asked for it is told the revision; at least 100ms.")                              \
+  X(FlagNumber, snapshot_count, "snapshot-count", "10000", "Applied entries between marks that free old log files.")   \
   X(FlagNumber, snapshot_catchup_entries, "snapshot-catchup-entries", "5000",                                          \
     "Applied entries kept in memory for slow followers.")                                                              \
   X(FlagInteger, quota_backend_bytes, "quota-backend-bytes", "0",                                                      \
     "Most bytes of state, past which an alarm is raised and nothing is added; 0: 2 GiB, negative: no quota.")          \
+  X(FlagDuration, backend_batch_interval, "backend-batch-interval", "0",                                               \
+    "How often changes are checkpointed; 0: every 100ms.")                                                             \
+  X(FlagNumber, compaction_batch_limit, "compaction-batch-limit", "2000", "Records that one step compacts.")           \
   X(FlagNumber, max_wals, "max-wals", "5", "Log files that stay though a checkpoint holds their entries; 0 for all.")  \
   X(FlagText, limits, "limits", "", "Limits of --help-limits that are to differ: name=value,...")                      \
   X(FlagText, engine, "engine", "lmdb", "Where the state is kept: 'lmdb', or 'memory': nowhere.")                      \
+  X(FlagText, metrics, "metrics", "basic", "What /metrics tells: 'basic', or 'extensive': how long calls took, too.")  \
   X(FlagText, logger, "logger", "zap", "The form of log lines; only 'zap'.")                                           \
+  X(FlagText, log_format, "log-format", "json", "How log lines are written; only 'json'.")                             \
   X(FlagText, log_outputs, "log-outputs", "default", "Where log lines go: 'default' or 'stderr', which are the same.") \
   X(FlagText, log_level, "log-level", "info", "Least level that is logged: debug, info, warn or error.")               \
   X(FlagBoolean, version, "version", "false", "Print the version and exit.")                                           \

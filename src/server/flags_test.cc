@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 
+#include "core/replica/config.h"
 #include "server/configuration.h"
 
 namespace metastore::server {
@@ -163,6 +164,9 @@ TEST_CASE("a configuration is complete when no flag is given") {
   CHECK(configuration.cluster_token == "etcd-cluster");
   CHECK(configuration.election_timeout == Duration::seconds(1));
   CHECK(configuration.limits == Limits());
+  CHECK(configuration.watch_progress_interval == Config().watch_progress_interval);
+  CHECK(configuration.checkpoint_interval == Config().checkpoint_interval);
+  CHECK_FALSE(configuration.has_extensive_metrics);
   CHECK(configuration.quota_bytes == 2'147'483'648);
 }
 
@@ -187,6 +191,22 @@ TEST_CASE("flags shape the configuration") {
       configure(parsed({"--limits=wal_segment_bytes=4096,txn_ops_max=9", "--max-txn-ops=7"})).value().limits;
   CHECK(limits.wal_segment_bytes == 4096);
   CHECK(limits.txn_ops_max == 9);
+  const Configuration tuned =
+      configure(parsed({"--snapshot-count=50", "--compaction-batch-limit=10", "--backend-batch-interval=7ms",
+                        "--watch-progress-notify-interval=200ms", "--metrics=extensive",
+                        "--listen-metrics-urls=http://127.0.0.1:3"}))
+          .value();
+  CHECK(tuned.limits.mark_entries == 50);
+  CHECK(tuned.limits.compact_records_a_step == 10);
+  CHECK(tuned.checkpoint_interval == Duration::milliseconds(7));
+  CHECK(tuned.watch_progress_interval == Duration::milliseconds(200));
+  CHECK(tuned.has_extensive_metrics);
+  CHECK(tuned.listen_metrics_urls == std::vector<Url>{{"http", "127.0.0.1", 3}});
+  const auto progress = [](std::string_view value) {
+    return configure(parsed({"--watch-progress-notify-interval", value})).value().watch_progress_interval;
+  };
+  CHECK(progress("10ms") == Duration::milliseconds(100));
+  CHECK(progress("0") == Duration::seconds(600));
   const auto quota = [](std::string_view value) {
     return configure(parsed({"--quota-backend-bytes", value})).value().quota_bytes;
   };
@@ -239,6 +259,13 @@ TEST_CASE("a bad configuration ends with status 1 and a sentence that says what 
       {{"--limits=txn_ops_max=1x"}, "--limits: '1x' is not a number for txn_ops_max"},
       {{"--max-concurrent-streams=4294967296"}, "--max-concurrent-streams must be from 1 to 4294967295"},
       {{"--grpc-keepalive-timeout=-1s"}, "--grpc-keepalive-timeout must not be negative"},
+      {{"--watch-progress-notify-interval=-1s"}, "--watch-progress-notify-interval must not be negative"},
+      {{"--listen-metrics-urls=https://127.0.0.1:1"},
+       "--listen-metrics-urls: 'https://127.0.0.1:1' asks for TLS, which this build cannot serve; use http"},
+      {{"--snapshot-count=0"}, "--snapshot-count must be >0"},
+      {{"--compaction-batch-limit=0"}, "--compaction-batch-limit must be >0"},
+      {{"--metrics=all"}, "--metrics must be 'basic' or 'extensive' (set to 'all')"},
+      {{"--log-format=console"}, "--log-format must be 'json' (set to 'console')"},
       {{"--logger=capnslog"}, "--logger must be 'zap' (set to 'capnslog')"},
       {{"--log-outputs=stdout"}, "--log-outputs must be 'default' or 'stderr' (set to 'stdout')"},
       {{"--log-level=loud"}, "--log-level must be debug, info, warn or error (set to 'loud')"},

@@ -46,7 +46,14 @@ Result<std::unique_ptr<LocalMember>, BootError> LocalMember::boot(const MemberOp
   auto member = std::unique_ptr<LocalMember>(new LocalMember(options, std::move(ports)));
   // Listening comes first, so that a port in use leaves no trace in the data directory; nobody is accepted before the
   // loop turns.
-  if (const auto status = member->listen(options.client_addresses); !status) return status.error();
+  api::Gateway& gateway = member->gateway_;
+  if (const auto status = member->listen(options.client_addresses, gateway, "--listen-client-urls"); !status) {
+    return status.error();
+  }
+  if (const auto status = member->listen(options.metrics_addresses, gateway.pages(), "--listen-metrics-urls");
+      !status) {
+    return status.error();
+  }
   if (const auto status = member->recover(options); !status) return status.error();
   return member;
 }
@@ -64,11 +71,12 @@ LocalMember::~LocalMember() {
   ports_.storage.reset();
 }
 
-Status<BootError> LocalMember::listen(const std::vector<ListenAddress>& addresses) {
+Status<BootError> LocalMember::listen(const std::vector<ListenAddress>& addresses, port::Acceptor& acceptor,
+                                      std::string_view flag) {
   for (const ListenAddress& address : addresses) {
-    auto listener = ports_.network.listen(address.host, address.port, gateway_);
+    auto listener = ports_.network.listen(address.host, address.port, acceptor);
     if (!listener) {
-      return BootError{listener.error().message + "; stop what uses it, or change --listen-client-urls"};
+      return BootError{listener.error().message + "; stop what uses it, or change " + std::string(flag)};
     }
     listeners_.push_back(std::move(listener).value());
   }
@@ -158,6 +166,10 @@ void LocalMember::announce(const MemberOptions& options, const Config& config, c
   for (const ListenAddress& address : options.client_addresses) {
     const std::string at = address.host + ":" + std::to_string(address.port);
     lines.push_back({TraceLevel::info, "serving client traffic without encryption", {{"address", at}}});
+  }
+  for (const ListenAddress& address : options.metrics_addresses) {
+    const std::string at = address.host + ":" + std::to_string(address.port);
+    lines.push_back({TraceLevel::info, "serving metrics and health", {{"address", at}}});
   }
   ports_.trace.trace(lines);
 }

@@ -47,6 +47,7 @@ struct MemberOptions {
   std::optional<NewCluster> new_cluster;
   api::SessionOptions sessions;
   std::vector<ListenAddress> client_addresses;
+  std::vector<ListenAddress> metrics_addresses;
   MetricsDetail metrics_detail = MetricsDetail::basic;
 };
 
@@ -101,7 +102,8 @@ class LocalMember final : private port::MemberFacts, private port::Task {
 
   LocalMember(const MemberOptions& options, MemberPorts ports);
 
-  Status<BootError> listen(const std::vector<ListenAddress>& addresses);
+  Status<BootError> listen(const std::vector<ListenAddress>& addresses, port::Acceptor& acceptor,
+                           std::string_view flag);
   Status<BootError> recover(const MemberOptions& options);
   Result<storage::Recovery, BootError> recover_storage(const MemberOptions& options);
   Result<storage::Recovery, BootError> begin_anew(const MemberOptions& options);

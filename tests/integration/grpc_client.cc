@@ -175,6 +175,26 @@ void concurrent(Client& client, int count) {
   for (int i = 0; i < count; ++i) expect_equal("revision", before + 1 + i, revisions[static_cast<std::size_t>(i)]);
 }
 
+/// progress N: a watcher that asks for it is told the revision N times, though nothing happens.
+void progress(Client& client, int count) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  const auto stream = etcdserverpb::Watch::NewStub(client.channel)->Watch(&context);
+  etcdserverpb::WatchRequest request;
+  request.mutable_create_request()->set_key("silent");
+  request.mutable_create_request()->set_progress_notify(true);
+  stream->Write(request);
+  etcdserverpb::WatchResponse response;
+  expect_equal("being created", true, stream->Read(&response) && response.created());
+  for (int i = 0; i < count; ++i) {
+    expect_equal("progress that comes", true, stream->Read(&response));
+    expect_equal("its events", 0, response.events_size());
+    expect_equal("its revision", 1, response.header().revision());
+  }
+  context.TryCancel();
+  stream->Finish();
+}
+
 /// Draws requests that reach the corners of the KV API: few keys, revisions around the present and the compacted past,
 /// nested transactions, all options, wrong ones too.
 class Drawer {
@@ -383,7 +403,7 @@ void differential(Client& ours, Client& theirs, std::uint64_t seed, int count) {
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::cerr << "usage: grpc_client ENDPOINT puts|values|sizes|concurrent N\n"
+    std::cerr << "usage: grpc_client ENDPOINT puts|values|sizes|concurrent|progress N\n"
                  "       grpc_client ENDPOINT rpcs SERVICE... -- PATH...\n"
                  "       grpc_client ENDPOINT differential SEED COUNT OTHER_ENDPOINT\n";
     return 2;
@@ -406,6 +426,7 @@ int main(int argc, char** argv) {
       {"values", [&](int n) { values(client, n); }},
       {"sizes", [&](int n) { sizes(client, static_cast<std::size_t>(n)); }},
       {"concurrent", [&](int n) { concurrent(client, n); }},
+      {"progress", [&](int n) { progress(client, n); }},
   };
   const auto found = commands.find(command);
   if (found == commands.end() || rest.size() != 1) return 2;

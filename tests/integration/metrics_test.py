@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.error
 import urllib.request
 
-from servers import Server, etcdctl
+from servers import HOST, Server, etcdctl, free_ports
 
 METASTORE, ETCD, ABSENT = map(os.path.abspath, sys.argv[1:4])
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z_]+="(?:[^"\\]|\\.)*",?)+\})? (\S+)$')
@@ -212,6 +213,31 @@ class Metrics(unittest.TestCase):
             self.assertEqual(theirs.types[name], ours.types[name], name)
             if name in theirs.labels and name in ours.labels:
                 self.assertEqual(theirs.labels[name], ours.labels[name], name)
+
+    def test_extensive_metrics_tell_how_long_calls_took(self):
+        labels = '{grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"}'
+        with Server(METASTORE, ["--metrics=extensive"]) as server:
+            for _ in range(3):
+                self.do(server, "put", "k", "v")
+            page = scrape(server)
+            self.assertEqual(3, page.value("grpc_server_handling_seconds_count" + labels))
+            self.assertGreater(page.value("grpc_server_handling_seconds_sum" + labels), 0)
+        with Server(METASTORE) as server:
+            self.assertNotIn("grpc_server_handling_seconds", scrape(server).types)
+
+    def test_a_port_of_its_own_serves_metrics_and_health_alone(self):
+        port = free_ports(1)[0]
+        with Server(METASTORE, [f"--listen-metrics-urls=http://{HOST}:{port}"]) as server:
+            base = f"http://{HOST}:{port}"
+            for path in ("/metrics", "/health", "/livez", "/readyz"):
+                with urllib.request.urlopen(base + path, timeout=10) as answer:
+                    self.assertEqual(200, answer.status)
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(base + "/version", timeout=10)
+            self.assertEqual(404, refused.exception.code)
+            code, _, _ = etcdctl(f"{HOST}:{port}", "--command-timeout=200ms", "put", "a", "1")
+            self.assertNotEqual(0, code)
+            self.assertEqual(0, scrape(server).value(rpc("started", "KV", "Put")))
 
     def test_pages_of_health_are_counted(self):
         with Server(METASTORE) as server:

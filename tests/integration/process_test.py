@@ -141,6 +141,10 @@ class Process(unittest.TestCase):
         self.assertIn("etcd Version: 3.7.1\n", version)
         self.assertIn("request_bytes_max", run(METASTORE, "--help-limits").stdout)
 
+    def test_a_silent_watcher_is_told_the_revision_as_often_as_the_flag_says(self):
+        with Server(METASTORE, ["--watch-progress-notify-interval=100ms"]) as server:
+            self.grpc_client(server, "progress", "3")
+
     def test_sigterm_drains_and_exits_soon(self):
         with Server(METASTORE) as server:
             etcdctl(server.endpoint, "put", "a", "1")
