@@ -225,6 +225,16 @@ TEST_CASE("what a client says behind the end of its connection changes nothing")
   CHECK(events_of(bytes).size() == 4);
 }
 
+TEST_CASE("an :authority that is a whole URL harms nobody: etcd's clients send it") {
+  FrameWriter write;
+  Headers headers = testing::grpc_headers("/etcdserverpb.KV/Put");
+  headers[3].second = "http://127.0.0.1:2379";
+  const auto events = events_of(FrameWriter::opening() + write.headers(1, headers, false) +
+                                FrameWriter::data(1, testing::prefixed("message"), true));
+  REQUIRE(events.size() == 2);
+  CHECK(std::holds_alternative<CallReceived>(events[0]));
+}
+
 TEST_CASE("a message is heard though the one behind it in the same frame breaks a rule") {
   FrameWriter write;
   std::string bytes = FrameWriter::opening();

@@ -150,6 +150,8 @@ Http2Session::Http2Session(const SessionOptions& options, RequestIds& ids)
                                              std::numeric_limits<std::uint64_t>::max());
   // Closed streams would be kept for priorities, as many as may be open: without end.
   nghttp2_option_set_no_closed_streams(option, 1);
+  // The library would refuse an :authority that is a whole URL, which clients of etcd do send; RequestHead judges.
+  nghttp2_option_set_no_http_messaging(option, 1);
 
   nghttp2_session* session = nullptr;
   nghttp2_must(nghttp2_session_server_new2(&session, callbacks, this, option));

@@ -83,7 +83,8 @@ class Process(unittest.TestCase):
             self.assertGreater(after["dbSize"], before["dbSize"] + 3000)
 
     def status(self, server):
-        code, out, err = etcdctl(server.endpoint, "endpoint", "status", "-w", "json")
+        # This command sends the whole URL as the :authority of its call.
+        code, out, err = etcdctl(f"http://{server.endpoint}", "endpoint", "status", "-w", "json")
         self.assertEqual(0, code, err)
         return json.loads(out)[0]["Status"]
 
