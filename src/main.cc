@@ -113,6 +113,8 @@ int dump_wal(const std::string& directory) {
 }
 
 int serve(const Configuration& configuration, const std::vector<std::string>& warnings) {
+  // A file that may not grow (ulimit -f) is an error of the write, not a signal.
+  std::signal(SIGXFSZ, SIG_IGN);
   net::LoopAsio loop;
   LogPosix log(loop, configuration.log_level, STDERR_FILENO);
   net::NetworkAsio network(loop);

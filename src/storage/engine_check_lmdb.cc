@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "storage/environment_lmdb.h"
+#include "storage/remedy_posix.h"
 #include "storage/rows_lmdb.h"
 
 namespace metastore::storage {
@@ -42,13 +43,17 @@ struct NoVisitor final : port::RowVisitor {
 
 /// Writes what `check` says into `out` and leaves; nothing of the parent's may run on the way.
 [[noreturn]] void be_child(const std::string& path, int out) {
+  // The parent may be killed meanwhile, and its successor must find nothing of it held: not the directory's lock, above
+  // all.
+  ::dup2(out, STDIN_FILENO);
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
   constexpr rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   for (const int number : {SIGBUS, SIGSEGV, SIGABRT, SIGFPE, SIGILL}) std::signal(number, SIG_DFL);
   const StorageStatus status = check(path);
   if (status) ::_exit(0);
   const std::string_view sentence = std::string_view(status.error().message).substr(0, sentence_bytes_max);
-  const bool written = ::write(out, sentence.data(), sentence.size()) == static_cast<ssize_t>(sentence.size());
+  const bool written = ::write(STDIN_FILENO, sentence.data(), sentence.size()) == static_cast<ssize_t>(sentence.size());
   ::_exit(written ? 1 : 2);
 }
 
@@ -65,7 +70,8 @@ std::string read_all(int in) {
 
 StorageError no_child(std::string_view what) {
   const int error = errno;
-  return StorageError{"cannot " + std::string(what) + " for the check of the engine's file: " + std::strerror(error)};
+  return StorageError{"cannot " + std::string(what) + " for the check of the engine's file: " + std::strerror(error) +
+                      remedy_for(error)};
 }
 
 }  // namespace

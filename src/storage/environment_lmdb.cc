@@ -1,7 +1,7 @@
 #include "storage/environment_lmdb.h"
 
-#include <cerrno>
-#include <utility>
+#include "storage/remedy.h"
+#include "storage/remedy_posix.h"
 
 namespace metastore::storage {
 
@@ -9,9 +9,7 @@ using port::StorageError;
 using port::StorageResult;
 
 StorageError damaged(const std::string& path, std::string_view what) {
-  return StorageError{path + " is damaged: " + std::string(what) +
-                      "; nothing was changed. Put back a copy of the whole data directory, or remove this member from "
-                      "its cluster and add it again with an empty one"};
+  return StorageError{path + " is damaged: " + std::string(what) + remedy_for_damage};
 }
 
 StorageError failed(std::string_view operation, const std::string& path, int code) {
@@ -26,12 +24,7 @@ StorageError failed(std::string_view operation, const std::string& path, int cod
     default:
       break;
   }
-  std::string sentence = "cannot " + std::string(operation) + " " + path + ": " + ::mdb_strerror(code);
-  // LMDB calls it an error of the device, too, when a full disk took a part of a write.
-  if (code == EIO) sentence += "; its disk is full or broken: make room or replace it, and start again";
-  if (code == ENOSPC) sentence += "; make room on its disk and start again";
-  if (code == EROFS || code == EACCES || code == EPERM) sentence += "; make it writable for this user and start again";
-  return StorageError{std::move(sentence)};
+  return StorageError{"cannot " + std::string(operation) + " " + path + ": " + ::mdb_strerror(code) + remedy_for(code)};
 }
 
 StorageResult<std::unique_ptr<Environment>> Environment::open(const std::string& path, std::uint64_t map_bytes) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "storage/remedy_posix.h"
 #include "storage/stopwatch_posix.h"
 
 namespace metastore::storage {
@@ -28,7 +29,7 @@ namespace {
 StorageError failed(std::string_view operation, std::string_view path) {
   const int error = errno;
   return StorageError{"cannot " + std::string(operation) + " " + std::string(path) + ": " +
-                      std::generic_category().message(error)};
+                      std::generic_category().message(error) + remedy_for(error)};
 }
 
 /// Repeats `call` while a signal interrupts it.

@@ -73,24 +73,27 @@ TEST_CASE("names are listed in order, renamed and removed") {
   CHECK_FALSE(files.value()->exists("a"));
 }
 
-TEST_CASE("an error says what was attempted, on which path, and the system's answer") {
+TEST_CASE("an error says what was attempted, on which path, the system's answer and what to do") {
   TempDirectory directory;
   const auto files = PosixFiles::open_existing(directory.path());
   REQUIRE(files.ok());
   const std::string root = directory.path();
   CHECK(files.value()->open("x", port::OpenMode::read).error().message ==
-        "cannot open " + root + "/x: No such file or directory");
+        "cannot open " + root + "/x: No such file or directory; put it right, or choose another data directory");
   REQUIRE(files.value()->open("x", port::OpenMode::create).ok());
   CHECK(files.value()->open("x", port::OpenMode::create).error().message ==
-        "cannot create " + root + "/x: File exists");
-  CHECK(files.value()->list("x").error().message == "cannot open the directory " + root + "/x: Not a directory");
-  CHECK(files.value()->remove("y").error().message == "cannot remove " + root + "/y: No such file or directory");
+        "cannot create " + root + "/x: File exists; mend that and start again");
+  CHECK(files.value()->list("x").error().message ==
+        "cannot open the directory " + root + "/x: Not a directory; put it right, or choose another data directory");
+  CHECK(files.value()->remove("y").error().message ==
+        "cannot remove " + root + "/y: No such file or directory; put it right, or choose another data directory");
   const BytesView part = "bytes";
   auto read_only = files.value()->open("x", port::OpenMode::read);
   CHECK(read_only.value()->write_at(5, {&part, 1}).error().message ==
-        "cannot write at offset 5 of " + root + "/x: Bad file descriptor");
+        "cannot write at offset 5 of " + root + "/x: Bad file descriptor; mend that and start again");
   CHECK(PosixFiles::open_existing(root + "/none").error().message ==
-        "cannot open the directory " + root + "/none: No such file or directory");
+        "cannot open the directory " + root +
+            "/none: No such file or directory; put it right, or choose another data directory");
 }
 
 }  // namespace

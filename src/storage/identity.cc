@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "storage/crc32c.h"
+#include "storage/remedy.h"
 
 namespace metastore::storage {
 
@@ -15,6 +16,8 @@ namespace {
 
 constexpr std::string_view path = "member/identity";
 constexpr std::string_view path_before = "member/identity.tmp";
+constexpr std::string_view version_name = "metastore-identity ";
+constexpr std::uint64_t format_version = 1;
 constexpr std::size_t size_max = 256;
 
 std::string hex(std::uint64_t value) {
@@ -38,14 +41,14 @@ std::optional<std::uint64_t> take_line(std::string_view& text, std::string_view 
 }  // namespace
 
 std::string encode_identity(const Identity& identity) {
-  std::string text = "metastore-identity 1\ndata_id " + hex(identity.data_id) + "\nincarnation " +
-                     std::to_string(identity.incarnation) + "\n";
+  std::string text = std::string(version_name) + std::to_string(format_version) + "\ndata_id " + hex(identity.data_id) +
+                     "\nincarnation " + std::to_string(identity.incarnation) + "\n";
   return text + "crc32c " + hex(crc32c_extend(0, text)) + "\n";
 }
 
 std::optional<Identity> decode_identity(std::string_view text) {
   std::string_view rest = text;
-  take_line(rest, "metastore-identity ", 10);
+  take_line(rest, version_name, 10);
   const std::optional<std::uint64_t> data_id = take_line(rest, "data_id ", 16);
   const std::optional<std::uint64_t> incarnation = take_line(rest, "incarnation ", 10);
   if (!data_id || !incarnation) return std::nullopt;
@@ -63,12 +66,15 @@ StorageResult<std::optional<Identity>> read_identity(port::Files& files) {
   const StorageResult<std::size_t> size = file.value()->read_at(0, text);
   if (!size) return size.error();
   text.resize(size.value());
-  const std::optional<Identity> identity = decode_identity(text);
-  if (!identity) {
-    return StorageError{
-        "member/identity is damaged or was written by another version of metastore; without it this "
-        "member must be removed from its cluster and added again with an empty data directory"};
+  std::string_view rest = text;
+  const std::optional<std::uint64_t> version = take_line(rest, version_name, 10);
+  if (version && *version > format_version) {
+    return StorageError{std::string(path) + " has format " + std::to_string(*version) +
+                        ", and this build of metastore knows formats up to " + std::to_string(format_version) +
+                        "; start a newer build on it"};
   }
+  const std::optional<Identity> identity = decode_identity(text);
+  if (!identity) return StorageError{std::string(path) + " is damaged" + remedy_for_damage};
   return identity;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "storage/log_replay.h"
+#include "storage/remedy.h"
 #include "storage/schema.h"
 #include "storage/wal_reader.h"
 
@@ -21,10 +22,6 @@ constexpr std::string_view member_directory = "member";
 constexpr std::string_view wal_directory = "member/wal";
 constexpr std::string_view engine_directory = "member/db";
 constexpr std::string_view etcd_database = "member/snap/db";
-constexpr const char* remedy =
-    "; nothing was changed. Put back a copy of the whole data directory, or remove this member from its cluster and "
-    "add "
-    "it again with an empty one";
 
 StorageStatus make_directories(port::Files& files) {
   if (const StorageStatus status = files.create_directory(member_directory); !status) return status;
@@ -44,7 +41,8 @@ StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segment
   WalReader reader(files, std::string(wal_directory), std::move(segments));
   ReadLog log;
   const auto refused = [](std::string_view reason, const std::string& where) {
-    return StorageError{"the log holds what no member writes, in " + where + ": " + std::string(reason)};
+    return StorageError{"the log holds what no member writes, in " + where + ": " + std::string(reason) +
+                        remedy_for_damage};
   };
 
   struct Placed {
@@ -97,7 +95,7 @@ class ImageLoader final : public port::RowVisitor {
 
  private:
   static StorageError refused(const std::string& why) {
-    return StorageError{std::string(engine_directory) + " holds what no member writes: " + why + remedy};
+    return StorageError{std::string(engine_directory) + " holds what no member writes: " + why + remedy_for_damage};
   }
 
   Image image_;
@@ -114,18 +112,19 @@ StorageStatus check_fit(const std::optional<Image>& image, const raft::Recovered
       "the checkpoint in " + std::string(engine_directory) + " ends at entry " + std::to_string(applied.index.value());
   if (applied.index < first) {
     return StorageError{checkpoint + ", but the log in " + std::string(wal_directory) + " begins behind entry " +
-                        std::to_string(first.value()) + ": the checkpoint is gone or an old one" + remedy};
+                        std::to_string(first.value()) + ": the checkpoint is gone or an old one" + remedy_for_damage};
   }
   if (applied.index > last) {
     return StorageError{checkpoint + ", but the log in " + std::string(wal_directory) + " ends at entry " +
-                        std::to_string(last.value()) + ": its newest segments are gone or old ones" + remedy};
+                        std::to_string(last.value()) + ": its newest segments are gone or old ones" +
+                        remedy_for_damage};
   }
   const Term term =
       applied.index == first ? log.compacted.term : log.entries[applied.index.value() - first.value() - 1].term;
   if (applied.index == LogIndex(0) || applied.term == term) return Done{};
   return StorageError{checkpoint + " of term " + std::to_string(applied.term.value()) + ", where the log in " +
                       std::string(wal_directory) + " has term " + std::to_string(term.value()) +
-                      ": they are not of one member" + remedy};
+                      ": they are not of one member" + remedy_for_damage};
 }
 
 }  // namespace
@@ -147,8 +146,8 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
   recovery.identity = identity.value().value_or(Identity{new_member.data_id, 0});
   if (recovery.created) {
     if (recovery.identity.incarnation > 0) {
-      return StorageError{"this member has run before, but its log in " + std::string(wal_directory) +
-                          " is gone; it must be removed from its cluster and added again with an empty data directory"};
+      return StorageError{"this member has run before, but its log in " + std::string(wal_directory) + " is gone" +
+                          remedy_for_damage};
     }
     if (const StorageStatus status = write_identity(files, recovery.identity); !status) return status.error();
     const StorageStatus status = Wal::create(files, std::string(wal_directory), new_member.metadata, new_member.first);
@@ -158,7 +157,7 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
   } else if (!identity.value()) {
     return StorageError{
         "the data directory has a log but no member/identity: it was written by etcd, or the file is "
-        "gone; metastore cannot serve it"};
+        "gone; put it back, or choose another data directory"};
   }
 
   StorageResult<std::unique_ptr<port::Engine>> engine = engines.open();

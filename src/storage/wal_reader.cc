@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "storage/remedy.h"
 
 namespace metastore::storage {
 
@@ -131,7 +132,7 @@ port::StorageResult<std::optional<Record>> WalReader::judge(std::string_view rea
   const std::string where = position(offset_) + ": " + std::string(reason);
   const auto corrupt = [&where](std::string_view why) {
     return port::StorageError{"the log is damaged in " + where + ", and " + std::string(why) +
-                              ": this is no torn write, and nothing was changed"};
+                              ": this is no torn write" + remedy_for_damage};
   };
   if (ordinal_ < head_records) return corrupt("a segment's head was durable before it got its name");
   if (current_ + 1 < segments_.size()) return corrupt("a later segment follows");

@@ -1,5 +1,7 @@
 #include "storage/wal_segment.h"
 
+#include "storage/remedy.h"
+
 namespace metastore::storage {
 
 namespace {
@@ -56,7 +58,7 @@ port::StorageResult<std::vector<Segment>> list_segments(port::Files& files, std:
     if (!segment) continue;
     if (!segments.empty() && segment->sequence != segments.back().sequence + 1) {
       return port::StorageError{"the log has a gap: " + path_in(directory, file_name(segments.back())) +
-                                " is followed by " + path_in(directory, name)};
+                                " is followed by " + path_in(directory, name) + remedy_for_damage};
     }
     segments.push_back(*segment);
   }
