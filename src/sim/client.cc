@@ -44,18 +44,26 @@ void Client::pause() {
   // A surveyor in a hurry would drown the others; at the end it is the only one left.
   Duration longest = stage_.plan.think_max;
   if (role_ == Role::surveyor) longest = stage_.is_final ? Duration::milliseconds(1) : Duration::milliseconds(500);
+  if (role_ == Role::auditor) longest = Duration::milliseconds(500);
   pause_for(longest);
 }
 
 void Client::ask() {
   if (!door_.is_open()) return pause_for(reconnect_max);
-  std::optional<Request> request = role_ == Role::surveyor ? next_survey() : next_request();
+  std::optional<Request> request = role_ == Role::surveyor  ? next_survey()
+                                   : role_ == Role::auditor ? next_audit()
+                                                            : next_request();
   if (!request) {
-    if (role_ == Role::surveyor) pause();
+    if (role_ != Role::worker) pause();
     return;
   }
-  const Duration patience = role_ == Role::surveyor ? std::max(stage_.plan.patience_max, surveyor_patience)
-                                                    : prng_.between(stage_.plan.patience_min, stage_.plan.patience_max);
+  // A member that nobody asks anything must end leases all the same.
+  if (role_ == Role::auditor && !std::exchange(has_been_silent_, true) && prng_.chance(1, 2)) {
+    turn_ticket_ = stage_.world.after(silence(), turn_);
+    return;
+  }
+  const Duration patience = role_ != Role::worker ? std::max(stage_.plan.patience_max, surveyor_patience)
+                                                  : prng_.between(stage_.plan.patience_min, stage_.plan.patience_max);
   operation_ = &stage_.history.begin(id_, std::move(*request), stage_.world.now());
   stage_.judge.on_invoked(*operation_);
   patience_ticket_ = stage_.world.after(patience + grace, patience_);
@@ -74,12 +82,7 @@ void Client::finish(Answer answer) {
     std::optional<Response> response = decode_response(operation.request, answer.message->view());
     if (response) {
       stage_.history.end_done(operation, std::move(*response), now);
-      if (role_ == Role::surveyor) {
-        const auto& get = std::get<Get>(operation.request);
-        const std::int64_t revision = get.revision != 0 ? get.revision : operation.response.revision;
-        stage_.history.add_survey(revision, {operation.invoked, std::get<GetReply>(operation.response.reply).kvs});
-        has_concluded_ = get.revision == 0 && stage_.history.settled_revision() == stage_.history.newest_revision();
-      }
+      learn(operation);
     } else {
       stage_.judge.fail({"protocol", now, "a response that does not decode: " + describe(operation)});
     }
@@ -90,6 +93,29 @@ void Client::finish(Answer answer) {
   stage_.workload.learn(operation);
   stage_.judge.on_returned(operation);
   pause();
+}
+
+void Client::learn(const Operation& operation) {
+  if (role_ == Role::surveyor) {
+    const auto& get = std::get<Get>(operation.request);
+    const std::int64_t revision = get.revision != 0 ? get.revision : operation.response.revision;
+    stage_.history.add_survey(revision, {operation.invoked, std::get<GetReply>(operation.response.reply).kvs});
+    has_concluded_ = get.revision == 0 && stage_.history.settled_revision() == stage_.history.newest_revision();
+  } else if (role_ == Role::auditor) {
+    const std::int64_t granted = std::get<TimeToLiveReply>(operation.response.reply).granted_seconds;
+    if (granted == 0 || granted == long_ttl_seconds) ++audited_;
+  }
+}
+
+std::optional<Request> Client::next_audit() {
+  if (!stage_.is_final || audited_ >= stage_.history.leases().size()) return std::nullopt;
+  return TimeToLive{stage_.history.leases()[audited_], true};
+}
+
+Duration Client::silence() const {
+  const LeaseTerms& terms = stage_.judge.terms_of_leases();
+  return Duration::seconds(stage_.plan.ttl_seconds_max + terms.ttl_seconds_min) + terms.grace +
+         terms.slack(stage_.history) * 2;
 }
 
 std::optional<Request> Client::next_request() {

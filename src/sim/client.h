@@ -42,7 +42,8 @@ struct Stage {
 
 class Client {
  public:
-  enum class Role : std::uint8_t { worker, surveyor };
+  /// The auditor asks after every lease once the workload is over, until those that may end have ended.
+  enum class Role : std::uint8_t { worker, surveyor, auditor };
 
   Client(Stage& stage, Door& door, Role role, std::uint64_t id);
   ~Client();
@@ -55,6 +56,10 @@ class Client {
   bool has_concluded() const {
     return has_concluded_ && stage_.history.settled_revision() == stage_.history.newest_revision();
   }
+  /// Of the leases that anybody knows of, those that the auditor need not ask after again.
+  std::size_t audited() const { return audited_; }
+  /// How long all leases that may end have to be left alone until they have.
+  Duration silence() const;
   /// To be called by the door, for a request that it took.
   void on_answer(Answer answer);
 
@@ -85,6 +90,8 @@ class Client {
   void finish(Answer answer);
   std::optional<Request> next_request();
   std::optional<Request> next_survey();
+  std::optional<Request> next_audit();
+  void learn(const Operation& operation);
 
   Stage& stage_;
   Door& door_;
@@ -98,6 +105,8 @@ class Client {
   Operation* operation_ = nullptr;
   std::int64_t gap_ = 0;  ///< The surveyor's last look: a gap that is still one at the next look is surveyed.
   bool has_concluded_ = false;
+  std::size_t audited_ = 0;
+  bool has_been_silent_ = false;
 };
 
 }  // namespace metastore::sim

@@ -6,10 +6,9 @@
 #include <variant>
 #include <vector>
 
-#include "api/http2_client.h"
 #include "core/base/assert.h"
 #include "core/base/error.h"
-#include "sim/watcher.h"
+#include "sim/stream_call.h"
 
 namespace metastore::sim {
 /// An answer on its way back to one client.
@@ -40,59 +39,22 @@ class Door::Delivery final : public port::Task {
 };
 
 /// One client's connection.
-class Door::Line final : public port::ConnectionUser {
+class Door::Line final : private port::Task {
  public:
-  Line(NetworkSim& network, Client& client) : network_(network), client_(client) {}
+  Line(NetworkSim& network, Client& client) : client_(client), http2_(network, *this) {}
 
   void call(kv::Method method, Bytes message, Duration patience) {
-    if (http2_ == nullptr || !http2_->usable()) {
-      http2_ = std::make_unique<api::Http2Client>(api::Http2ClientOptions{});
-      is_writing_ = false;
-      connection_ = network_.connect(client_port);
-      connection_->set_user(*this);
-    }
-    stream_ = http2_->call(kv::path(method), std::move(message), patience);
-    write();
+    stream_ = http2_.calls().call(kv::path(method), std::move(message), patience);
+    http2_.flush();
+    run();
   }
   void abandon() {
-    if (!stream_ || http2_ == nullptr) return;
-    std::vector<api::CallResult> results;
-    http2_->cancel(*std::exchange(stream_, std::nullopt), results);
-    write();
-  }
-
-  void on_bytes(BytesView bytes) override {
-    std::vector<api::CallResult> results;
-    http2_->receive(bytes, results);
-    write();
-    settle(results);
-  }
-  void on_drained() override {
-    is_writing_ = false;
-    write();
-  }
-  void on_closed() override {
-    std::vector<api::CallResult> results;
-    http2_->close(results);
-    connection_.reset();
-    settle(results);
+    if (stream_) http2_.cancel(*std::exchange(stream_, std::nullopt));
   }
 
  private:
-  void write() {
-    if (is_writing_ || connection_ == nullptr) return;
-    constexpr std::size_t write_bytes_max = 65'536;
-    std::string out;
-    std::vector<api::CallResult> results;
-    http2_->write_to(out, write_bytes_max, results);
-    if (!out.empty()) {
-      is_writing_ = true;
-      connection_->write(std::move(out));
-    }
-    settle(results);
-  }
-  void settle(const std::vector<api::CallResult>& results) {
-    for (const api::CallResult& result : results) {
+  void run() override {
+    for (const api::CallResult& result : http2_.take_results()) {
       if (!stream_ || result.stream != *stream_) continue;
       stream_.reset();
       client_.on_answer(answer(result));
@@ -106,12 +68,9 @@ class Door::Line final : public port::ConnectionUser {
     return {std::nullopt, result.outcome == Outcome::refused ? "the connection refused it" : ""};
   }
 
-  NetworkSim& network_;
   Client& client_;
-  std::unique_ptr<api::Http2Client> http2_;
-  std::unique_ptr<port::Connection> connection_;
+  Http2Line http2_;
   std::optional<api::StreamId> stream_;
-  bool is_writing_ = false;
 };
 
 Door::Door(World& world, const Plan& plan, NetworkSim* network)
@@ -127,7 +86,7 @@ void Door::open(port::Inbox& inbox, const port::Loop& loop) {
 void Door::close() {
   inbox_ = nullptr;
   loop_ = nullptr;
-  for (const auto& [id, watcher] : std::exchange(watchers_, {})) watcher->on_end();
+  for (const auto& [id, call] : std::exchange(streams_, {})) call->on_end();
   for (const auto& [id, client] : std::exchange(posted_, {})) {
     Delivery& delivery = *deliveries_.at(client);
     if (delivery.expected() == id) {
@@ -138,18 +97,18 @@ void Door::close() {
 
 void Door::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
   for (const Chunk& chunk : chunks) {
-    if (const auto found = watchers_.find(chunk.id); found != watchers_.end()) found->second->on_chunk(chunk);
+    if (const auto found = streams_.find(chunk.id); found != streams_.end()) found->second->on_chunk(chunk);
   }
   for (const StreamEnd& end : ends) {
-    if (auto found = watchers_.extract(end.id); !found.empty()) found.mapped()->on_end();
+    if (auto found = streams_.extract(end.id); !found.empty()) found.mapped()->on_end();
   }
 }
 
-RequestId Door::open_watch(Watcher& watcher) {
+RequestId Door::open_stream(kv::Method method, StreamCall& call) {
   ASSERT(is_open());
   const RequestId id(next_request_++);
-  watchers_.emplace(id, &watcher);
-  inbox_->post(StreamOpened{id, kv::Method::watch});
+  streams_.emplace(id, &call);
+  inbox_->post(StreamOpened{id, method});
   return id;
 }
 

@@ -16,14 +16,13 @@
 #include "core/host/port/loop.h"
 #include "core/kv/method.h"
 #include "sim/client.h"
+#include "sim/http2_line.h"
 #include "sim/network_sim.h"
 #include "sim/world.h"
 
 namespace metastore::sim {
 
-class Watcher;
-
-inline constexpr int client_port = 2379;
+class StreamCall;
 
 class Door final : public port::ClientExecutor {
  public:
@@ -43,12 +42,15 @@ class Door final : public port::ClientExecutor {
 
   /// Requires: is_open(), and no other request of this client is under way.
   void submit(Client& client, kv::Method method, Bytes message, Duration patience);
-  /// Opens a watch stream, without the network. Requires: is_open().
-  RequestId open_watch(Watcher& watcher);
+  /// Where requests travel as bytes; null if they are posted.
+  NetworkSim* network() const { return network_; }
+  const Limits& limits() const { return plan_.limits; }
+  /// Opens a streaming call, without the network. Requires: is_open().
+  RequestId open_stream(kv::Method method, StreamCall& call);
   /// Says something on a stream. Requires: is_open().
   void post(Event event) { inbox_->post(std::move(event)); }
-  /// Nothing more of the stream shall reach its watcher.
-  void forget(RequestId stream) { watchers_.erase(stream); }
+  /// Nothing more of the stream shall reach its call.
+  void forget(RequestId stream) { streams_.erase(stream); }
 
   /// The client waits no longer: no answer will reach it.
   void abandon(Client& client);
@@ -65,7 +67,7 @@ class Door final : public port::ClientExecutor {
   const port::Loop* loop_ = nullptr;
   std::uint64_t next_request_ = 1;
   std::map<RequestId, std::uint64_t> posted_;
-  std::map<RequestId, Watcher*> watchers_;                         ///< By stream.
+  std::map<RequestId, StreamCall*> streams_;
   std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;  ///< By client.
   std::map<std::uint64_t, std::unique_ptr<Line>> lines_;           ///< By client.
 };

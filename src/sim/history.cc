@@ -12,6 +12,11 @@ bool changes(const GetReply&) { return false; }
 bool changes(const PutReply&) { return true; }
 bool changes(const DeleteReply& reply) { return reply.deleted > 0; }
 bool changes(const CompactReply&) { return false; }
+// Keys may go with a lease, but its reply does not say so: a survey does.
+bool changes(const GrantReply&) { return false; }
+bool changes(const RevokeReply&) { return false; }
+bool changes(const TimeToLiveReply&) { return false; }
+bool changes(const LeasesReply&) { return false; }
 bool changes(const TxnReply& txn) {
   return std::any_of(txn.replies.begin(), txn.replies.end(), [](const ActionReply& action) {
     if (const auto* nested = std::get_if<std::vector<TxnReply>>(&action)) return changes(nested->front());
@@ -34,6 +39,7 @@ Operation& History::begin(std::uint64_t client, Request request, Instant now) {
   if (const auto* compact = std::get_if<Compact>(&operation.request)) {
     newest_compaction_ = std::max(newest_compaction_, compact->revision);
   }
+  if (const auto* grant = std::get_if<Grant>(&operation.request)) learn_of_lease(grant->id);
   operation.invoked = now;
   return operation;
 }
@@ -46,6 +52,7 @@ void History::end_done(Operation& operation, Response response, Instant now) {
   ++completed_;
   ++done_by_kind_[operation.request.index()];
   newest_revision_ = std::max(newest_revision_, operation.response.revision);
+  if (const auto* grant = std::get_if<GrantReply>(&operation.response.reply)) learn_of_lease(grant->id);
   if (has_changed(operation.response)) settle(operation.response.revision);
 }
 
@@ -60,6 +67,10 @@ void History::end_failed(Operation& operation, std::string error, Instant now) {
     ++unknown_;
   }
   operation.error = std::move(error);
+}
+
+void History::learn_of_lease(std::int64_t id) {
+  if (id != 0 && std::find(leases_.begin(), leases_.end(), id) == leases_.end()) leases_.push_back(id);
 }
 
 void History::add_survey(std::int64_t revision, Survey survey) {

@@ -22,6 +22,14 @@ struct Survey {
   std::vector<KeyValue> kvs;
 };
 
+/// One question on a keep-alive stream.
+struct KeepAlive {
+  std::int64_t lease = 0;
+  Instant asked;
+  Instant returned = Instant::never();  ///< never(): it was not answered.
+  std::int64_t ttl_seconds = 0;         ///< The answer; 0: there is no such lease.
+};
+
 class History {
  public:
   /// The reference stays valid.
@@ -31,9 +39,19 @@ class History {
   /// Somebody was told of this revision, if by no reply.
   void saw_revision(std::int64_t revision) { newest_revision_ = std::max(newest_revision_, revision); }
   void add_survey(std::int64_t revision, Survey survey);
+  /// The reference stays valid.
+  KeepAlive& begin_keep_alive(std::int64_t lease, Instant now) {
+    return keep_alives_.emplace_back(KeepAlive{.lease = lease, .asked = now});
+  }
+  /// A member was started.
+  void booted(Instant now) { boots_.push_back(now); }
 
   const std::deque<Operation>& operations() const { return operations_; }
   const std::map<std::int64_t, Survey>& surveys() const { return surveys_; }
+  const std::deque<KeepAlive>& keep_alives() const { return keep_alives_; }
+  const std::vector<Instant>& boots() const { return boots_; }
+  /// The ids of leases that somebody asked for, or was given, in that order.
+  const std::vector<std::int64_t>& leases() const { return leases_; }
   /// The newest revision that anybody was told of.
   std::int64_t newest_revision() const { return newest_revision_; }
   /// Every change up to here is known, by its writer's reply or by a survey.
@@ -48,9 +66,13 @@ class History {
 
  private:
   void settle(std::int64_t revision);
+  void learn_of_lease(std::int64_t id);
 
   std::deque<Operation> operations_;
   std::map<std::int64_t, Survey> surveys_;
+  std::deque<KeepAlive> keep_alives_;
+  std::vector<Instant> boots_;
+  std::vector<std::int64_t> leases_;
   std::vector<bool> known_;  ///< By revision.
   std::int64_t newest_revision_ = 1;
   std::int64_t settled_revision_ = 1;

@@ -11,6 +11,7 @@
 #include "core/base/limits.h"
 #include "core/base/tagged.h"
 #include "sim/checkers/durability.h"
+#include "sim/checkers/leases.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/replies.h"
 #include "sim/checkers/serializability.h"
@@ -21,9 +22,20 @@
 
 namespace metastore::sim {
 
+/// One and a half election timeouts, in whole seconds, is the least that a lease lives.
+inline LeaseTerms lease_terms(const Plan& plan) {
+  constexpr std::int64_t second = 1'000'000'000;
+  return {
+      .ttl_seconds_min = ((plan.election_timeout * 3).nanoseconds() / 2 + second - 1) / second,
+      .grace = plan.election_timeout,
+      .slack_at_least = plan.election_timeout * 10 + (plan.disk.work_max + plan.disk.stall) * 20 + Duration::seconds(5),
+      .slack_a_request = plan.disk.work_max + plan.disk.stall};
+}
+
 class Judge {
  public:
-  Judge(const Plan& plan, Duration reply_patience) : plan_(plan), replies_(plan.limits, reply_patience) {}
+  Judge(const Plan& plan, Duration reply_patience)
+      : plan_(plan), replies_(plan.limits, reply_patience), lease_terms_(lease_terms(plan)) {}
 
   void fail(Violation violation) {
     if (!violation_) violation_ = std::move(violation);
@@ -44,13 +56,16 @@ class Judge {
 
   /// The whole history, once every revision is settled.
   void conclude(const History& history) {
-    Model truth;
+    Truth truth;
     take(check_serializability(history, plan_.limits.txn_ops_max, serializability_, &truth));
-    take(check_watches(watch_sessions_, truth, history.newest_compaction(), watches_));
+    take(check_watches(watch_sessions_, truth.model, history.newest_compaction(), watches_));
+    take(check_leases(history, truth, lease_terms_, leases_));
   }
   /// The reference stays valid.
   WatchSession& begin_watch(WatchSession session) { return watch_sessions_.emplace_back(std::move(session)); }
+  const LeaseTerms& terms_of_leases() const { return lease_terms_; }
   const WatchCounts& watches() const { return watches_; }
+  const LeaseCounts& leases() const { return leases_; }
 
   const DurabilityChecker& durability() const { return durability_; }
   const ReplayChecker& replay() const { return replay_; }
@@ -69,6 +84,8 @@ class Judge {
   SerializabilityCounts serializability_;
   std::deque<WatchSession> watch_sessions_;
   WatchCounts watches_;
+  const LeaseTerms lease_terms_;
+  LeaseCounts leases_;
   std::optional<Violation> violation_;
 };
 

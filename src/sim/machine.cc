@@ -36,6 +36,7 @@ Machine::~Machine() { clear(); }
 void Machine::boot() {
   ASSERT(is_down() && files_.powered());
   ++boots_;
+  around_.history.booted(around_.world.now());
   const std::string boot_name = std::to_string(number_) + " boot " + std::to_string(boots_);
   around_.hash.add(boot_record, number_, boot_name);
   around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "boots");
@@ -158,6 +159,8 @@ server::MemberOptions Machine::options() const {
   options.config.client_urls = {"http://127.0.0.1:2379"};
   options.config.heartbeat_interval = around_.plan.heartbeat_interval;
   options.config.election_timeout = around_.plan.election_timeout;
+  options.config.checkpoint_interval = around_.plan.checkpoint_interval;
+  options.config.watch_progress_interval = around_.plan.watch_progress_interval;
   options.config.limits = around_.plan.limits;
   options.new_cluster = {.self = self,
                          .cluster = ClusterId(0x5171),

@@ -35,6 +35,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
     NetworkSim& network;
     Door& door;
     Judge& judge;
+    History& history;
     RollingHash& hash;
     TraceLog& trace;
   };

@@ -48,7 +48,8 @@ std::string describe_get(const Get& get) {
 }
 
 std::string describe_put(const Put& put) {
-  return "put " + quoted(put.key) + "=" + quoted(put.value) + (put.wants_previous ? " prev_kv" : "");
+  return "put " + quoted(put.key) + "=" + quoted(put.value) + (put.wants_previous ? " prev_kv" : "") +
+         (put.lease != 0 ? " lease=" + std::to_string(put.lease) : "");
 }
 
 std::string describe_delete(const Delete& remove) {
@@ -78,7 +79,8 @@ std::string describe_action(const Action& action) {
 
 std::string describe_kv(const KeyValue& kv) {
   return quoted(kv.key) + "=" + quoted(kv.value) + "@" + std::to_string(kv.mod_revision) + " (created " +
-         std::to_string(kv.create_revision) + ", version " + std::to_string(kv.version) + ")";
+         std::to_string(kv.create_revision) + ", version " + std::to_string(kv.version) +
+         (kv.lease != 0 ? ", lease " + std::to_string(kv.lease) : "") + ")";
 }
 
 std::string describe_kvs(const std::vector<KeyValue>& kvs) {
@@ -103,6 +105,21 @@ std::string describe_reply(const DeleteReply& reply) {
 std::string describe_reply(const std::vector<TxnReply>& nested) { return describe_txn_reply(nested.front()); }
 std::string describe_reply(const TxnReply& reply) { return describe_txn_reply(reply); }
 std::string describe_reply(const CompactReply&) { return "ok"; }
+std::string describe_reply(const GrantReply& reply) {
+  return "lease " + std::to_string(reply.id) + " for " + std::to_string(reply.ttl_seconds) + "s";
+}
+std::string describe_reply(const RevokeReply&) { return "ok"; }
+std::string describe_reply(const TimeToLiveReply& reply) {
+  std::string out =
+      std::to_string(reply.remaining_seconds) + "s of " + std::to_string(reply.granted_seconds) + "s left";
+  for (const std::string& key : reply.keys) out += " " + quoted(key);
+  return out;
+}
+std::string describe_reply(const LeasesReply& reply) {
+  std::string out = std::to_string(reply.ids.size()) + " leases";
+  for (const std::int64_t id : reply.ids) out += " " + std::to_string(id);
+  return out;
+}
 
 std::string describe_txn_reply(const TxnReply& reply) {
   std::string out = reply.succeeded ? "succeeded {" : "failed {";
@@ -110,6 +127,16 @@ std::string describe_txn_reply(const TxnReply& reply) {
     out += (i > 0 ? "; " : "") + std::visit([](const auto& inner) { return describe_reply(inner); }, reply.replies[i]);
   }
   return out + "}";
+}
+
+std::int64_t attached_lease(const Txn& txn) {
+  std::int64_t lease = 0;
+  for (const auto* actions : {&txn.success, &txn.failure}) {
+    for (const Action& action : *actions) {
+      if (const auto* put = std::get_if<Put>(&action); put != nullptr && put->lease != 0) lease = put->lease;
+    }
+  }
+  return lease;
 }
 
 bool writes(const std::vector<Action>& actions) {
@@ -146,7 +173,19 @@ bool is_write(const Request& request) {
   return std::holds_alternative<Put>(request) || std::holds_alternative<Delete>(request);
 }
 
+bool is_about_leases(const Request& request) {
+  return std::holds_alternative<Grant>(request) || std::holds_alternative<Revoke>(request) ||
+         std::holds_alternative<TimeToLive>(request) || std::holds_alternative<Leases>(request);
+}
+
+std::int64_t attached_lease(const Request& request) {
+  if (const auto* put = std::get_if<Put>(&request)) return put->lease;
+  const auto* txn = std::get_if<Txn>(&request);
+  return txn != nullptr ? attached_lease(*txn) : 0;
+}
+
 bool may_be_stale(const Request& request) {
+  if (std::holds_alternative<Leases>(request)) return true;
   if (const auto* get = std::get_if<Get>(&request)) return get->is_serializable;
   const auto* txn = std::get_if<Txn>(&request);
   return txn != nullptr && txn->success.empty() && txn->failure.empty();
@@ -159,7 +198,15 @@ std::string describe(const Request& request) {
                [](const Txn& txn) { return describe_txn(txn); },
                [](const Compact& compact) {
                  return "compact " + std::to_string(compact.revision) + (compact.is_physical ? " physical" : "");
-               }},
+               },
+               [](const Grant& grant) {
+                 return "grant lease " + std::to_string(grant.id) + " for " + std::to_string(grant.ttl_seconds) + "s";
+               },
+               [](const Revoke& revoke) { return "revoke lease " + std::to_string(revoke.id); },
+               [](const TimeToLive& asked) {
+                 return "time to live of lease " + std::to_string(asked.id) + (asked.wants_keys ? " keys" : "");
+               },
+               [](const Leases&) { return std::string("list leases"); }},
       request);
 }
 

@@ -21,6 +21,7 @@ struct KeyValue {
   std::int64_t create_revision = 0;
   std::int64_t mod_revision = 0;
   std::int64_t version = 0;
+  std::int64_t lease = 0;
   bool operator==(const KeyValue&) const = default;
 };
 
@@ -47,6 +48,7 @@ struct Put {
   std::string key;
   std::string value;
   bool wants_previous = false;
+  std::int64_t lease = 0;  ///< 0: none.
 };
 
 struct Delete {
@@ -80,7 +82,23 @@ struct Compact {
   bool is_physical = false;
 };
 
-using Request = std::variant<Get, Put, Delete, Txn, Compact>;
+struct Grant {
+  std::int64_t id = 0;  ///< 0: the member picks one.
+  std::int64_t ttl_seconds = 0;
+};
+
+struct Revoke {
+  std::int64_t id = 0;
+};
+
+struct TimeToLive {
+  std::int64_t id = 0;
+  bool wants_keys = false;
+};
+
+struct Leases {};
+
+using Request = std::variant<Get, Put, Delete, Txn, Compact, Grant, Revoke, TimeToLive, Leases>;
 
 struct GetReply {
   std::vector<KeyValue> kvs;
@@ -113,9 +131,33 @@ struct CompactReply {
   bool operator==(const CompactReply&) const = default;
 };
 
+struct GrantReply {
+  std::int64_t id = 0;
+  std::int64_t ttl_seconds = 0;
+  bool operator==(const GrantReply&) const = default;
+};
+
+struct RevokeReply {
+  bool operator==(const RevokeReply&) const = default;
+};
+
+struct TimeToLiveReply {
+  std::int64_t remaining_seconds = 0;
+  std::int64_t granted_seconds = 0;  ///< 0: there is no such lease.
+  std::vector<std::string> keys;
+  bool operator==(const TimeToLiveReply&) const = default;
+};
+
+struct LeasesReply {
+  std::vector<std::int64_t> ids;
+  bool operator==(const LeasesReply&) const = default;
+};
+
 struct Response {
   std::int64_t revision = 0;  ///< The header's.
-  std::variant<GetReply, PutReply, DeleteReply, TxnReply, CompactReply> reply;
+  std::variant<GetReply, PutReply, DeleteReply, TxnReply, CompactReply, GrantReply, RevokeReply, TimeToLiveReply,
+               LeasesReply>
+      reply;
   bool operator==(const Response&) const = default;
 };
 
@@ -140,10 +182,14 @@ struct Operation {
 
 /// Whether nothing can have changed when this error came back (contract 1.3).
 bool is_refusal(std::string_view error);
-/// Whether it may change keys.
+/// Whether it may change keys by itself. What goes with a lease is the lease's doing, and nobody's reply tells of it.
 bool is_write(const Request& request);
-/// Whether its member may answer from its own state, however old: a serializable read, and, as in etcd, a transaction
-/// without operations (contract 5.3).
+bool is_about_leases(const Request& request);
+/// The lease that a put, or a put of a transaction, hangs its key on; 0 for none. The workload lets a transaction name
+/// one lease at most.
+std::int64_t attached_lease(const Request& request);
+/// Whether its member may answer from its own state, however old: a serializable read, a list of leases and, as in
+/// etcd, a transaction without operations (contract 1.7, 5.3).
 bool may_be_stale(const Request& request);
 
 std::string describe(const Request& request);

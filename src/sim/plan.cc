@@ -106,10 +106,24 @@ void draw_workload(Plan& plan) {
   plan.mix[static_cast<std::size_t>(Kind::put)] += 5;
   plan.mix[static_cast<std::size_t>(Kind::malformed)] =
       std::min(plan.mix[static_cast<std::size_t>(Kind::malformed)], 2u);
+  // Leases in half of the seeds; without grants the rest of them would be about nothing.
+  const bool has_leases = prng.chance(1, 2);
+  for (const Kind kind : {Kind::grant, Kind::revoke, Kind::time_to_live, Kind::leases}) {
+    std::uint32_t& weight = plan.mix[static_cast<std::size_t>(kind)];
+    weight = has_leases ? std::min(weight, 3u) : 0;
+    if (has_leases && kind == Kind::grant) weight += 1;
+  }
+  if (has_leases) {
+    plan.leased_percent = static_cast<std::uint32_t>(prng.between(5, 60));
+    plan.ttl_seconds_max = static_cast<std::int64_t>(draw_scaled(prng, 1, 16));
+    plan.keepers = prng.chance(2, 3) ? draw_scaled(prng, 1, 4) : 0;
+  }
   plan.historical_percent = prng.chance(1, 2) ? static_cast<std::uint32_t>(prng.between(1, 60)) : 0;
   plan.serializable_percent = prng.chance(1, 2) ? static_cast<std::uint32_t>(prng.between(1, 60)) : 0;
   plan.heartbeat_interval = draw_scaled(prng, Duration::milliseconds(5), Duration::milliseconds(500));
   plan.election_timeout = plan.heartbeat_interval * prng.between(5, 10);
+  plan.checkpoint_interval = draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(10));
+  plan.watch_progress_interval = draw_scaled(prng, Duration::milliseconds(10), Duration::seconds(100));
 }
 
 std::string duration_text(Duration duration) {
@@ -136,9 +150,8 @@ Plan draw_plan(std::uint64_t seed) {
   draw_workload(plan);
   draw_faults(plan);
   plan.limits = draw_limits(seed);
-  // Streams are not spoken over the simulated sockets yet.
   Prng watchers(seed, "plan watchers");
-  if (!plan.is_over_http2 && watchers.chance(2, 3)) plan.watchers = draw_scaled(watchers, 1, 6);
+  if (watchers.chance(2, 3)) plan.watchers = draw_scaled(watchers, 1, 6);
   plan.network = draw_network(seed);
   return plan;
 }
@@ -152,14 +165,20 @@ std::string describe(const Plan& plan) {
   line("operations", std::to_string(plan.operations));
   line("clients", std::to_string(plan.clients));
   line("watchers", std::to_string(plan.watchers));
+  line("keepers", std::to_string(plan.keepers));
   line("door", plan.is_over_http2 ? "http2" : "decoded");
   line("think_max", duration_text(plan.think_max));
   line("patience", duration_text(plan.patience_min) + ".." + duration_text(plan.patience_max));
   line("keys", std::to_string(plan.keys));
   line("value_bytes_max", std::to_string(plan.value_bytes_max));
-  line("mix", weights_text(plan.mix, {"put", "get", "list", "delete", "txn", "compact", "malformed"}));
+  line("mix", weights_text(plan.mix, {"put", "get", "list", "delete", "txn", "compact", "malformed", "grant", "revoke",
+                                      "time_to_live", "leases"}));
   line("historical_percent", std::to_string(plan.historical_percent));
   line("serializable_percent", std::to_string(plan.serializable_percent));
+  line("leased_percent", std::to_string(plan.leased_percent));
+  line("ttl_seconds_max", std::to_string(plan.ttl_seconds_max));
+  line("checkpoint_interval", duration_text(plan.checkpoint_interval));
+  line("watch_progress_interval", duration_text(plan.watch_progress_interval));
   line("heartbeat_interval", duration_text(plan.heartbeat_interval));
   line("election_timeout", duration_text(plan.election_timeout));
   line("disk_work", duration_text(plan.disk.work_min) + ".." + duration_text(plan.disk.work_max));

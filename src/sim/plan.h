@@ -26,8 +26,20 @@ enum class Fault : std::uint8_t {
 };
 inline constexpr std::size_t fault_kinds = 4;
 
-enum class Kind : std::uint8_t { put, get, list, remove, txn, compact, malformed };
-inline constexpr std::size_t kinds = 7;
+enum class Kind : std::uint8_t {
+  put,
+  get,
+  list,
+  remove,
+  txn,
+  compact,
+  malformed,
+  grant,
+  revoke,
+  time_to_live,
+  leases,
+};
+inline constexpr std::size_t kinds = 11;
 
 struct Plan {
   std::uint64_t seed = 0;
@@ -35,6 +47,7 @@ struct Plan {
   std::uint64_t operations = 0;  ///< Asked by all clients together.
   std::uint64_t clients = 0;
   std::uint64_t watchers = 0;
+  std::uint64_t keepers = 0;   ///< Clients that keep leases alive.
   bool is_over_http2 = false;  ///< Requests travel as HTTP/2 bytes over simulated sockets.
   Duration think_max;          ///< A client pauses 0 to this long between two requests.
   Duration patience_min;       ///< A request's deadline.
@@ -45,10 +58,14 @@ struct Plan {
   std::array<std::uint32_t, kinds> mix = {};
   std::uint32_t historical_percent = 0;
   std::uint32_t serializable_percent = 0;
+  std::uint32_t leased_percent = 0;  ///< Puts that hang their key on a lease.
+  std::int64_t ttl_seconds_max = 0;  ///< Of most leases; some are granted for much longer than a run lasts.
 
   Limits limits;
   Duration heartbeat_interval;
   Duration election_timeout;
+  Duration checkpoint_interval;
+  Duration watch_progress_interval;
 
   WorkerLatency disk;
   NetworkFaults network;

@@ -31,14 +31,18 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted)
       stage_{plan_, world_, history_, workload_, judge_, trace_, plan_.operations},
       network_(world_, Prng(plan_.seed, "network"), plan_.network),
       door_(world_, plan_, plan_.is_over_http2 ? &network_ : nullptr),
-      machine_({plan_, world_, network_, door_, judge_, hash_, trace_}, 1),
-      nemesis_(plan_, world_, machine_, trace_) {
+      machine_({plan_, world_, network_, door_, judge_, history_, hash_, trace_}, 1),
+      nemesis_(plan_, world_, machine_, trace_),
+      auditor_(stage_, door_, Client::Role::auditor, plan_.clients + 1) {
   for (std::uint64_t id = 0; id <= plan_.clients; ++id) {
     const Client::Role role = id == 0 ? Client::Role::surveyor : Client::Role::worker;
     clients_.push_back(std::make_unique<Client>(stage_, door_, role, id));
   }
   for (std::uint64_t id = 1; id <= plan_.watchers; ++id) {
     watchers_.push_back(std::make_unique<Watcher>(stage_, door_, id));
+  }
+  for (std::uint64_t id = 1; id <= plan_.keepers; ++id) {
+    keepers_.push_back(std::make_unique<Keeper>(stage_, door_, id));
   }
 }
 
@@ -57,15 +61,17 @@ bool Simulation::step() {
   if (world_.now() - Instant() > simulated_max) judge_.fail({"O8", world_.now(), "the workload does not end"});
   if (final_deadline_ == Instant::never()) {
     if (stage_.operations_left == 0 && is_everybody_idle()) begin_final_phase();
-  } else if (clients_.front()->has_concluded() && clients_.front()->is_idle() && has_everything_been_told()) {
+  } else if (clients_.front()->has_concluded() && clients_.front()->is_idle() && are_leases_audited() &&
+             has_everything_been_told()) {
     judge_.conclude(history_);
     is_over_ = true;
-  } else if (history_.surveys().size() > surveys_seen_) {
+  } else if (history_.surveys().size() + auditor_.audited() > progress_seen_) {
     extend_final_deadline();
   } else if (world_.now() > final_deadline_) {
     judge_.fail({"O8", world_.now(),
-                 clients_.front()->has_concluded() ? "the faults have ended, but a watcher is not told everything"
-                                                   : "the faults have ended, but the newest revision cannot be read"});
+                 !clients_.front()->has_concluded() ? "the faults have ended, but the newest revision cannot be read"
+                 : !are_leases_audited()            ? "the faults have ended, but a lease does not"
+                                                    : "the faults have ended, but a watcher is not told everything"});
   }
   if (judge_.violation()) is_over_ = true;
   return !is_over_;
@@ -85,6 +91,10 @@ bool Simulation::has_everything_been_told() const {
   return std::all_of(watchers_.begin(), watchers_.end(), [](const auto& watcher) { return watcher->has_concluded(); });
 }
 
+bool Simulation::are_leases_audited() const {
+  return auditor_.audited() >= history_.leases().size() && auditor_.is_idle();
+}
+
 void Simulation::begin_final_phase() {
   nemesis_.retire();
   network_.heal();
@@ -93,10 +103,12 @@ void Simulation::begin_final_phase() {
 }
 
 void Simulation::extend_final_deadline() {
-  surveys_seen_ = history_.surveys().size();
-  const Duration slowest = std::max({plan_.election_timeout, plan_.patience_max, plan_.disk.work_max + plan_.disk.stall,
-                                     plan_.network.delay_max, Duration::seconds(1)});
+  progress_seen_ = history_.surveys().size() + auditor_.audited();
+  const Duration slowest =
+      std::max({plan_.election_timeout, plan_.patience_max, plan_.disk.work_max + plan_.disk.stall,
+                plan_.network.delay_max, Duration::seconds(plan_.ttl_seconds_max), Duration::seconds(1)});
   final_deadline_ = world_.now() + slowest * final_phase_multiple;
+  if (!history_.leases().empty()) final_deadline_ = final_deadline_ + auditor_.silence();
 }
 
 Report Simulation::report() const {
@@ -128,7 +140,8 @@ Report Simulation::report() const {
       {"fault: connections refused", network_.counts().refused},
   };
   for (std::size_t kind = 0; kind < history_.done_by_kind().size(); ++kind) {
-    constexpr std::string_view names[] = {"get", "put", "delete", "txn", "compact"};
+    constexpr std::string_view names[] = {"get",         "put",          "delete",       "txn",        "compact",
+                                          "grant lease", "revoke lease", "time to live", "list leases"};
     report.counts.push_back({"done: " + std::string(names[kind]), history_.done_by_kind()[kind]});
   }
   report.counts.push_back({"done: refused", history_.refused()});
@@ -141,6 +154,13 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O5 watch events", judge_.watches().events});
   report.counts.push_back({"judged: O5 words of progress", judge_.watches().progress});
   report.counts.push_back({"judged: O5 watches ended by a compaction", judge_.watches().compacted});
+  report.counts.push_back({"judged: O6 promises of leases", judge_.leases().promises});
+  report.counts.push_back({"judged: O6 leases found gone", judge_.leases().ends});
+  report.counts.push_back({"judged: O6 leases that expired", judge_.leases().expiries});
+  report.counts.push_back({"judged: O6 ends that took keys along", judge_.serializability().lease_ends_placed});
+  report.counts.push_back({"judged: O6 times to live", judge_.leases().times_to_live});
+  report.counts.push_back({"judged: O6 keys of leases", judge_.leases().keys});
+  report.counts.push_back({"judged: O6 lists of leases", judge_.leases().lists});
   report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies().judged()});
   report.counts.push_back({"judged: O11 boots", machine_.boots()});
   const auto fact = [this](std::string_view message) {

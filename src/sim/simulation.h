@@ -15,6 +15,7 @@
 #include "sim/door.h"
 #include "sim/history.h"
 #include "sim/judge.h"
+#include "sim/keeper.h"
 #include "sim/machine.h"
 #include "sim/nemesis.h"
 #include "sim/network_sim.h"
@@ -64,6 +65,7 @@ class Simulation {
  private:
   bool is_everybody_idle() const;
   bool has_everything_been_told() const;
+  bool are_leases_audited() const;
   void begin_final_phase();
   void extend_final_deadline();
 
@@ -80,9 +82,11 @@ class Simulation {
   Machine machine_;
   Nemesis nemesis_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first.
+  Client auditor_;
   std::vector<std::unique_ptr<Watcher>> watchers_;
+  std::vector<std::unique_ptr<Keeper>> keepers_;
   Instant final_deadline_ = Instant::never();
-  std::size_t surveys_seen_ = 0;
+  std::size_t progress_seen_ = 0;
   Instant last_time_;
   std::uint64_t events_at_this_time_ = 0;
   bool is_over_ = false;

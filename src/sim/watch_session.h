@@ -17,7 +17,7 @@ struct WatchEvent {
   bool is_delete = false;
   KeyValue kv;  ///< Of a deletion: key and mod_revision alone.
   std::optional<KeyValue> previous;
-  std::uint64_t response = 0;  ///< The so manieth on its stream.
+  std::uint64_t response = 0;  ///< The so manieth on its stream; fragments count as one.
 };
 
 /// Everything up to `revision` had been told when this was said.
@@ -33,6 +33,9 @@ struct WatchSession {
   bool wants_previous = false;
   bool without_puts = false;
   bool without_deletes = false;
+  bool wants_fragments = false;
+  bool wants_progress = false;  ///< Without asking for it each time.
+  std::int64_t asked_id = 0;    ///< 0: the member picks one.
 
   std::int64_t created_revision = 0;  ///< 0 until it is created.
   std::vector<WatchEvent> events;
@@ -46,12 +49,13 @@ struct WatchSession {
   std::int64_t next() const { return events.empty() ? start() : events.back().kv.mod_revision + 1; }
 };
 
-/// A WatchResponse, as far as one watch a stream can be told.
+/// A WatchResponse.
 struct WatchMessage {
   std::int64_t revision = 0;  ///< The header's.
   std::int64_t watch_id = 0;
   bool is_created = false;
   bool is_canceled = false;
+  bool is_fragment = false;  ///< The next response of this watch goes on with it.
   std::int64_t compact_revision = 0;
   std::string cancel_reason;
   std::vector<WatchEvent> events;

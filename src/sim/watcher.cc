@@ -11,6 +11,10 @@ namespace metastore::sim {
 namespace {
 
 constexpr Duration final_pause = Duration::milliseconds(20);
+/// Ids that clients pick begin here, above those that the member picks.
+constexpr std::int64_t first_picked_id = 1'000;
+/// The watch of a response that speaks of all watches of its stream.
+constexpr std::int64_t every_watch = -1;
 
 }  // namespace
 
@@ -21,16 +25,19 @@ Watcher::Watcher(Stage& stage, Door& door, std::uint64_t id)
       prng_(stage.plan.seed, name_),
       turn_(stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this)) {}
 
-Watcher::~Watcher() {
-  stage_.world.cancel(turn_);
-  if (stream_.has_value()) door_.forget(*stream_);
+Watcher::~Watcher() { stage_.world.cancel(turn_); }
+
+bool Watcher::has_concluded() const {
+  return stage_.is_final && !watches_.empty() && std::all_of(watches_.begin(), watches_.end(), [&](const Watch& watch) {
+           return watch.told_up_to >= stage_.history.newest_revision();
+         });
 }
 
 void Watcher::run() {
   const Duration pause = stage_.is_final ? final_pause : std::max(stage_.plan.think_max * 4, final_pause);
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
   if (!door_.is_open()) return;
-  if (!stream_.has_value()) {
+  if (call_ == nullptr || call_->is_over()) {
     open();
   } else {
     act();
@@ -52,111 +59,144 @@ WatchSession Watcher::draw_session() {
   session.wants_previous = prng_.chance(1, 2);
   session.without_puts = prng_.chance(1, 8);
   session.without_deletes = prng_.chance(1, 8);
+  session.wants_fragments = prng_.chance(1, 3);
+  session.wants_progress = prng_.chance(1, 3);
   return session;
 }
 
 void Watcher::open() {
-  session_ = &stage_.judge.begin_watch(draw_session());
+  call_ = std::make_unique<StreamCall>(door_, kv::Method::watch, news_);
   is_slow_ = false;
-  bytes_.clear();
-  message_bytes_ = 0;
-  message_bytes_max_ = 0;
-  undrained_bytes_ = 0;
+  is_eager_ = prng_.chance(1, 4);
   responses_ = 0;
-  stream_ = door_.open_watch(*this);
-  door_.post(StreamRequest{*stream_, Bytes::copy_of(encode_watch(*session_))});
+  watches_asked_ = 0;
+  const std::uint64_t count = prng_.chance(1, 2) ? 1 : prng_.between(std::uint64_t{1}, watches_a_stream_max);
+  while (watches_asked_ < count) add_watch();
 }
 
+void Watcher::add_watch() {
+  WatchSession& session = stage_.judge.begin_watch(draw_session());
+  if (prng_.chance(1, 4)) session.asked_id = first_picked_id + static_cast<std::int64_t>(watches_asked_);
+  ++watches_asked_;
+  watches_.push_back({&session, {}});
+  call_->send(encode_watch(session));
+}
+
+void Watcher::ask_for_progress() { call_->send(encode_progress_request()); }
+
 void Watcher::act() {
-  if (!session_->is_open) return close();
+  if (watches_.empty()) return close();
   if (stage_.is_final) {
     // One that waits for the future is never told of progress.
-    if (session_->asked_start > stage_.history.newest_revision() + 1) return close();
+    const std::int64_t newest = stage_.history.newest_revision();
+    if (std::any_of(watches_.begin(), watches_.end(),
+                    [&](const Watch& watch) { return watch.session->asked_start > newest + 1; })) {
+      return close();
+    }
     is_slow_ = false;
-    if (!has_concluded()) door_.post(StreamRequest{*stream_, Bytes::copy_of(encode_progress_request())});
+    if (!has_concluded()) ask_for_progress();
   } else if (prng_.chance(1, 40)) {
     return close();
   } else if (prng_.chance(1, 20)) {
     is_slow_ = !is_slow_;
   } else if (prng_.chance(1, 20)) {
-    door_.post(StreamRequest{*stream_, Bytes::copy_of(encode_progress_request())});
+    ask_for_progress();
+  } else if (prng_.chance(1, 20) && watches_asked_ < watches_a_stream_max) {
+    add_watch();
+  } else if (prng_.chance(1, 40) && watches_.front().id) {
+    watches_.front().is_cancel_asked = true;
+    call_->send(encode_watch_cancel(*watches_.front().id));
   }
-  if (!is_slow_) drain();
-}
-
-void Watcher::drain() {
-  if (undrained_bytes_ == 0) return;
-  door_.post(StreamDrained{*stream_, std::exchange(undrained_bytes_, 0)});
+  call_->read_on(!is_slow_);
 }
 
 void Watcher::close() {
-  door_.forget(*stream_);
-  door_.post(StreamClosed{*stream_});
-  on_end();
+  call_.reset();
+  for (Watch& watch : watches_) end(watch);
+  watches_.clear();
 }
 
-void Watcher::on_end() {
-  session_->is_open = false;
-  if (session_->created_revision != 0 && !session_->compact_revision.has_value()) resume_at_ = session_->next();
-  stream_.reset();
-  session_ = nullptr;
-  told_up_to_ = 0;
+void Watcher::end(Watch& watch) {
+  watch.session->is_open = false;
+  if (watch.session->created_revision != 0) resume_at_ = watch.session->next();
 }
 
-void Watcher::on_chunk(const Chunk& chunk) {
-  if (chunk.message_bytes > 0) {
-    if (!bytes_.empty()) stage_.judge.fail({"protocol", stage_.world.now(), name_ + ": a message was not completed"});
-    message_bytes_ = chunk.message_bytes;
-    message_bytes_max_ = std::max(message_bytes_max_, message_bytes_);
-  }
-  for (const Bytes& part : chunk.parts) {
-    bytes_ += part.view();
-    undrained_bytes_ += part.size();
-  }
-  // What the member sends ahead is bounded, but for the message that crosses the line, and the word that it is over.
-  constexpr std::uint64_t word_bytes = 100;
-  if (undrained_bytes_ > stage_.plan.limits.stream_credit_bytes + message_bytes_max_ + word_bytes) {
-    stage_.judge.fail({"O10", stage_.world.now(), name_ + " was sent more than it has credit for"});
-  }
-  if (bytes_.size() < message_bytes_) return;
-  const auto message = decode_watch_message(bytes_);
-  bytes_.clear();
-  if (!message.has_value()) {
-    return stage_.judge.fail({"protocol", stage_.world.now(), name_ + ": a response that does not decode"});
-  }
-  on_message(*message);
+Watcher::Watch* Watcher::find(std::int64_t id) {
+  const auto found =
+      std::find_if(watches_.begin(), watches_.end(), [id](const Watch& watch) { return watch.id == id; });
+  return found == watches_.end() ? nullptr : &*found;
 }
 
-void Watcher::on_message(const WatchMessage& message) {
+void Watcher::take_news() {
+  if (!call_->fault().empty()) stage_.judge.fail({"O10", stage_.world.now(), name_ + ": " + call_->fault()});
+  bool has_events = false;
+  for (const std::string& bytes : call_->take_messages()) {
+    auto message = decode_watch_message(bytes);
+    if (!message.has_value()) {
+      return stage_.judge.fail({"protocol", stage_.world.now(), name_ + ": a response that does not decode"});
+    }
+    has_events = has_events || !message->events.empty();
+    on_message(std::move(*message));
+  }
+  if (!call_->is_over()) {
+    if (has_events && is_eager_ && door_.is_open()) ask_for_progress();
+    return;
+  }
+  for (Watch& watch : watches_) end(watch);
+  watches_.clear();
+}
+
+void Watcher::on_message(WatchMessage message) {
   ++responses_;
   const auto wrong = [&](const std::string& what) {
     stage_.judge.fail({"O5", stage_.world.now(), name_ + ": " + what});
   };
   if (message.is_created) {
-    if (responses_ != 1) return wrong("created after its first response");
-    session_->created_revision = message.revision;
-    if (message.is_canceled) wrong("refused: " + message.cancel_reason);
+    const auto next = std::find_if(watches_.begin(), watches_.end(), [](const Watch& watch) { return !watch.id; });
+    if (next == watches_.end()) return wrong("a watch was created that nobody asked for");
+    if (message.is_canceled) return wrong("refused: " + message.cancel_reason);
+    if (find(message.watch_id) != nullptr) return wrong("two watches have one id");
+    if (next->session->asked_id != 0 && message.watch_id != next->session->asked_id) return wrong("it has another id");
+    next->id = message.watch_id;
+    next->session->created_revision = message.revision;
     return;
   }
+  if (message.watch_id == every_watch) return on_progress(message);
+  Watch* const watch = find(message.watch_id);
+  if (watch == nullptr) return wrong("a response for a watch that is not open");
+  WatchSession& session = *watch->session;
   if (message.is_canceled) {
-    if (message.compact_revision == 0) return wrong("canceled for no reason");
-    session_->compact_revision = message.compact_revision;
-    session_->is_open = false;
-    resume_at_ = message.compact_revision;
+    if (message.compact_revision == 0 && !watch->is_cancel_asked) return wrong("canceled for no reason");
+    end(*watch);
+    if (message.compact_revision != 0) {
+      session.compact_revision = message.compact_revision;
+      resume_at_ = message.compact_revision;
+    }
+    watches_.erase(watches_.begin() + (watch - watches_.data()));
     return;
   }
   if (message.events.empty()) {
-    if (message.watch_id != -1) return wrong("an empty response");
-    session_->progress.push_back({session_->events.size(), message.revision});
-    stage_.history.saw_revision(message.revision);
-    told_up_to_ = message.revision;
-    return;
+    if (!session.wants_progress) return wrong("an empty response");
+    return on_progress(message);
   }
   if (message.revision < message.events.back().kv.mod_revision) return wrong("a header behind its events");
+  if (message.is_fragment && !session.wants_fragments) return wrong("a fragment that nobody asked for");
   stage_.history.saw_revision(message.revision);
-  for (WatchEvent event : message.events) {
-    event.response = responses_;
-    session_->events.push_back(std::move(event));
+  // What goes on with a fragment counts as one response with it.
+  const std::uint64_t number = watch->is_in_fragments ? session.events.back().response : responses_;
+  watch->is_in_fragments = message.is_fragment;
+  for (WatchEvent& event : message.events) {
+    event.response = number;
+    session.events.push_back(std::move(event));
+  }
+}
+
+void Watcher::on_progress(const WatchMessage& message) {
+  stage_.history.saw_revision(message.revision);
+  for (Watch& watch : watches_) {
+    if (!watch.id || (message.watch_id != every_watch && watch.id != message.watch_id)) continue;
+    watch.session->progress.push_back({watch.session->events.size(), message.revision});
+    watch.told_up_to = message.revision;
   }
 }
 

@@ -1,18 +1,20 @@
-// A simulated client that watches: it opens a stream, takes what it is told (now and then slowly, so that the member
-// has to wait for it), goes away, and comes back where it was or somewhere else. At the end it asks for progress until
-// it has been told everything. What it was told it writes down for the oracle.
+// A simulated client that watches: it opens a stream with one watch or several, takes what it is told (now and then
+// slowly, so that the member has to wait for it), asks for progress, ends watches, goes away, and comes back where it
+// was or somewhere else. At the end it asks for progress until it has been told everything. What it was told it writes
+// down for the oracle.
 #ifndef METASTORE_SIM_WATCHER_H_
 #define METASTORE_SIM_WATCHER_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/prng.h"
-#include "core/base/tagged.h"
 #include "core/host/port/loop.h"
-#include "core/replica/effects.h"
 #include "sim/client.h"
+#include "sim/stream_call.h"
 #include "sim/watch_session.h"
 #include "sim/world.h"
 
@@ -27,37 +29,53 @@ class Watcher final : private port::Task {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  /// The workload is over, and the watch that is open now has been told everything.
-  bool has_concluded() const { return stage_.is_final && told_up_to_ >= stage_.history.newest_revision(); }
-
-  /// Told by the door.
-  void on_chunk(const Chunk& chunk);
-  void on_end();
+  /// The workload is over, and the watches that are open now have been told everything.
+  bool has_concluded() const;
 
  private:
+  /// Something has come on the stream.
+  class News final : public port::Task {
+   public:
+    explicit News(Watcher& watcher) : watcher_(watcher) {}
+    void run() override { watcher_.take_news(); }
+
+   private:
+    Watcher& watcher_;
+  };
+  struct Watch {
+    WatchSession* session = nullptr;
+    std::optional<std::int64_t> id;  ///< Once it is created.
+    std::int64_t told_up_to = 0;
+    bool is_in_fragments = false;
+    bool is_cancel_asked = false;
+  };
+
   void run() override;
   void open();
+  void add_watch();
   void act();
   void close();
-  void drain();
-  void on_message(const WatchMessage& message);
+  void take_news();
+  void on_message(WatchMessage message);
+  void on_progress(const WatchMessage& message);
+  void end(Watch& watch);
+  Watch* find(std::int64_t id);
   WatchSession draw_session();
+  void ask_for_progress();
 
   Stage& stage_;
   Door& door_;
   const std::string name_;
   Prng prng_;
+  News news_{*this};
   World::Ticket turn_;
-  std::optional<RequestId> stream_;
-  WatchSession* session_ = nullptr;
+  std::unique_ptr<StreamCall> call_;
+  std::vector<Watch> watches_;  ///< In the order of asking; those that are open.
   std::optional<std::int64_t> resume_at_;
-  std::string bytes_;  ///< Of the message that is coming in.
-  std::uint64_t message_bytes_ = 0;
-  std::uint64_t message_bytes_max_ = 0;
-  std::uint64_t undrained_bytes_ = 0;
   std::uint64_t responses_ = 0;
+  std::uint64_t watches_asked_ = 0;  ///< On this stream.
   bool is_slow_ = false;
-  std::int64_t told_up_to_ = 0;  ///< By the watch that is open.
+  bool is_eager_ = false;  ///< It asks for progress behind every event.
 };
 
 }  // namespace metastore::sim

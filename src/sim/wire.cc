@@ -25,6 +25,7 @@ void fill(const Put& put, pb::PutRequest& out) {
   out.set_key(put.key);
   out.set_value(put.value);
   out.set_prev_kv(put.wants_previous);
+  out.set_lease(put.lease);
 }
 
 void fill(const Delete& remove, pb::DeleteRangeRequest& out) {
@@ -69,6 +70,21 @@ void fill(const Txn& txn, pb::TxnRequest& out) {
   for (const Action& action : txn.failure) fill(action, *out.add_failure());
 }
 
+void fill(const Compact& compact, pb::CompactionRequest& out) {
+  out.set_revision(compact.revision);
+  out.set_physical(compact.is_physical);
+}
+void fill(const Grant& grant, pb::LeaseGrantRequest& out) {
+  out.set_id(grant.id);
+  out.set_ttl(grant.ttl_seconds);
+}
+void fill(const Revoke& revoke, pb::LeaseRevokeRequest& out) { out.set_id(revoke.id); }
+void fill(const TimeToLive& asked, pb::LeaseTimeToLiveRequest& out) {
+  out.set_id(asked.id);
+  out.set_keys(asked.wants_keys);
+}
+void fill(const Leases&, pb::LeaseLeasesRequest&) {}
+
 template <typename Message, typename Part>
 std::string encode(const Part& part) {
   Message message;
@@ -76,8 +92,20 @@ std::string encode(const Part& part) {
   return message.SerializeAsString();
 }
 
+struct Encoding {
+  std::string operator()(const Get& get) const { return encode<pb::RangeRequest>(get); }
+  std::string operator()(const Put& put) const { return encode<pb::PutRequest>(put); }
+  std::string operator()(const Delete& remove) const { return encode<pb::DeleteRangeRequest>(remove); }
+  std::string operator()(const Txn& txn) const { return encode<pb::TxnRequest>(txn); }
+  std::string operator()(const Compact& compact) const { return encode<pb::CompactionRequest>(compact); }
+  std::string operator()(const Grant& grant) const { return encode<pb::LeaseGrantRequest>(grant); }
+  std::string operator()(const Revoke& revoke) const { return encode<pb::LeaseRevokeRequest>(revoke); }
+  std::string operator()(const TimeToLive& asked) const { return encode<pb::LeaseTimeToLiveRequest>(asked); }
+  std::string operator()(const Leases& asked) const { return encode<pb::LeaseLeasesRequest>(asked); }
+};
+
 KeyValue read(const mvccpb::KeyValue& kv) {
-  return {kv.key(), kv.value(), kv.create_revision(), kv.mod_revision(), kv.version()};
+  return {kv.key(), kv.value(), kv.create_revision(), kv.mod_revision(), kv.version(), kv.lease()};
 }
 
 GetReply read(const pb::RangeResponse& message) {
@@ -102,6 +130,16 @@ DeleteReply read(const pb::DeleteRangeResponse& message) {
 }
 
 CompactReply read(const pb::CompactionResponse&) { return {}; }
+GrantReply read(const pb::LeaseGrantResponse& message) { return {message.id(), message.ttl()}; }
+RevokeReply read(const pb::LeaseRevokeResponse&) { return {}; }
+TimeToLiveReply read(const pb::LeaseTimeToLiveResponse& message) {
+  return {message.ttl(), message.grantedttl(), {message.keys().begin(), message.keys().end()}};
+}
+LeasesReply read(const pb::LeaseLeasesResponse& message) {
+  LeasesReply reply;
+  for (const pb::LeaseStatus& lease : message.leases()) reply.ids.push_back(lease.id());
+  return reply;
+}
 
 TxnReply read(const pb::TxnResponse& message) {
   TxnReply reply;
@@ -130,21 +168,14 @@ std::optional<Response> decode(BytesView bytes) {
 }  // namespace
 
 kv::Method method_of(const Request& request) {
-  constexpr kv::Method methods[] = {kv::Method::range, kv::Method::put, kv::Method::delete_range, kv::Method::txn,
-                                    kv::Method::compact};
+  constexpr kv::Method methods[] = {
+      kv::Method::range,       kv::Method::put,         kv::Method::delete_range, kv::Method::txn,
+      kv::Method::compact,     kv::Method::lease_grant, kv::Method::lease_revoke, kv::Method::lease_time_to_live,
+      kv::Method::lease_leases};
   return methods[request.index()];
 }
 
-std::string encode_request(const Request& request) {
-  if (const auto* get = std::get_if<Get>(&request)) return encode<pb::RangeRequest>(*get);
-  if (const auto* put = std::get_if<Put>(&request)) return encode<pb::PutRequest>(*put);
-  if (const auto* remove = std::get_if<Delete>(&request)) return encode<pb::DeleteRangeRequest>(*remove);
-  if (const auto* txn = std::get_if<Txn>(&request)) return encode<pb::TxnRequest>(*txn);
-  pb::CompactionRequest message;
-  message.set_revision(std::get<Compact>(request).revision);
-  message.set_physical(std::get<Compact>(request).is_physical);
-  return message.SerializeAsString();
-}
+std::string encode_request(const Request& request) { return std::visit(Encoding{}, request); }
 
 std::optional<Response> decode_response(const Request& request, BytesView message) {
   switch (method_of(request)) {
@@ -158,9 +189,29 @@ std::optional<Response> decode_response(const Request& request, BytesView messag
       return decode<pb::TxnResponse>(message);
     case kv::Method::compact:
       return decode<pb::CompactionResponse>(message);
+    case kv::Method::lease_grant:
+      return decode<pb::LeaseGrantResponse>(message);
+    case kv::Method::lease_revoke:
+      return decode<pb::LeaseRevokeResponse>(message);
+    case kv::Method::lease_time_to_live:
+      return decode<pb::LeaseTimeToLiveResponse>(message);
+    case kv::Method::lease_leases:
+      return decode<pb::LeaseLeasesResponse>(message);
     default:
       UNREACHABLE();
   }
+}
+
+std::string encode_keep_alive(std::int64_t lease) {
+  pb::LeaseKeepAliveRequest message;
+  message.set_id(lease);
+  return message.SerializeAsString();
+}
+
+std::optional<KeepAliveMessage> decode_keep_alive(BytesView bytes) {
+  pb::LeaseKeepAliveResponse message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+  return KeepAliveMessage{message.header().revision(), message.id(), message.ttl()};
 }
 
 std::string encode_watch(const WatchSession& session) {
@@ -170,8 +221,17 @@ std::string encode_watch(const WatchSession& session) {
   create.set_range_end(session.keys.end);
   create.set_start_revision(session.asked_start);
   create.set_prev_kv(session.wants_previous);
+  create.set_fragment(session.wants_fragments);
+  create.set_progress_notify(session.wants_progress);
+  create.set_watch_id(session.asked_id);
   if (session.without_puts) create.add_filters(pb::WatchCreateRequest::NOPUT);
   if (session.without_deletes) create.add_filters(pb::WatchCreateRequest::NODELETE);
+  return message.SerializeAsString();
+}
+
+std::string encode_watch_cancel(std::int64_t watch_id) {
+  pb::WatchRequest message;
+  message.mutable_cancel_request()->set_watch_id(watch_id);
   return message.SerializeAsString();
 }
 
@@ -188,6 +248,7 @@ std::optional<WatchMessage> decode_watch_message(BytesView bytes) {
                    .watch_id = message.watch_id(),
                    .is_created = message.created(),
                    .is_canceled = message.canceled(),
+                   .is_fragment = message.fragment(),
                    .compact_revision = message.compact_revision(),
                    .cancel_reason = message.cancel_reason(),
                    .events = {}};

@@ -18,10 +18,20 @@ std::string encode_request(const Request& request);
 /// What `message` answers to `request`, or nothing if it is no such response.
 std::optional<Response> decode_response(const Request& request, BytesView message);
 
-/// The first request on a watch stream.
+/// What is said on a watch stream.
 std::string encode_watch(const WatchSession& session);
+std::string encode_watch_cancel(std::int64_t watch_id);
 std::string encode_progress_request();
 std::optional<WatchMessage> decode_watch_message(BytesView message);
+
+/// A LeaseKeepAliveResponse.
+struct KeepAliveMessage {
+  std::int64_t revision = 0;
+  std::int64_t lease = 0;
+  std::int64_t ttl_seconds = 0;
+};
+std::string encode_keep_alive(std::int64_t lease);
+std::optional<KeepAliveMessage> decode_keep_alive(BytesView message);
 
 }  // namespace metastore::sim
 

@@ -10,13 +10,14 @@ namespace {
 
 /// A revision that no run reaches: asking for it is asking for the future whatever happened unseen.
 constexpr std::int64_t far_future = 1'000'000'000;
+constexpr std::int64_t ttl_seconds_too_large = 9'000'000'001;
 
 }  // namespace
 
 Request Workload::draw() {
   switch (static_cast<Kind>(prng_.weighted(plan_.mix.data(), plan_.mix.size()))) {
     case Kind::put:
-      return Put{draw_key(), draw_value(), prng_.chance(1, 3)};
+      return draw_put(draw_key());
     case Kind::get:
       return draw_get(false);
     case Kind::list:
@@ -29,8 +30,48 @@ Request Workload::draw() {
       return draw_compact();
     case Kind::malformed:
       return draw_malformed();
+    case Kind::grant:
+      return draw_grant();
+    case Kind::revoke:
+      return Revoke{draw_lease()};
+    case Kind::time_to_live:
+      return TimeToLive{draw_lease(), prng_.chance(1, 2)};
+    case Kind::leases:
+      return Leases{};
   }
   UNREACHABLE();
+}
+
+Grant Workload::draw_grant() {
+  Grant grant;
+  grant.ttl_seconds = prng_.chance(1, 4) ? long_ttl_seconds : prng_.between(std::int64_t{-1}, plan_.ttl_seconds_max);
+  // One in eight is the member's to name; some are asked for a second time, some have odd ids.
+  if (prng_.chance(1, 8)) return grant;
+  if (prng_.chance(1, 16) && !history_.leases().empty()) {
+    grant.id = draw_lease();
+    return grant;
+  }
+  grant.id = ++leases_asked_;
+  if (prng_.chance(1, 16)) grant.id = -grant.id;
+  return grant;
+}
+
+std::int64_t Workload::draw_lease() {
+  const auto& known = history_.leases();
+  constexpr std::int64_t never_asked = 123'456'789;
+  if (known.empty() || prng_.chance(1, 40)) return never_asked;
+  constexpr std::size_t latest = 4;
+  const std::size_t begin = prng_.chance(3, 4) && known.size() > latest ? known.size() - latest : 0;
+  return known[begin + prng_.below(known.size() - begin)];
+}
+
+Put Workload::draw_put(std::string key) {
+  Put put{std::move(key), draw_value(), prng_.chance(1, 3)};
+  if (prng_.below(100) >= plan_.leased_percent || history_.leases().empty()) return put;
+  put.lease = draw_lease();
+  // Most of them keep away from the keys whose loss the other oracles look for.
+  if (prng_.chance(2, 3)) put.key.insert(0, "leased ");
+  return put;
 }
 
 void Workload::learn(const Operation& operation) {
@@ -115,7 +156,11 @@ Action Workload::draw_action(std::set<std::string>& used, bool may_write, bool m
     get.is_serializable = false;
     return get;
   }
-  if (kind < 7) return Put{draw_new_key(used), draw_value(), prng_.chance(1, 3)};
+  if (kind < 7) {
+    Put put{draw_new_key(used), draw_value(), prng_.chance(1, 3)};
+    if (prng_.below(100) < plan_.leased_percent) put.lease = lease_of_txn_;
+    return put;
+  }
   if (kind < 9 || !may_nest) return Delete{{draw_new_key(used), ""}, prng_.chance(1, 3)};
   // Its keys are nobody else's, so that only its own siblings could clash with it.
   Txn nested;
@@ -128,6 +173,7 @@ Action Workload::draw_action(std::set<std::string>& used, bool may_write, bool m
 
 Txn Workload::draw_txn() {
   Txn txn;
+  lease_of_txn_ = history_.leases().empty() ? 0 : draw_lease();
   const bool may_write = prng_.chance(5, 6);
   for (std::uint64_t i = prng_.below(3); i > 0; --i) txn.comparisons.push_back(draw_comparison());
   for (std::vector<Action>* branch : {&txn.success, &txn.failure}) {
@@ -148,7 +194,9 @@ Compact Workload::draw_compact() {
 }
 
 Request Workload::draw_malformed() {
-  switch (prng_.below(4)) {
+  switch (prng_.below(5)) {
+    case 4:
+      return Grant{++leases_asked_, ttl_seconds_too_large};
     case 0:
       return Put{"", draw_value(), false};
     case 1:

@@ -14,6 +14,9 @@
 
 namespace metastore::sim {
 
+/// Of leases that no run outlives.
+inline constexpr std::int64_t long_ttl_seconds = 10'000'000;
+
 class Workload {
  public:
   Workload(const Plan& plan, const History& history) : plan_(plan), history_(history), prng_(plan.seed, "workload") {}
@@ -33,11 +36,17 @@ class Workload {
   Txn draw_txn();
   Compact draw_compact();
   Request draw_malformed();
+  Grant draw_grant();
+  /// One that was asked for lately, or long ago, or never; 0 if none was.
+  std::int64_t draw_lease();
+  Put draw_put(std::string key);
 
   const Plan& plan_;
   const History& history_;
   Prng prng_;
   std::uint64_t values_ = 0;
+  std::int64_t leases_asked_ = 0;
+  std::int64_t lease_of_txn_ = 0;  ///< All that its puts may name.
   std::map<std::string, KeyValue, std::less<>> seen_;
 };
 

@@ -31,9 +31,10 @@ TEST_CASE("O11 rejects a boot that is refused while nothing happened that may re
   NetworkSim network(world, Prng(1, "network"), plan.network);
   Door door(world, plan, nullptr);
   Judge judge(plan, Duration::seconds(100));
+  History history;
   RollingHash hash;
   TraceLog trace(false);
-  Machine machine({plan, world, network, door, judge, hash, trace}, 1);
+  Machine machine({plan, world, network, door, judge, history, hash, trace}, 1);
   machine.boot();
   REQUIRE_FALSE(machine.is_down());
   for (int i = 0; i < 1000; ++i) world.step();

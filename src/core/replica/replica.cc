@@ -195,9 +195,10 @@ void Replica::settle(Instant now, Effects& effects) {
   }
   const bool has_work_left =
       applied_index_ < raft_.commit_index() || !applier_->store().is_compacted() || watches_have_more_;
-  effects.wake_at = has_work_left ? now
-                                  : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
-                                              watches_.wake_at(), checkpoint_due_at()});
+  effects.wake_at = has_work_left
+                        ? now
+                        : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
+                                    watches_.wake_at(), applier_->lessor().next_deadline(), checkpoint_due_at()});
 }
 
 void Replica::drain_raft(Effects& effects) {

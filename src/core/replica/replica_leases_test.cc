@@ -87,6 +87,19 @@ TEST_CASE("a lease that nobody keeps alive takes its keys along, and one that is
   }
 }
 
+TEST_CASE("a member that nobody asks anything wakes up for the lease that ends next") {
+  Leader leader;
+  leader.ask(kv::Method::lease_grant, grant(7, 5));
+  leader.ask(kv::Method::put, put("gone", 7));
+  const Instant granted = leader.now;
+  for (int step = 0; step < 100 && leader.now < granted + Duration::seconds(5); ++step) {
+    REQUIRE(leader.wake_at <= granted + Duration::seconds(5));
+    leader.now = leader.wake_at;
+    leader.settle();
+  }
+  CHECK(leader.keys() == 0);
+}
+
 TEST_CASE("a keep-alive of a lease that is being revoked is told so once it is, and in its turn") {
   Leader leader;
   leader.ask(kv::Method::lease_grant, grant(7, 5));

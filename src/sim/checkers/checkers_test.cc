@@ -113,6 +113,25 @@ TEST_CASE("O4 rejects a lost update, a wrong value and a wrong version") {
         "the store must answer revision 3");
 }
 
+TEST_CASE("O4 accepts a revision in which all keys of one lease go, and nothing less or more") {
+  const auto leased = [](std::string key, std::int64_t revision) {
+    KeyValue hung = kv(std::move(key), "1", revision, revision, 1);
+    hung.lease = 7;
+    return hung;
+  };
+  const auto after = [&](std::vector<KeyValue> left) {
+    Story story;
+    story.done(1, 2, Put{"a", "1", false, 7}, {2, PutReply{}}).done(3, 4, Put{"b", "1", false, 7}, {3, PutReply{}});
+    story.put(5, 6, "c", "1", 4).survey(5, left).get(7, 8, "x", 5, {});
+    return story.judge();
+  };
+  const KeyValue c1 = kv("c", "1", 4, 4, 1);
+  CHECK(after({c1}) == "");
+  CHECK(after({leased("b", 3), c1}) == "revision 5 holds a change that nobody asked for");
+  CHECK(after({}) == "revision 5 holds a change that nobody asked for");
+  CHECK(after({leased("a", 2), leased("b", 3)}) == "revision 5 holds a change that nobody asked for");
+}
+
 TEST_CASE("O4 rejects two writes with one revision, and a revision for a write that changes nothing") {
   CHECK(Story().put(1, 2, "a", "1", 2).put(3, 4, "b", "1", 2).judge() ==
         "two writes were acknowledged with revision 2");

@@ -34,6 +34,21 @@ std::vector<KeyRange> deletions(const Request& request) {
   return out;
 }
 
+void collect_leased(const Put& put, std::set<std::string, std::less<>>& out) {
+  if (put.lease != 0) out.insert(put.key);
+}
+
+void collect_leased(const Request& request, std::set<std::string, std::less<>>& out) {
+  if (const auto* put = std::get_if<Put>(&request)) collect_leased(*put, out);
+  const auto* txn = std::get_if<Txn>(&request);
+  if (txn == nullptr || attached_lease(request) == 0) return;
+  for (const auto* actions : {&txn->success, &txn->failure}) {
+    for (const Action& action : *actions) {
+      if (const auto* put = std::get_if<Put>(&action)) collect_leased(*put, out);
+    }
+  }
+}
+
 bool covers(const std::vector<KeyRange>& ranges, std::string_view key) {
   return std::any_of(ranges.begin(), ranges.end(), [key](const KeyRange& range) { return range.contains(key); });
 }
@@ -43,6 +58,7 @@ bool covers(const std::vector<KeyRange>& ranges, std::string_view key) {
 void DurabilityChecker::on_invoked(const Operation& operation) {
   std::vector<KeyRange> ranges = deletions(operation.request);
   if (!ranges.empty()) open_.push_back({operation.id, std::move(ranges)});
+  collect_leased(operation.request, leased_);
 }
 
 std::optional<Violation> DurabilityChecker::on_returned(const Operation& operation) {
@@ -103,8 +119,10 @@ std::optional<Violation> DurabilityChecker::judge_read(const Get& get, const Ope
     const auto kv = std::find_if(kvs.begin(), kvs.end(), [&key](const KeyValue& seen) { return seen.key == key; });
     const std::string what = "the write of \"" + key + "\" at revision " + std::to_string(written.revision);
     if (kv != kvs.end() && kv->mod_revision < written.revision) return lost(operation, what + " is undone");
-    const bool may_be_deleted = std::any_of(
-        open_.begin(), open_.end(), [&key](const OpenDeletion& deletion) { return covers(deletion.ranges, key); });
+    const bool may_be_deleted =
+        leased_.contains(key) || std::any_of(open_.begin(), open_.end(), [&key](const OpenDeletion& deletion) {
+          return covers(deletion.ranges, key);
+        });
     if (kv == kvs.end() && !may_be_deleted) return lost(operation, what + " is lost");
   }
   return std::nullopt;

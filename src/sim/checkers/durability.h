@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ class DurabilityChecker {
   /// Replies that raised the newest revision, by time.
   std::vector<Written> acknowledged_;
   std::map<std::string, Written, std::less<>> written_;
+  std::set<std::string, std::less<>> leased_;  ///< Keys that hung on a lease, and may have gone with it.
   std::vector<OpenDeletion> open_;
   std::deque<EndedDeletion> ended_;  ///< The latest ones; older than every open operation is of no interest.
   std::uint64_t judged_ = 0;

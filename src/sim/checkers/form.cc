@@ -14,6 +14,13 @@ std::string_view keys_error(const Get& get) { return get.keys.begin.empty() ? em
 std::string_view keys_error(const Put& put) { return put.key.empty() ? empty_key : ""; }
 std::string_view keys_error(const Delete& remove) { return remove.keys.begin.empty() ? empty_key : ""; }
 std::string_view keys_error(const Compact&) { return ""; }
+std::string_view keys_error(const Revoke&) { return ""; }
+std::string_view keys_error(const TimeToLive&) { return ""; }
+std::string_view keys_error(const Leases&) { return ""; }
+std::string_view keys_error(const Grant& grant) {
+  constexpr std::int64_t ttl_seconds_max = 9'000'000'000;
+  return grant.ttl_seconds > ttl_seconds_max ? "etcdserver: too large lease TTL" : "";
+}
 
 /// Numbers of operations, and keys, of the whole transaction: looked at before any key is compared with another.
 std::string_view parts_error(const Txn& txn, std::uint64_t budget) {

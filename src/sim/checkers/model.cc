@@ -40,6 +40,7 @@ class Model::Evaluation {
       decide(*txn);
       response.reply = run(*txn);
     } else {
+      ASSERT(std::holds_alternative<Compact>(request));
       response.reply = CompactReply{};
     }
     response.revision = model_.revision_ + (touched_.empty() ? 0 : 1);
@@ -69,7 +70,11 @@ class Model::Evaluation {
       reply.more = true;
     }
     if (get.is_keys_only) {
-      for (KeyValue& kv : reply.kvs) kv.value.clear();
+      // As etcd's index, which knows no lease.
+      for (KeyValue& kv : reply.kvs) {
+        kv.value.clear();
+        kv.lease = 0;
+      }
     }
     return reply;
   }
@@ -82,6 +87,7 @@ class Model::Evaluation {
     if (kv.version > 0 && put.wants_previous) reply.previous = kv;
     kv.key = put.key;
     kv.value = put.value;
+    kv.lease = put.lease;
     kv.mod_revision = model_.revision_ + 1;
     if (kv.version == 0) kv.create_revision = kv.mod_revision;
     ++kv.version;
@@ -212,6 +218,29 @@ const KeyValue* Model::find(std::string_view key, std::int64_t revision) const {
                                       [](std::int64_t at, const Past& past) { return at < past.revision; });
   if (later == found->second.begin() || std::prev(later)->is_deleted) return nullptr;
   return &std::prev(later)->kv;
+}
+
+bool Model::end_lease(std::int64_t lease) {
+  const std::int64_t revision = revision_ + 1;
+  for (auto at = keys_.begin(); at != keys_.end();) {
+    if (at->second.lease != lease) {
+      ++at;
+      continue;
+    }
+    revision_ = revision;
+    past_[at->first].push_back({revision, true, {}});
+    at = keys_.erase(at);
+  }
+  return revision_ == revision;
+}
+
+std::vector<std::string> Model::keys_of(std::int64_t lease, std::int64_t revision) const {
+  std::vector<std::string> keys;
+  for (const auto& entry : past_) {
+    const KeyValue* const kv = find(entry.first, revision);
+    if (kv != nullptr && kv->lease == lease) keys.push_back(entry.first);
+  }
+  return keys;
 }
 
 std::vector<Model::Change> Model::changes() const {

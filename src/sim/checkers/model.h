@@ -37,6 +37,10 @@ class Model {
   /// What it would be answered, and what it would leave in `keys`, a copy of keys().
   Answer answer(const Request& request, Keys& keys) const;
   Response read(const Get& get) const;
+  /// Every key that hangs on the lease goes away, as the next revision. False if none does.
+  bool end_lease(std::int64_t lease);
+  /// The keys that hung on the lease at `revision`, sorted.
+  std::vector<std::string> keys_of(std::int64_t lease, std::int64_t revision) const;
   /// The key as it was at `revision`, or null.
   const KeyValue* find(std::string_view key, std::int64_t revision) const;
 

@@ -127,8 +127,8 @@ class Check {
     return std::nullopt;
   }
 
-  /// What all writes have made. Requires: run() is over.
-  Model take_model() { return std::move(model_); }
+  /// Requires: run() is over.
+  Truth take_truth() { return {std::move(model_), std::move(lease_ends_)}; }
 
  private:
   /// Where an operation stands: a write of revision r at 2r, what saw revision r and changed nothing at 2r + 1.
@@ -189,6 +189,7 @@ class Check {
       if (auto found = check_survey(revision)) return found;
       for (; next < placed_.size() && placed_[next].position == revision * 2 + 1; ++next) {
         const Operation& read = *placed_[next].operation;
+        if (is_about_leases(read.request)) continue;
         Keys scratch;
         const bool is_get = std::holds_alternative<Get>(read.request);
         if (!is_get) scratch = model_.keys();
@@ -214,17 +215,48 @@ class Check {
   std::optional<Violation> place_unknown(std::int64_t revision, std::vector<Placed>& found_later) {
     const auto survey = history_.surveys().find(revision);
     ASSERT(survey != history_.surveys().end());
+    const std::optional<std::int64_t> lease = find_ended_lease(survey->second);
     for (auto candidate = unknown_.begin(); candidate != unknown_.end(); ++candidate) {
       Keys keys = model_.keys();
       if (!model_.answer((*candidate)->request, keys).has_changed || !is_equal(keys, survey->second)) continue;
+      // Either it or the end of a lease has done the same: it stays a candidate, and nothing is said of the lease.
+      if (lease) {
+        model_.end_lease(*lease);
+        return std::nullopt;
+      }
       ++counts_.unknown_writes_placed;
       found_later.push_back({revision * 2, *candidate});
       model_.apply((*candidate)->request);
       unknown_.erase(candidate);
       return std::nullopt;
     }
+    if (lease) {
+      ++counts_.lease_ends_placed;
+      model_.end_lease(*lease);
+      lease_ends_.push_back({*lease, revision});
+      return std::nullopt;
+    }
     return Violation{oracle, survey->second.invoked,
                      "revision " + std::to_string(revision) + " holds a change that nobody asked for"};
+  }
+
+  /// The lease whose keys are what the survey lacks, and that lacks nothing else. Keys hang on one lease at most, so
+  /// that no two leases can be meant.
+  std::optional<std::int64_t> find_ended_lease(const Survey& survey) const {
+    auto kv = survey.kvs.begin();
+    std::optional<std::int64_t> lease;
+    for (const auto& [key, expected] : model_.keys()) {
+      if (kv != survey.kvs.end() && *kv == expected) {
+        ++kv;
+      } else if (expected.lease == 0 || (lease && *lease != expected.lease)) {
+        return std::nullopt;
+      } else {
+        lease = expected.lease;
+      }
+    }
+    if (kv != survey.kvs.end() || !lease) return std::nullopt;
+    const auto is_left = [&](const KeyValue& left) { return left.lease == *lease; };
+    return std::any_of(survey.kvs.begin(), survey.kvs.end(), is_left) ? std::nullopt : lease;
   }
 
   std::optional<Violation> check_survey(std::int64_t revision) const {
@@ -291,6 +323,7 @@ class Check {
       return std::nullopt;
     }
     const std::string_view form = form_error(operation.request, txn_operations_max_);
+    if (form.empty() && is_of_leases(operation)) return std::nullopt;
     if (!form.empty()) {
       if (error == form) return std::nullopt;
       return violation(operation, "its form earns \"" + std::string(form) + "\"");
@@ -320,10 +353,18 @@ class Check {
     return violation(operation, "no reason for this error");
   }
 
+  /// Whether the error is one that the oracle of leases judges.
+  static bool is_of_leases(const Operation& operation) {
+    if (operation.error == "etcdserver: lease already exists") return std::holds_alternative<Grant>(operation.request);
+    return operation.error == "etcdserver: requested lease not found" &&
+           (std::holds_alternative<Revoke>(operation.request) || attached_lease(operation.request) != 0);
+  }
+
   const History& history_;
   std::uint64_t txn_operations_max_;
   SerializabilityCounts& counts_;
   Model model_;
+  std::vector<LeaseEnd> lease_ends_;
   std::vector<Placed> placed_;
   std::list<const Operation*> unknown_;
   RunningMaximum revisions_seen_;
@@ -334,10 +375,10 @@ class Check {
 }  // namespace
 
 std::optional<Violation> check_serializability(const History& history, std::uint64_t txn_operations_max,
-                                               SerializabilityCounts& counts, Model* truth) {
+                                               SerializabilityCounts& counts, Truth* truth) {
   Check check(history, txn_operations_max, counts);
   std::optional<Violation> violation = check.run();
-  if (truth != nullptr) *truth = check.take_model();
+  if (truth != nullptr) *truth = check.take_truth();
   return violation;
 }
 

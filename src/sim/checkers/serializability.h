@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "sim/checkers/model.h"
 #include "sim/checkers/violation.h"
@@ -17,13 +18,27 @@ namespace metastore::sim {
 struct SerializabilityCounts {
   std::uint64_t replies_judged = 0;
   std::uint64_t unknown_writes_placed = 0;
+  std::uint64_t lease_ends_placed = 0;
+};
+
+/// The keys of a lease went away as a revision of their own.
+struct LeaseEnd {
+  std::int64_t lease = 0;
+  std::int64_t revision = 0;
+};
+
+/// What a judged history says has happened.
+struct Truth {
+  Model model;
+  std::vector<LeaseEnd> lease_ends;  ///< Those that nothing else explains.
 };
 
 /// Requires: every revision up to history.newest_revision() is settled.
-/// `truth`, if wanted, becomes what all writes have made.
+/// `truth`, if wanted, becomes what all writes and the ends of leases have made. Whether a lease might end when it did
+/// is not judged here.
 /// Bounds: O(operations log operations), and a state's size for each write with an unknown outcome.
 std::optional<Violation> check_serializability(const History& history, std::uint64_t txn_operations_max,
-                                               SerializabilityCounts& counts, Model* truth = nullptr);
+                                               SerializabilityCounts& counts, Truth* truth = nullptr);
 
 }  // namespace metastore::sim
 

@@ -1,0 +1,69 @@
+#include "sim/keeper.h"
+
+#include <utility>
+
+#include "sim/door.h"
+#include "sim/wire.h"
+
+namespace metastore::sim {
+namespace {
+
+/// Somewhat less than what the shortest leases live, so that they are kept, and now and then lost.
+constexpr Duration pause_max = Duration::milliseconds(900);
+constexpr Duration silence_max = Duration::seconds(20);
+
+}  // namespace
+
+Keeper::Keeper(Stage& stage, Door& door, std::uint64_t id)
+    : stage_(stage),
+      door_(door),
+      name_("keeper " + std::to_string(id)),
+      prng_(stage.plan.seed, name_),
+      turn_(stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this)) {}
+
+Keeper::~Keeper() { stage_.world.cancel(turn_); }
+
+void Keeper::run() {
+  // In the end all leases are left alone, so that one can see them end.
+  if (stage_.is_final) return close();
+  const Duration pause = prng_.chance(1, 40) ? silence_max : pause_max;
+  turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
+  const auto& known = stage_.history.leases();
+  if (!door_.is_open() || known.empty()) return;
+  if (call_ != nullptr && prng_.chance(1, 40)) return close();
+  if (lease_ == 0 || prng_.chance(1, 20)) lease_ = known[prng_.below(known.size())];
+  if (call_ == nullptr || call_->is_over())
+    call_ = std::make_unique<StreamCall>(door_, kv::Method::lease_keep_alive, news_);
+  call_->read_on(true);
+  for (std::uint64_t count = prng_.chance(1, 10) ? 3 : 1; count > 0; --count) ask();
+}
+
+void Keeper::ask() {
+  const auto& known = stage_.history.leases();
+  const std::int64_t lease = prng_.chance(1, 5) ? known[prng_.below(known.size())] : lease_;
+  asked_.push_back(&stage_.history.begin_keep_alive(lease, stage_.world.now()));
+  call_->send(encode_keep_alive(lease));
+}
+
+void Keeper::close() {
+  call_.reset();
+  asked_.clear();
+}
+
+void Keeper::take_news() {
+  if (!call_->fault().empty()) stage_.judge.fail({"O10", stage_.world.now(), name_ + ": " + call_->fault()});
+  for (const std::string& bytes : call_->take_messages()) {
+    const auto message = decode_keep_alive(bytes);
+    if (!message || asked_.empty() || asked_.front()->lease != message->lease) {
+      return stage_.judge.fail({"O6", stage_.world.now(), name_ + ": an answer to another question than the next one"});
+    }
+    KeepAlive& asked = *std::exchange(asked_.front(), nullptr);
+    asked_.pop_front();
+    asked.returned = stage_.world.now();
+    asked.ttl_seconds = message->ttl_seconds;
+    stage_.history.saw_revision(message->revision);
+  }
+  if (call_->is_over()) asked_.clear();
+}
+
+}  // namespace metastore::sim

@@ -1,0 +1,57 @@
+// A simulated client that keeps leases alive: it opens a stream, renews a lease that it picks again and again, lets it
+// go for another, falls silent for long, and comes back after a crash. Answers must come in the order of questions.
+#ifndef METASTORE_SIM_KEEPER_H_
+#define METASTORE_SIM_KEEPER_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "core/base/prng.h"
+#include "core/host/port/loop.h"
+#include "sim/client.h"
+#include "sim/stream_call.h"
+#include "sim/world.h"
+
+namespace metastore::sim {
+
+class Door;
+
+class Keeper final : private port::Task {
+ public:
+  Keeper(Stage& stage, Door& door, std::uint64_t id);
+  ~Keeper();
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+ private:
+  /// Something has come on the stream.
+  class News final : public port::Task {
+   public:
+    explicit News(Keeper& keeper) : keeper_(keeper) {}
+    void run() override { keeper_.take_news(); }
+
+   private:
+    Keeper& keeper_;
+  };
+
+  void run() override;
+  void ask();
+  void close();
+  void take_news();
+
+  Stage& stage_;
+  Door& door_;
+  const std::string name_;
+  Prng prng_;
+  News news_{*this};
+  World::Ticket turn_;
+  std::unique_ptr<StreamCall> call_;
+  std::deque<KeepAlive*> asked_;  ///< On this stream and not answered.
+  std::int64_t lease_ = 0;        ///< The one that it holds on to.
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_KEEPER_H_
