@@ -62,6 +62,15 @@ def small_disk(test, megabytes):
             subprocess.run(["umount", "--lazy", place], check=True)
 
 
+def fill(disk):
+    """Puts a file on it that takes all that is left, and returns its path."""
+    path = os.path.join(disk, "ballast")
+    with open(path, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    return path
+
+
 def change(path, before, after):
     """Every occurrence; as many bytes."""
     with open(path, "r+b") as file:
@@ -106,8 +115,8 @@ class BrokenMachine(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
 
-    def written(self, count=100):
-        """So many keys, the last of them in the engine's file; then killed."""
+    def written(self, count=100, absent=None):
+        """So many keys, the last of them in the engine's file, and a file removed; then killed."""
         self.member.start()
         self.assertEqual(count, self.member.puts(count))
 
@@ -115,6 +124,7 @@ class BrokenMachine(unittest.TestCase):
             with open(self.member.path(ENGINE_FILE), "rb") as file:
                 return f"value of k{count - 1}".encode() in file.read()
         self.wait_until(is_checkpointed)
+        self.wait_until(lambda: absent is None or not os.path.exists(self.member.path(absent)))
         self.member.kill()
 
 
@@ -127,6 +137,10 @@ class Disk(BrokenMachine):
             count = self.member.puts()
             self.assertGreater(count, 0)
             self.ends(disk, FULL)
+            # A start would remove this and have room again.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.member.path("member/wal/next.tmp"))
+            fill(disk)
             self.refuses(disk, FULL)
             subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
             self.holds(count)
@@ -139,11 +153,8 @@ class Disk(BrokenMachine):
             self.member.start()
             # The log has room ahead; then there is none for anything else.
             self.assertEqual(10, self.member.puts(10))
-            ballast = os.path.join(disk, "ballast")
-            with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
-                while file.write(bytes(4096)):
-                    pass
-            count = self.member.puts()
+            ballast = fill(disk)
+            count = max(10, self.member.puts())
             self.ends(disk, FULL)
             os.unlink(ballast)
             self.holds(count)
@@ -163,7 +174,8 @@ class Disk(BrokenMachine):
         self.member.arguments = ["--limits=wal_segment_bytes=1000000"]
         self.member.start(wrapper=["prlimit", "--fsize=200000"])
         count = self.member.puts()
-        self.ends(FIRST_SEGMENT, "ulimit -f")
+        # LMDB, which may meet it first, calls it an error of the device.
+        self.ends(self.member.data_directory, "start again")
         self.holds(count)
 
     def inject(self, fault, name):
@@ -174,16 +186,19 @@ class Disk(BrokenMachine):
                 "-e", f"trace=fdatasync,{call}", "-e", f"inject={fault}"]
 
     def test_an_error_of_the_device_ends_it_and_nothing_is_tried_again(self):
-        for fault, name, remedy in (("fdatasync:error=EIO:when=20", FIRST_SEGMENT, BROKEN),
-                                    ("fdatasync:error=EIO:when=20+", FIRST_SEGMENT, BROKEN),
-                                    ("pwritev:error=EIO:when=20", FIRST_SEGMENT, BROKEN),
-                                    ("pwritev:error=ENOSPC:when=20", FIRST_SEGMENT, FULL),
-                                    ("fdatasync:error=EIO:when=3", ENGINE_FILE, BROKEN),
-                                    ("writev:error=ENOSPC:when=3", ENGINE_FILE, FULL),
-                                    ("pwrite64:error=EIO:when=4", ENGINE_FILE, BROKEN)):
+        # Small parts, so that a start and its upkeep take few calls, and the puts meet the fault.
+        self.member.arguments = ["--limits=wal_segment_bytes=1000000,checkpoint_bytes=1000"]
+        for fault, name, remedy in (("fdatasync:error=EIO:when=60", FIRST_SEGMENT, BROKEN),
+                                    ("fdatasync:error=EIO:when=60+", FIRST_SEGMENT, BROKEN),
+                                    ("pwritev:error=EIO:when=60", FIRST_SEGMENT, BROKEN),
+                                    ("pwritev:error=ENOSPC:when=60", FIRST_SEGMENT, FULL),
+                                    ("fdatasync:error=EIO:when=15", ENGINE_FILE, BROKEN),
+                                    ("writev:error=ENOSPC:when=15", ENGINE_FILE, FULL),
+                                    ("pwrite64:error=EIO:when=40", ENGINE_FILE, BROKEN)):
             with self.subTest(fault=fault, name=name):
                 self.member.start(wrapper=self.inject(fault, name))
                 count = self.member.puts()
+                self.assertGreater(count, 0)
                 self.ends(name, remedy)
                 with open(self.trace, encoding="utf-8") as lines:
                     after = lines.read().partition("(INJECTED)")[2]
@@ -274,8 +289,7 @@ class Damage(BrokenMachine):
 
     def test_a_checkpoint_that_is_missing(self):
         self.member.arguments = ["--max-wals=1", "--limits=wal_segment_bytes=16384,mark_entries=50,log_entries_kept=50"]
-        self.written(1000)
-        self.assertFalse(os.path.exists(self.member.path(FIRST_SEGMENT)))
+        self.written(1000, absent=FIRST_SEGMENT)
         self.missing(self.member.path(ENGINE_FILE), "member/db", "member/wal", "the checkpoint is gone")
         self.holds(1000)
 
