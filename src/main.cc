@@ -70,6 +70,7 @@ MemberOptions options_of(const Configuration& configuration) {
   options.config.quota_bytes = configuration.quota_bytes;
   options.config.watch_progress_interval = configuration.watch_progress_interval;
   options.config.checkpoint_interval = configuration.checkpoint_interval;
+  options.config.retention = configuration.retention;
   options.config.limits = configuration.limits;
   options.sessions = {.limits = net::with_room_for_files(configuration.limits),
                       .keepalive_min_time = configuration.keepalive_min_time,

@@ -156,6 +156,27 @@ Verdict check_cluster(const Flags& flags, const std::vector<std::string>& peer_u
   return Done{};
 }
 
+Result<Retention, std::string> retention_of(const Flags& flags) {
+  const std::string& text = flags.auto_compaction_retention;
+  const bool by_revisions = flags.auto_compaction_mode == "revision";
+  if (!by_revisions && flags.auto_compaction_mode != "periodic") {
+    return "--auto-compaction-mode must be 'periodic' or 'revision' (set to '" + flags.auto_compaction_mode + "')";
+  }
+  constexpr std::int64_t hour = 3'600;
+  constexpr std::int64_t number_max = Duration::max().nanoseconds() / 1'000'000'000 / hour;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_number = error == std::errc() && end == text.data() + text.size() && number >= 0;
+  if (is_number && by_revisions) return Retention{.revisions = static_cast<std::uint64_t>(number)};
+  if (is_number && number <= number_max) return Retention{.period = Duration::seconds(number * hour)};
+  const std::optional<Duration> period = parse_duration(text);
+  if (by_revisions || !period.has_value() || *period < Duration()) {
+    return "--auto-compaction-retention must be a number of " +
+           std::string(by_revisions ? "revisions" : "hours, or a duration") + " (set to '" + text + "')";
+  }
+  return Retention{.period = *period};
+}
+
 /// `list`: name=value,... in decimal; they come before what other flags say.
 Verdict set_limits(std::string_view list, Limits& limits) {
   const std::map<std::string_view, std::uint64_t*> fields = {
@@ -224,6 +245,8 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
   // Texts have a total order.
   std::sort(peer_urls.begin(), peer_urls.end());
   if (const Verdict verdict = check_cluster(flags, peer_urls); !verdict) return verdict.error();
+  const auto retention = retention_of(flags);
+  if (!retention) return retention.error();
   const auto limits = limits_of(flags);
   if (!limits) return limits.error();
 
@@ -248,6 +271,7 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
                                      : std::max(flags.watch_progress_notify_interval, watch_progress_interval_min),
       .checkpoint_interval =
           flags.backend_batch_interval == Duration() ? Config().checkpoint_interval : flags.backend_batch_interval,
+      .retention = retention.value(),
       .keeps_state = flags.engine == "lmdb",
       .quota_bytes = flags.quota_backend_bytes == 0 ? default_quota_bytes : flags.quota_backend_bytes,
       .limits = limits.value(),

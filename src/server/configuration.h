@@ -12,6 +12,7 @@
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/base/trace.h"
+#include "core/replica/auto_compaction.h"
 #include "server/flags.h"
 #include "server/urls.h"
 
@@ -34,6 +35,7 @@ struct Configuration {
   Duration keepalive_timeout;
   Duration watch_progress_interval;
   Duration checkpoint_interval;
+  Retention retention;
   bool keeps_state = true;       ///< False: nothing is written, and a restart begins anew (--engine=memory).
   std::int64_t quota_bytes = 0;  ///< Negative: none.
   Limits limits;

@@ -259,6 +259,12 @@ Flags::Flags() {
   for (const Row& row : rows) ASSERT(row.set(*this, row.initial).empty());
 }
 
+std::optional<Duration> parse_duration(std::string_view text) {
+  FlagDuration duration;
+  if (!set(duration, text).empty()) return std::nullopt;
+  return duration;
+}
+
 Exit bad_configuration(std::string_view sentence) {
   return {1, {}, "error verifying flags, " + std::string(sentence) + ". See 'metastore --help'.\n"};
 }

@@ -5,6 +5,7 @@
 #define METASTORE_SERVER_FLAGS_H_
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -61,6 +62,10 @@ using FlagDuration = Duration;
     "Most bytes of state, past which an alarm is raised and nothing is added; 0: 2 GiB, negative: no quota.")          \
   X(FlagDuration, backend_batch_interval, "backend-batch-interval", "0",                                               \
     "How often changes are checkpointed; 0: every 100ms.")                                                             \
+  X(FlagText, auto_compaction_mode, "auto-compaction-mode", "periodic",                                                \
+    "What --auto-compaction-retention counts: 'periodic': time, 'revision': revisions.")                               \
+  X(FlagText, auto_compaction_retention, "auto-compaction-retention", "0",                                             \
+    "History that stays: hours, a duration, or revisions; 0: all of it.")                                              \
   X(FlagNumber, compaction_batch_limit, "compaction-batch-limit", "2000", "Records that one step compacts.")           \
   X(FlagNumber, max_wals, "max-wals", "5", "Log files that stay though a checkpoint holds their entries; 0 for all.")  \
   X(FlagText, limits, "limits", "", "Limits of --help-limits that are to differ: name=value,...")                      \
@@ -83,6 +88,9 @@ struct Flags {
   std::set<std::string_view> given;   ///< Flags that the command line or the environment set.
   std::vector<std::string> warnings;  ///< What was ignored, to be logged.
 };
+
+/// As Go writes durations: "1h15m", "-1.5s", "0". Nothing if `text` is none.
+std::optional<Duration> parse_duration(std::string_view text);
 
 /// The process ends without serving: status and what to print. Statuses are Go's and etcd's: 2 for a flag that is
 /// unknown or ill-typed, 1 for what else is wrong.

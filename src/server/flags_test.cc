@@ -207,6 +207,13 @@ TEST_CASE("flags shape the configuration") {
   };
   CHECK(progress("10ms") == Duration::milliseconds(100));
   CHECK(progress("0") == Duration::seconds(600));
+  const auto retention = [](std::string_view mode, std::string_view value) {
+    return configure(parsed({"--auto-compaction-mode", mode, "--auto-compaction-retention", value})).value().retention;
+  };
+  CHECK(configuration.retention == Retention());
+  CHECK(retention("periodic", "2") == Retention{.period = Duration::seconds(7'200)});
+  CHECK(retention("periodic", "90s") == Retention{.period = Duration::seconds(90)});
+  CHECK(retention("revision", "1000") == Retention{.revisions = 1'000});
   const auto quota = [](std::string_view value) {
     return configure(parsed({"--quota-backend-bytes", value})).value().quota_bytes;
   };
@@ -262,6 +269,13 @@ TEST_CASE("a bad configuration ends with status 1 and a sentence that says what 
       {{"--watch-progress-notify-interval=-1s"}, "--watch-progress-notify-interval must not be negative"},
       {{"--listen-metrics-urls=https://127.0.0.1:1"},
        "--listen-metrics-urls: 'https://127.0.0.1:1' asks for TLS, which this build cannot serve; use http"},
+      {{"--auto-compaction-mode=daily"}, "--auto-compaction-mode must be 'periodic' or 'revision' (set to 'daily')"},
+      {{"--auto-compaction-retention=soon"},
+       "--auto-compaction-retention must be a number of hours, or a duration (set to 'soon')"},
+      {{"--auto-compaction-retention=-1"},
+       "--auto-compaction-retention must be a number of hours, or a duration (set to '-1')"},
+      {{"--auto-compaction-retention=1h", "--auto-compaction-mode=revision"},
+       "--auto-compaction-retention must be a number of revisions (set to '1h')"},
       {{"--snapshot-count=0"}, "--snapshot-count must be >0"},
       {{"--compaction-batch-limit=0"}, "--compaction-batch-limit must be >0"},
       {{"--metrics=all"}, "--metrics must be 'basic' or 'extensive' (set to 'all')"},

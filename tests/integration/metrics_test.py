@@ -239,6 +239,13 @@ class Metrics(unittest.TestCase):
             self.assertNotEqual(0, code)
             self.assertEqual(0, scrape(server).value(rpc("started", "KV", "Put")))
 
+    def test_history_that_is_older_than_the_retention_goes_by_itself(self):
+        with Server(METASTORE, ["--auto-compaction-retention=100ms"]) as server:
+            for _ in range(3):
+                self.do(server, "put", "k", "v")
+            self.wait_for(server, "etcd_debugging_mvcc_compact_revision", 4)
+            self.wait_for(server, "etcd_debugging_mvcc_db_compaction_keys_total", 2)
+
     def test_pages_of_health_are_counted(self):
         with Server(METASTORE) as server:
             before = scrape(server)

@@ -119,6 +119,12 @@ Bytes encode_lease_revoke(std::uint64_t id, LeaseId lease) {
                 [&](WireWriter& writer) { writer.varint_field(1, number); });
 }
 
+Bytes encode_compaction(std::uint64_t id, Revision revision) {
+  const auto number = static_cast<std::uint64_t>(revision.value());
+  return encode(id, Field::compaction, varint_field_size(1, number),
+                [&](WireWriter& writer) { writer.varint_field(1, number); });
+}
+
 Bytes encode_alarm(std::uint64_t id, const Alarm& alarm) {
   const auto action = static_cast<std::uint64_t>(AlarmAction::activate);
   const auto type = static_cast<std::uint64_t>(alarm.type);

@@ -49,6 +49,8 @@ Bytes encode_member_attributes(std::uint64_t id, MemberId member, std::string_vi
                                const std::vector<std::string>& client_urls);
 /// That of a lease which has expired, by nobody's request.
 Bytes encode_lease_revoke(std::uint64_t id, LeaseId lease);
+/// That of a compaction which nobody asked for.
+Bytes encode_compaction(std::uint64_t id, Revision revision);
 /// That of an alarm which a member raises by itself.
 Bytes encode_alarm(std::uint64_t id, const Alarm& alarm);
 /// A LeaseGrantRequest that left the choice of its id to us, with that id.

@@ -11,6 +11,7 @@
 #include "core/base/tagged.h"
 #include "core/base/time.h"
 #include "core/raft/raft.h"
+#include "core/replica/auto_compaction.h"
 #include "core/replica/image.h"
 
 namespace metastore {
@@ -34,6 +35,7 @@ struct Config {
   Duration checkpoint_interval = Duration::milliseconds(100);
   Duration watch_progress_interval = Duration::seconds(600);
   std::int64_t quota_bytes = default_quota_bytes;  ///< Of the state as encoded; negative: none.
+  Retention retention;                             ///< What automatic compaction leaves.
   Limits limits;
 
   /// How long a request may wait for consensus: etcd's 5 s and two election timeouts (contract 1.4).

@@ -48,6 +48,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
       checkpoints_(config.checkpoint_interval, config.limits,
                    recovered.image ? recovered.image->applied.index : LogIndex()),
       watches_(config.limits, config.watch_progress_interval, config.seed),
+      auto_compaction_(config.retention, now),
       quota_(config.quota_bytes),
       last_proposal_id_(config.incarnation << 32) {
   if (recovered.image) {
@@ -167,6 +168,7 @@ void Replica::settle(Instant now, Effects& effects) {
   compact(now, effects);
   count_down_leases(now);
   append_held(now);
+  propose_compaction(now, effects);
   raise_alarm(now, effects);
   publish(now);
   if (reads_.has_gathered() && raft_.role() == raft::Role::leader) {
@@ -195,10 +197,10 @@ void Replica::settle(Instant now, Effects& effects) {
   }
   const bool has_work_left =
       applied_index_ < raft_.commit_index() || !applier_->store().is_compacted() || watches_have_more_;
-  effects.wake_at = has_work_left
-                        ? now
-                        : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
-                                    watches_.wake_at(), applier_->lessor().next_deadline(), checkpoint_due_at()});
+  effects.wake_at =
+      has_work_left ? now
+                    : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(), watches_.wake_at(),
+                                applier_->lessor().next_deadline(), checkpoint_due_at(), auto_compaction_.wake_at()});
 }
 
 void Replica::drain_raft(Effects& effects) {
@@ -291,6 +293,15 @@ void Replica::compact(Instant now, Effects& effects) {
   for (PhysicalCompaction& done : std::exchange(awaiting_compaction_, {})) {
     answer(done.key, std::move(done.reply), effects);
   }
+}
+
+void Replica::propose_compaction(Instant now, Effects& effects) {
+  const bool leads = raft_.role() == raft::Role::leader;
+  const auto revision = auto_compaction_.due(now, applier_->store().current_revision(), leads);
+  if (!revision.has_value()) return;
+  effects.trace.push_back({TraceLevel::info, "starting auto compaction", {{"revision", revision->value()}}});
+  const Bytes command = kv::encode_compaction(next_proposal_id(), *revision);
+  ASSERT(raft_.propose(now, raft::EntryType::normal, command, raft_output_).ok());
 }
 
 Instant Replica::checkpoint_due_at() const {

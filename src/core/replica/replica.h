@@ -11,6 +11,7 @@
 
 #include "core/kv/applier.h"
 #include "core/raft/raft.h"
+#include "core/replica/auto_compaction.h"
 #include "core/replica/checkpoints.h"
 #include "core/replica/config.h"
 #include "core/replica/effects.h"
@@ -99,6 +100,7 @@ class Replica {
   void apply(Instant now, const raft::Entry& entry, Effects& effects);
   void apply_command(Instant now, const raft::Entry& entry, Effects& effects);
   void compact(Instant now, Effects& effects);
+  void propose_compaction(Instant now, Effects& effects);
   /// Notes who leads.
   void observe_leader();
   Instant checkpoint_due_at() const;
@@ -140,6 +142,7 @@ class Replica {
   };
   std::vector<PhysicalCompaction> awaiting_compaction_;  ///< Replies owed once old revisions are gone.
 
+  AutoCompaction auto_compaction_;
   ReplicaCounts counts_;
   MemberId observed_leader_;
   Revision observed_compaction_;
