@@ -8,8 +8,8 @@ import contextlib
 import glob
 import json
 import os
-import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,6 +60,19 @@ def small_disk(test, megabytes):
             yield place
         finally:
             subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def children(process):
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False)
+    return [int(word) for word in done.stdout.split()]
+
+
+def files_of(process):
+    """What it has open; nothing once it is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        links = glob.glob(f"/proc/{process}/fd/*")
+        return {os.readlink(link) for link in links}
+    return set()
 
 
 def fill(disk):
@@ -128,6 +141,14 @@ class BrokenMachine(unittest.TestCase):
         self.member.kill()
 
 
+    def inject(self, fault, name):
+        """What one kind of call on one file answers, from its N-th on."""
+        call = fault.split(":")[0]
+        self.trace = os.path.join(self.member.directory, "trace")
+        return ["strace", "-f", "-qq", "-o", self.trace, "-P", os.path.realpath(self.member.path(name)),
+                "-e", f"trace=fdatasync,{call}", "-e", f"inject={fault}"]
+
+
 class Disk(BrokenMachine):
     def test_a_full_disk_under_the_log(self):
         with small_disk(self, 1) as disk:
@@ -177,13 +198,6 @@ class Disk(BrokenMachine):
         # LMDB, which may meet it first, calls it an error of the device.
         self.ends(self.member.data_directory, "start again")
         self.holds(count)
-
-    def inject(self, fault, name):
-        """What one kind of call on one file answers, from its N-th on."""
-        call = fault.split(":")[0]
-        self.trace = os.path.join(self.member.directory, "trace")
-        return ["strace", "-f", "-qq", "-o", self.trace, "-P", os.path.realpath(self.member.path(name)),
-                "-e", f"trace=fdatasync,{call}", "-e", f"inject={fault}"]
 
     def test_an_error_of_the_device_ends_it_and_nothing_is_tried_again(self):
         # Small parts, so that a start and its upkeep take few calls, and the puts meet the fault.
@@ -248,6 +262,21 @@ class Directory(BrokenMachine):
             change(self.member.path(name), ours, newer)
             self.refuses(name, "format 2", "start a newer build")
             change(self.member.path(name), newer, ours)
+        self.holds(100)
+
+    def test_a_member_killed_while_a_child_checks_its_file_leaves_nothing_held(self):
+        self.written()
+        # The child is held up long enough to outlive its parent.
+        self.member.start(wait=False, wrapper=self.inject("pread64:delay_enter=60000000:when=1", ENGINE_FILE))
+        tracer = self.member.process
+        self.addCleanup(tracer.wait)
+        self.addCleanup(os.killpg, tracer.pid, signal.SIGKILL)
+        self.wait_until(lambda: children(tracer.pid) and children(children(tracer.pid)[0]))
+        parent = children(tracer.pid)[0]
+        child = children(parent)[0]
+        self.wait_until(lambda: os.path.realpath(self.member.path(ENGINE_FILE)) in files_of(child))
+        os.kill(parent, signal.SIGKILL)
+        self.wait_until(lambda: not files_of(parent))
         self.holds(100)
 
     def test_a_path_that_is_no_directory(self):
