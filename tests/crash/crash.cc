@@ -14,7 +14,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
-#include <optional>
 
 #include "tests/crash/process.h"
 #include "tests/crash/session.h"
@@ -107,10 +106,11 @@ class Crash {
     if (prng_.chance(1, kills_a_member)) begin_anew();
     const std::size_t drawn = prng_.below(std::size(phases) + 1);
     // One in seven waits for nothing.
-    const std::optional<Phase> wanted = drawn < std::size(phases) ? std::optional(phases[drawn]) : std::nullopt;
+    const Phase* const wanted = drawn < std::size(phases) ? &phases[drawn] : nullptr;
     const Clock::time_point began = Clock::now();
     process_.start();
-    if (wanted == Phase::recovery && killed_in_recovery()) return;
+    const bool in_recovery = wanted != nullptr && *wanted == Phase::recovery;
+    if (in_recovery && killed_in_recovery()) return;
     wait_ready();
     recovery_microseconds_ = microseconds_since(began);
     Session session(endpoint_, model_);
@@ -119,7 +119,7 @@ class Crash {
     session.load(load_, in_flight, prng_.between(0, 8'000));
     for (int look = 1;; ++look) {
       const std::set<Phase> found = process_.stop_and_look();
-      if (!wanted || wanted == Phase::recovery || found.contains(*wanted) || look == looks_max) {
+      if (wanted == nullptr || in_recovery || found.contains(*wanted) || look == looks_max) {
         process_.kill();
         session.drain();
         count(found);
