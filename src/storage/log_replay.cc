@@ -17,11 +17,13 @@ constexpr std::uint64_t excess_part = 4;
 
 }  // namespace
 
-LogReplay::LogReplay(LogIndex first_index, raft::Mark checkpoint, const Limits& limits)
+LogReplay::LogReplay(LogIndex first_index, raft::Mark checkpoint, bool stands_before, const Limits& limits)
     : checkpoint_(std::move(checkpoint)),
+      stands_before_(stands_before),
       entries_kept_(limits.log_entries_kept),
       bytes_kept_(limits.log_bytes_max),
       based_(first_index == LogIndex(0)) {
+  ASSERT(!stands_before || first_index <= checkpoint_.index);
   if (!based_) floor_ = first_index.previous();
   log_.compacted.index = floor_;
 }
@@ -127,8 +129,9 @@ void LogReplay::trim() {
 raft::Recovered LogReplay::release() {
   trim();
   if (log_.compacted.index > marked_) {
-    // Who ruled there is known from the checkpoint, if nothing up to it changed that.
-    std::size_t count = 0;
+    // Who ruled there is known from the checkpoint, if nothing up to it changed that. What stands before the first
+    // entry that was read has no term that is known.
+    std::size_t count = log_.compacted.term == Term(0) && !log_.entries.empty() ? 1 : 0;
     for (std::size_t i = 0; i < log_.entries.size() && log_.entries[i].index <= checkpoint_.index; ++i) {
       if (log_.entries[i].type != raft::EntryType::normal) count = i + 1;
     }
@@ -139,7 +142,7 @@ raft::Recovered LogReplay::release() {
 }
 
 Refusal LogReplay::finish() const {
-  if (!based_) return "its first segments are gone and no mark stands for them";
+  if (!based_ && !stands_before_) return "its first segments are gone and no mark stands for them";
   if (log_.hard_state.commit > last_index()) return "the log ends before its commit index";
   return std::nullopt;
 }

@@ -18,8 +18,9 @@ namespace metastore::storage {
 class LogReplay {
  public:
   /// `first_index`: of the log's first segment; 0 if it has all its segments, so that its first entry has index 1.
-  /// `checkpoint`: what is in the engine; index 0 if nothing is.
-  LogReplay(LogIndex first_index, raft::Mark checkpoint, const Limits& limits);
+  /// `checkpoint`: what is in the engine; index 0 if nothing is. `stands_before`: it holds what the segments before the
+  /// first did, which were left out.   Requires then: first_index <= checkpoint.index.
+  LogReplay(LogIndex first_index, raft::Mark checkpoint, bool stands_before, const Limits& limits);
 
   /// Takes the next record. Returns why it cannot be, half a sentence, or nothing.
   [[nodiscard]] std::optional<std::string_view> take(const Record& record);
@@ -46,6 +47,7 @@ class LogReplay {
   void trim();
 
   const raft::Mark checkpoint_;
+  const bool stands_before_;
   const std::uint64_t entries_kept_;
   const std::uint64_t bytes_kept_;
   bool based_;       ///< A mark says what stands before the first segment, or all segments are there.

@@ -35,10 +35,26 @@ struct ReadLog {
   raft::Recovered recovered;
 };
 
+/// Which segment has to be read first: what the checkpoint lacks must be read, and its last entry, which must fit; what
+/// lies before is read only as far as it is kept for slow followers.
+std::size_t first_needed(const std::vector<Segment>& segments, LogIndex checkpoint, const Limits& limits) {
+  std::size_t first = segments.size() - 1;
+  const auto is_enough = [&] {
+    const LogIndex begin = segments[first].first_index;
+    if (begin > checkpoint) return false;
+    return checkpoint.value() - begin.value() >= limits.log_entries_kept ||
+           (segments.size() - 1 - first) * limits.wal_segment_bytes >= limits.log_bytes_max;
+  };
+  while (first > 0 && !is_enough()) --first;
+  return first;
+}
+
 StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segments, const raft::Mark& checkpoint,
                                 const Limits& limits) {
-  LogReplay replay(segments.front().first_index, checkpoint, limits);
-  WalReader reader(files, std::string(wal_directory), std::move(segments));
+  const std::size_t first = first_needed(segments, checkpoint.index, limits);
+  LogReplay replay(segments[first].first_index, checkpoint, first > 0, limits);
+  WalReader reader(files, std::string(wal_directory),
+                   {segments.begin() + static_cast<std::ptrdiff_t>(first), segments.end()});
   ReadLog log;
   const auto refused = [](std::string_view reason, const std::string& where) {
     return StorageError{"the log holds what no member writes, in " + where + ": " + std::string(reason) +
@@ -67,7 +83,7 @@ StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segment
   }
   if (const auto reason = replay.finish()) return refused(*reason, reader.position());
   log.position.tail = reader.tail();
-  log.position.segments = reader.segments();
+  log.position.segments = std::move(segments);
   log.position.hard_state = replay.hard_state();
   log.position.last_index = replay.last_index();
   log.recovered = replay.release();

@@ -50,7 +50,6 @@ class WalReader {
   std::string position() const { return position(record_offset_); }
   /// Whether that record belongs to the head that each segment has had since it got its name.
   bool in_head() const { return ordinal_ <= head_records; }
-  const std::vector<Segment>& segments() const { return segments_; }
   std::size_t segment_count() const { return segments_.size(); }
   const Segment& segment() const { return segments_[current_]; }
   std::uint64_t offset() const { return record_offset_; }

@@ -10,7 +10,6 @@
 #include "core/replica/checkpoints.h"
 #include "storage/engine_memory.h"
 #include "storage/files_memory.h"
-#include "storage/log_replay.h"
 #include "storage/recovery.h"
 
 namespace metastore::storage {
@@ -292,22 +291,6 @@ TEST_CASE("damage in a segment that is not the last, or the loss of one, is refu
   CHECK(refusal_in(files).empty());
 }
 
-TEST_CASE("a mark drops what the log holds before it, or all if the log does not hold it at that term") {
-  const auto replayed = [](const raft::Mark& mark) {
-    LogReplay replay(LogIndex(0), {}, {});
-    for (std::uint64_t i = 1; i <= 5; ++i) CHECK_FALSE(replay.take(Record(entry(1, i, "put"))));
-    CHECK_FALSE(replay.take(Record(state_of(1, 11, 2))));
-    CHECK_FALSE(replay.take(Record(mark)));
-    return replay.release();
-  };
-  const raft::ConfState members{{MemberId(11)}, {}, {}, {}, false};
-  const raft::Recovered held = replayed({LogIndex(3), Term(1), members});
-  CHECK(held.compacted == raft::Mark{LogIndex(3), Term(1), members});
-  CHECK(held.entries == std::vector<raft::Entry>{entry(1, 4, "put"), entry(1, 5, "put")});
-  CHECK(replayed({LogIndex(3), Term(2), members}).entries.empty());
-  CHECK(replayed({LogIndex(9), Term(1), members}).entries.empty());
-}
-
 TEST_CASE("segments go when a durable mark stands for them, but for as many as are to be kept") {
   Limits limits;
   limits.wal_segment_bytes = 1;
@@ -380,69 +363,49 @@ TEST_CASE("a log and a checkpoint that do not fit are refused by name") {
   CHECK(refusal_in(files, engines_at(4)).find("member/wal/") != std::string::npos);
 }
 
-TEST_CASE("of what a checkpoint holds, a replay keeps what limits say and knows who ruled before it") {
-  const raft::ConfState members{{MemberId(11)}, {}, {}, {}, false};
+TEST_CASE("what a checkpoint holds and nobody needs is not read, but stays until a mark lets it go") {
+  MemoryFiles files;
   Limits limits;
-  limits.log_entries_kept = 10;
-  const auto replayed = [&](std::uint64_t checkpoint, std::uint64_t change, std::uint64_t first) {
-    LogReplay replay(LogIndex(first), {LogIndex(checkpoint), Term(1), members}, limits);
-    for (std::uint64_t i = std::max<std::uint64_t>(first, 1); i <= 100; ++i) {
-      raft::Entry added = entry(1, i, "put");
-      if (i == change) added.type = raft::EntryType::conf_change;
-      CHECK_FALSE(replay.take(Record(added)));
-      if (i == 95) CHECK_FALSE(replay.take(Record(raft::Mark{LogIndex(50), Term(1), {}})));
-      CHECK_FALSE(replay.take(Record(state_of(1, 11, i - 1))));
+  limits.wal_segment_bytes = 1;
+  limits.log_entries_kept = 2;
+  {
+    const Recovery recovery = recover_in(files, limits);
+    for (std::uint64_t i = 2; i <= 7; ++i) {
+      const raft::LogWrite write = write_of(i, {entry(2, i, "put")}, state_of(2, 11, i));
+      REQUIRE(recovery.wal->append({&write, 1}).ok());
     }
-    CHECK_FALSE(replay.finish());
-    return replay.release();
+  }
+  const std::size_t count = list_segments(files, "member/wal").value().size();
+  REQUIRE(count == 7);
+  const std::map<std::string, std::string, std::less<>> whole = files.contents;
+  const auto damaged = [&](const char* name) {
+    files.contents = whole;
+    files.contents[std::string("member/wal/") + name][40] ^= 1;
   };
-  const auto check = [&](const raft::Recovered& log, std::uint64_t compacted) {
-    CHECK(log.compacted == raft::Mark{LogIndex(compacted), Term(1), members});
-    CHECK(log.entries.front().index == LogIndex(compacted + 1));
-    CHECK(log.entries.back().index == LogIndex(100));
-  };
-  check(replayed(99, 0, 0), 90);
-  check(replayed(90, 0, 0), 90);
-  check(replayed(70, 0, 0), 70);
-  check(replayed(99, 95, 0), 95);
-  check(replayed(93, 95, 0), 90);
-  check(replayed(99, 0, 30), 90);
-  CHECK(replayed(0, 0, 0).compacted == raft::Mark{LogIndex(50), Term(1), {}});
-}
+  // The checkpoint ends at 6 and the log at 7, of which two entries are kept.
+  damaged("0000000000000002-0000000000000003.wal");
+  CHECK(refusal_in(files).find("0000000000000002-0000000000000003.wal at offset ") != std::string::npos);
+  Recovery recovery = recover_in(files, limits, 6);
+  CHECK(recovery.recovered.log.compacted == raft::Mark{LogIndex(5), Term(2), {}});
+  CHECK(recovery.recovered.log.entries == std::vector<raft::Entry>{entry(2, 6, "put"), entry(2, 7, "put")});
+  CHECK(recovery.recovered.log.hard_state == state_of(2, 11, 7));
+  damaged("0000000000000004-0000000000000005.wal");
+  EnginesMemory engines = engines_at(6);
+  CHECK_FALSE(recover(files, engines, limits, new_member()).ok());
 
-TEST_CASE("a log whose first segments are gone needs a mark") {
-  LogReplay replay(LogIndex(42), {}, {});
-  CHECK_FALSE(replay.take(Record(state_of(2, 11, 40))));
-  CHECK_FALSE(replay.take(Record(raft::Mark{LogIndex(40), Term(2), {}})));
-  CHECK_FALSE(replay.take(Record(entry(2, 42, "put"))));
-  CHECK(replay.finish().has_value());
-  CHECK_FALSE(replay.take(Record(raft::Mark{LogIndex(42), Term(2), {}})));
-  CHECK_FALSE(replay.take(Record(entry(2, 43, "put"))));
-  CHECK_FALSE(replay.finish().has_value());
-  CHECK(replay.release().entries == std::vector<raft::Entry>{entry(2, 43, "put")});
-}
-
-TEST_CASE("what Raft never writes is refused though its checksum is right") {
-  const auto refused = [](const Record& record) {
-    LogReplay replay(LogIndex(0), {}, {});
-    CHECK_FALSE(replay.take(Record(entry(1, 1, "a"))));
-    CHECK_FALSE(replay.take(Record(entry(2, 2, "b"))));
-    CHECK_FALSE(replay.take(Record(entry(2, 3, "c"))));
-    CHECK_FALSE(replay.take(Record(state_of(2, 11, 2))));
-    return replay.take(record).has_value();
-  };
-  CHECK(refused(entry(2, 5, "gap")));
-  CHECK(refused(entry(2, 2, "committed")));
-  CHECK(refused(entry(2, 3, "the same again")));
-  CHECK(refused(entry(1, 4, "an older term")));
-  CHECK(refused(entry(0, 4, "no term")));
-  CHECK(refused(raft::Entry{Term(2), LogIndex(4), raft::EntryType::conf_change, {}}));
-  CHECK(refused(state_of(1, 11, 2)));
-  CHECK(refused(state_of(2, 12, 2)));
-  CHECK(refused(state_of(2, 11, 1)));
-  CHECK(refused(state_of(2, 11, 4)));
-  CHECK_FALSE(refused(entry(3, 3, "another leader's")));
-  CHECK_FALSE(refused(state_of(3, 12, 3)));
+  // What follows lets go of all segments, of those that were not read too.
+  files.contents = whole;
+  limits.wal_files_kept = 1;
+  recovery = recover_in(files, limits, 6);
+  for (std::uint64_t i = 8; i <= 9; ++i) {
+    raft::LogWrite write = write_of(i, {entry(2, i, "put")}, state_of(2, 11, i));
+    if (i == 8) write.mark = raft::Mark{LogIndex(7), Term(2), {}};
+    if (i == 9) write.release_to = LogIndex(7);
+    REQUIRE(recovery.wal->append({&write, 1}).ok());
+  }
+  while (recovery.wal->wants_upkeep()) REQUIRE(recovery.wal->upkeep().ok());
+  CHECK(list_segments(files, "member/wal").value().size() == 2);
+  CHECK(recover_in(files, limits, 8).recovered.log.entries.back() == entry(2, 9, "put"));
 }
 
 TEST_CASE("directories that are not ours, or no longer whole, are refused") {
