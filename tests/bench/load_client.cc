@@ -274,6 +274,7 @@ class FanOut {
   void take(std::size_t link, std::string_view response) {
     const Clock::time_point now = Clock::now();
     std::uint64_t watch = 0;
+    std::uint64_t* last = nullptr;
     each_field(response, [&](int number, std::uint64_t value, std::string_view bytes) {
       if (number == 2) watch = value;
       if (number == 3) ++created_;
@@ -285,9 +286,9 @@ class FanOut {
         if (part == 3) revision = mod_revision;
         if (part == 5) std::memcpy(&put, text.data(), sizeof put);
       });
-      std::uint64_t& last = seen_[link][watch];
-      if (revision <= last) report_.error("an event again, or out of order");
-      last = revision;
+      if (last == nullptr) last = &seen_[link][watch];
+      if (revision <= *last) report_.error("an event again, or out of order");
+      *last = revision;
       report_.latency(now - sent_.at(put));
       ++report_.done;
     });

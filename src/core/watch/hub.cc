@@ -9,6 +9,9 @@ namespace metastore::watch {
 namespace {
 
 constexpr std::int64_t no_watch = -1;
+/// Room for batches that is kept, so much that a burst leaves little behind.
+constexpr std::size_t spare_batches_max = 1024;
+constexpr std::size_t spare_batch_events = 64;
 constexpr std::string_view required_revision_compacted = "etcdserver: mvcc: required revision has been compacted";
 constexpr std::string_view range_is_empty = "mvcc: watcher range is empty";
 constexpr std::string_view duplicate_id = "mvcc: duplicate watch ID provided on the WatchStream";
@@ -162,6 +165,10 @@ std::size_t Hub::offer(const mvcc::Store& store, mvcc::Record record, WatcherSta
     }
     if (watcher.batch.empty()) {
       touched_.push_back(&watcher);
+      if (!spare_.empty()) {
+        watcher.batch = std::move(spare_.back());
+        spare_.pop_back();
+      }
       if (watcher.state == WatcherState::live) watcher.next = revision;
     }
     watcher.batch.push_back(event);
@@ -185,6 +192,8 @@ bool Hub::flush(const mvcc::Store& store, const kv::Header& header, Instant now,
   }
   const bool has_more = catch_up(store, header, out);
   send_progress(store, header, now, out);
+  joined_events_.clear();
+  joined_ = Bytes();
   return has_more;
 }
 
@@ -293,13 +302,27 @@ void Hub::send_progress(const mvcc::Store& store, const kv::Header& header, Inst
 
 void Hub::send(Stream& stream, const kv::Header& header, Revision revision, const Head& head, std::vector<Bytes> events,
                std::vector<Response>& out) {
-  Response response{stream.id, {}};
-  response.parts.reserve(events.size() + 1);
   events_sent_ += events.size();
-  response.parts.push_back(encode(header, revision, head));
-  for (Bytes& event : events) response.parts.push_back(std::move(event));
+  Response response{stream.id, join(std::move(events))};
+  response.parts.insert(response.parts.begin(), encode(header, revision, head));
   for (const Bytes& part : response.parts) stream.credit -= static_cast<std::int64_t>(part.size());
   out.push_back(std::move(response));
+}
+
+std::vector<Bytes> Hub::join(std::vector<Bytes> events) {
+  std::uint64_t size = 0;
+  for (const Bytes& event : events) size += event.size();
+  if (events.size() < 2 || size > limits_.watch_response_bytes) return events;
+  const auto is_same = [](const Bytes& a, const Bytes& b) { return a.data() == b.data(); };
+  if (!std::equal(events.begin(), events.end(), joined_events_.begin(), joined_events_.end(), is_same)) {
+    joined_ = Bytes::build(size, [&](char* out) {
+      for (const Bytes& event : events) out += event.view().copy(out, event.size());
+    });
+    std::swap(joined_events_, events);
+  }
+  events.clear();
+  if (spare_.size() < spare_batches_max && events.capacity() <= spare_batch_events) spare_.push_back(std::move(events));
+  return {joined_};
 }
 
 void Hub::become_lagging(Watcher& watcher) {

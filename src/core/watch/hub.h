@@ -95,6 +95,9 @@ class Hub {
   void send(Stream& stream, const kv::Header& header, Revision revision, const Head& head, std::vector<Bytes> events,
             std::vector<Response>& out);
 
+  /// The events in one block, if they are few bytes. Watchers that are sent the same events one after another share it.
+  std::vector<Bytes> join(std::vector<Bytes> events);
+
   void become_lagging(Watcher& watcher);
   void become_blocked(Stream& stream, Watcher& watcher);
   static bool is_synced(const Watcher& watcher, Revision current);
@@ -105,8 +108,12 @@ class Hub {
   absl::btree_map<RequestId, Stream> streams_;
   RangeIndex index_;
   absl::btree_map<std::pair<Revision, std::uint64_t>, Watcher*> lagging_;  ///< By (next, sequence).
-  std::vector<Watcher*> touched_;                                          ///< Their batches are not empty.
-  std::vector<Watcher*> compacted_;                                        ///< Their cancellation is not sent yet.
+  std::vector<Bytes> joined_events_;                                       ///< What was joined last ...
+  Bytes joined_;                                                           ///< ... and what came of it.
+  /// Batches that were sent: their room serves the next ones.
+  std::vector<std::vector<Bytes>> spare_;
+  std::vector<Watcher*> touched_;    ///< Their batches are not empty.
+  std::vector<Watcher*> compacted_;  ///< Their cancellation is not sent yet.
   std::vector<RequestId> progress_asked_;
   absl::btree_set<std::pair<Instant, RequestId>> progress_;
   Revision live_revision_{1};

@@ -232,6 +232,38 @@ TEST_CASE("a large batch is cut into fragments only for those who asked") {
   CHECK(responses[3].events_size() == 3);
 }
 
+TEST_CASE("watchers that are sent the same events share one block, unless it were a large one") {
+  Driver driver;
+  driver.hub.open(stream);
+  driver.watch({.key = "a"});
+  driver.watch({.key = "a"});
+  driver.watch({.key = "a", .range_end = "c", .no_delete = true});
+  driver.flush();
+  const auto parts = [&] {
+    driver.hub.flush(driver.store, driver.header, driver.now, driver.out);
+    std::vector<std::vector<Bytes>> all;
+    for (Response& response : std::exchange(driver.out, {})) all.push_back(std::move(response.parts));
+    REQUIRE(all.size() == 3);
+    return all;
+  };
+  driver.put("a", std::string(100'000, 'v'));
+  driver.put("a");
+  const auto same = parts();
+  REQUIRE(same[0].size() == 2);
+  CHECK(same[0][1].data() == same[1][1].data());
+  CHECK(same[0][1].data() == same[2][1].data());
+  driver.put("a");
+  driver.erase("a");
+  driver.put("a");
+  const auto other = parts();
+  CHECK(other[0][1].data() == other[1][1].data());
+  CHECK(other[2][1].size() < other[0][1].size());
+  for (int i = 0; i < 3; ++i) driver.put("a", std::string(100'000, 'v'));
+  const auto large = parts();
+  REQUIRE(large[0].size() == 4);
+  CHECK(large[0][1].data() == large[2][1].data());
+}
+
 TEST_CASE("a stream without credit gets nothing, keeps nothing, and goes on where it was") {
   Limits limits;
   limits.stream_credit_bytes = 100;
