@@ -87,6 +87,7 @@ void Door::close() {
   inbox_ = nullptr;
   loop_ = nullptr;
   for (const auto& [id, call] : std::exchange(streams_, {})) call->on_end();
+  parts_.clear();
   for (const auto& [id, client] : std::exchange(posted_, {})) {
     Delivery& delivery = *deliveries_.at(client);
     if (delivery.expected() == id) {
@@ -97,11 +98,41 @@ void Door::close() {
 
 void Door::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
   for (const Chunk& chunk : chunks) {
+    if (posted_.contains(chunk.id)) take(chunk);
     if (const auto found = streams_.find(chunk.id); found != streams_.end()) found->second->on_chunk(chunk);
   }
   for (const StreamEnd& end : ends) {
     if (auto found = streams_.extract(end.id); !found.empty()) found.mapped()->on_end();
+    if (!posted_.contains(end.id)) continue;
+    const Parts parts = std::move(parts_.extract(end.id).mapped());
+    if (end.error.has_value()) {
+      answer(end.id, {std::nullopt, std::string(text(*end.error))});
+    } else {
+      ASSERT(parts.bytes.size() == parts.message_bytes);
+      answer(end.id, {Bytes::copy_of(parts.bytes), ""});
+    }
   }
+}
+
+void Door::take(const Chunk& chunk) {
+  // What a client takes is drained at once: those that stall are streams.
+  Parts& parts = parts_[chunk.id];
+  if (chunk.message_bytes > 0) parts.message_bytes = chunk.message_bytes;
+  std::uint64_t bytes = 0;
+  for (const Bytes& part : chunk.parts) {
+    parts.bytes += part.view();
+    bytes += part.size();
+  }
+  inbox_->post(StreamDrained{chunk.id, bytes});
+}
+
+void Door::answer(RequestId id, Answer answer) {
+  const auto found = posted_.find(id);
+  if (found == posted_.end()) return;  // The judge has seen that nobody asked.
+  Delivery& delivery = *deliveries_.at(found->second);
+  posted_.erase(found);
+  if (delivery.expected() != id) return;
+  delivery.deliver(std::move(answer), prng_.between(plan_.network.delay_min, plan_.network.delay_max));
 }
 
 RequestId Door::open_stream(kv::Method method, StreamCall& call) {
@@ -114,18 +145,11 @@ RequestId Door::open_stream(kv::Method method, StreamCall& call) {
 
 void Door::reply(std::vector<Reply> replies) {
   for (const Reply& reply : replies) {
-    const auto found = posted_.find(reply.id);
-    if (found == posted_.end()) continue;  // The judge has seen that nobody asked.
-    Delivery& delivery = *deliveries_.at(found->second);
-    posted_.erase(found);
-    if (delivery.expected() != reply.id) continue;
-    Answer answer;
     if (const auto* message = std::get_if<Bytes>(&reply.result)) {
-      answer.message = *message;
+      answer(reply.id, {*message, ""});
     } else {
-      answer.error = text(std::get<ErrorCode>(reply.result));
+      answer(reply.id, {std::nullopt, std::string(text(std::get<ErrorCode>(reply.result)))});
     }
-    delivery.deliver(std::move(answer), prng_.between(plan_.network.delay_min, plan_.network.delay_max));
   }
 }
 

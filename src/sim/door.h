@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,15 @@ class Door final : public port::ClientExecutor {
   class Delivery;
   class Line;
 
+  /// What has come of a reply in chunks.
+  struct Parts {
+    std::uint64_t message_bytes = 0;
+    std::string bytes;
+  };
+
+  void take(const Chunk& chunk);
+  void answer(RequestId id, Answer answer);
+
   World& world_;
   const Plan& plan_;
   Prng prng_;
@@ -68,6 +78,7 @@ class Door final : public port::ClientExecutor {
   std::uint64_t next_request_ = 1;
   std::map<RequestId, std::uint64_t> posted_;
   std::map<RequestId, StreamCall*> streams_;
+  std::map<RequestId, Parts> parts_;                               ///< Of some that are posted.
   std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;  ///< By client.
   std::map<std::uint64_t, std::unique_ptr<Line>> lines_;           ///< By client.
 };

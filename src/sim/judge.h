@@ -48,6 +48,7 @@ class Judge {
   /// At the boundary of a replica. Times are the member's.
   void on_request(Instant now, RequestId id, Instant deadline) { take(replies_.on_request(now, id, deadline)); }
   void on_reply(Instant now, RequestId id) { take(replies_.on_reply(now, id)); }
+  void on_stream_end(Instant now, RequestId id) { take(replies_.on_stream_end(now, id)); }
   void on_turn(Instant now) { take(replies_.on_turn(now)); }
   void on_applied(Instant now, std::uint64_t boot, LogIndex applied, std::uint64_t hash) {
     take(replay_.on_applied(now, boot, applied, hash));

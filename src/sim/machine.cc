@@ -132,6 +132,7 @@ void Machine::on_effects(const Effects& effects) {
   around_.hash.add(effects_record, number_, encoded_);
   const Instant now = loop_->now();
   for (const Reply& reply : effects.replies) around_.judge.on_reply(now, reply.id);
+  for (const StreamEnd& end : effects.stream_ends) around_.judge.on_stream_end(now, end.id);
   around_.judge.on_turn(now);
   const Replica& replica = member_->replica();
   around_.judge.on_applied(around_.world.now(), boots_, replica.status().applied_index, replica.hash());

@@ -51,6 +51,12 @@ Limits draw_limits(std::uint64_t seed) {
   draw_limit(prng, limits.mark_entries, 1, 1'000);
   draw_limit(prng, limits.checkpoint_bytes, 1, 100'000);
   draw_limit(prng, limits.checkpoint_waiting_bytes_max, 1, 1'000'000);
+  Prng ranges(seed, "plan ranges");
+  draw_limit(ranges, limits.range_keys_a_step, 1, 100);
+  draw_limit(ranges, limits.range_bytes_a_step, 1, 10'000);
+  draw_limit(ranges, limits.range_chunk_bytes, 1, 10'000);
+  draw_limit(ranges, limits.ranges_credit_bytes, 1, 100'000);
+  draw_limit(ranges, limits.compaction_wait_ms, 1, 3'000);
   return limits;
 }
 

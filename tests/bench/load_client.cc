@@ -64,6 +64,7 @@ class Workload {
       return {"/etcdserverpb.KV/Range",
               bytes_field(1, key_name(from)) + bytes_field(2, "/bench0") + number_field(3, list_limit)};
     }
+    if (kind == "list_all") return {"/etcdserverpb.KV/Range", bytes_field(1, "/bench/") + bytes_field(2, "/bench0")};
     if (kind == "txn_read") {
       return {"/etcdserverpb.KV/Txn", txn_if_exists(key, bytes_field(1, bytes_field(1, key_name(key))))};
     }
@@ -88,6 +89,7 @@ class Workload {
   std::size_t answer_bytes_min() const {
     if (options_.workload == "range" || options_.workload == "txn_read") return options_["value"];
     if (options_.workload == "list") return list_limit * options_["value"];
+    if (options_.workload == "list_all") return options_["keys"] * options_["value"];
     return 4;
   }
 

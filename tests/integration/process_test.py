@@ -19,8 +19,9 @@ METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 # Contract 1.1, service by service; the paths behind "--" are those that this build answers.
 SERVICES = ["etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease", "etcdserverpb.Cluster",
             "etcdserverpb.Maintenance", "etcdserverpb.Auth"]
-BUILT = ["/etcdserverpb.KV/Range", "/etcdserverpb.KV/Put", "/etcdserverpb.KV/DeleteRange", "/etcdserverpb.KV/Txn",
-         "/etcdserverpb.KV/Compact", "/etcdserverpb.Cluster/MemberList", "/etcdserverpb.Maintenance/Status",
+BUILT = ["/etcdserverpb.KV/Range", "/etcdserverpb.KV/RangeStream", "/etcdserverpb.KV/Put",
+         "/etcdserverpb.KV/DeleteRange", "/etcdserverpb.KV/Txn", "/etcdserverpb.KV/Compact",
+         "/etcdserverpb.Cluster/MemberList", "/etcdserverpb.Maintenance/Status",
          "/etcdserverpb.Maintenance/Alarm",
          "/etcdserverpb.Watch/Watch", "/etcdserverpb.Lease/LeaseGrant", "/etcdserverpb.Lease/LeaseRevoke",
          "/etcdserverpb.Lease/LeaseKeepAlive", "/etcdserverpb.Lease/LeaseTimeToLive", "/etcdserverpb.Lease/LeaseLeases"]

@@ -62,7 +62,9 @@ enum class Outcome : std::uint8_t {
   X(stopped, unavailable, "etcdserver: server stopped", unknown)                                        \
   X(timeout, unavailable, "etcdserver: request timed out", unknown)                                     \
   X(deadline_exceeded, deadline_exceeded, "context deadline exceeded", unknown)                         \
-  X(unserved_stream, unimplemented, "method not implemented", refused)                                  \
+  X(range_stream_sorted, unimplemented, "RangeStream does not support custom sort orders", refused)     \
+  X(range_stream_filtered, unimplemented, "RangeStream does not support revision filters", refused)     \
+  X(reply_too_large, resource_exhausted, "grpc: trying to send message larger than max", refused)       \
   X(undecodable, internal, "grpc: error unmarshalling request: the message is not valid protobuf", refused)
 
 enum class ErrorCode : std::uint8_t {

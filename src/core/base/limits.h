@@ -31,6 +31,13 @@ namespace metastore {
   X(engine_file_bytes_max, 68'719'476'736, "bytes", "the engine's file; past it the member stops and says so")        \
   X(connection_send_bytes_max, 1'048'576, "bytes", "waiting to be sent on one connection before reading pauses")      \
   X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
+  X(range_keys_a_step, 5'000, "keys", "looked at for lists in one step, so that a step stays near 1 ms")              \
+  X(range_bytes_a_step, 1'048'576, "bytes", "of lists answered in one step, so that a step stays near 1 ms")          \
+  X(range_chunk_bytes, 131'072, "bytes", "sent at a time of a list that is too large for one step")                   \
+  X(ranges_credit_bytes, 33'554'432, "bytes", "sent of all such lists and not yet taken; then each may less ahead")   \
+  X(ranges_held_bytes, 67'108'864, "bytes", "requests and sorted keys of lists; past it: too many requests")          \
+  X(reply_bytes_max, 2'147'483'647, "bytes", "one reply; gRPC clients take no more, etcd sends no more")              \
+  X(compaction_wait_ms, 3'000, "ms", "a compaction waits for lists that read behind it")                              \
   X(stream_credit_bytes, 1'048'576, "bytes", "sent on one stream and not yet taken by the client's connection")       \
   X(header_bytes_max, 65'536, "bytes", "request headers of one stream or HTTP/1.1 request")                           \
   X(connection_reply_bytes_max, 16'777'216, "bytes", "replies held by a client's window; past it its calls wait")     \

@@ -49,6 +49,12 @@ Result<Bytes> Applier::read(const Request& request, const Header& header, Instan
   return reply(header, response);
 }
 
+Result<Listing> Applier::list(Request request, const Header& header) {
+  Result<Listing> listing = Listing::begin(store_, std::move(request), header);
+  if (listing) counts_.add(RangeRequest());
+  return listing;
+}
+
 std::optional<ErrorCode> Applier::refusal_of(const Command& command, std::uint64_t cost) const {
   // A damaged cluster takes nothing more that changes keys or leases; one that is full, nothing that adds to them.
   if (alarms_.is_raised(AlarmType::corrupt)) {

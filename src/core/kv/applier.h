@@ -13,6 +13,7 @@
 #include "core/kv/alarms.h"
 #include "core/kv/command.h"
 #include "core/kv/counts.h"
+#include "core/kv/listing.h"
 #include "core/kv/request.h"
 #include "core/kv/response.h"
 #include "core/lease/lessor.h"
@@ -46,6 +47,9 @@ class Applier {
   /// Requires: the request is a range, a read-only txn, or asks of leases.
   /// Errors: those of range() and read_txn(); leader_changed if time to live is asked of one who does not lead.
   Result<Bytes> read(const Request& request, const Header& header, Instant now);
+
+  /// Begins to answer what read() would answer in one step.   Requires and Errors: as Listing::begin().
+  Result<Listing> list(Request request, const Header& header);
 
   /// Executes the command of a committed entry.
   /// Requires: `command` was encoded by core/kv/command.h; a damaged one is our bug or a log's that checksums missed.

@@ -11,14 +11,14 @@ namespace metastore::kv {
 
 /// How many messages each side sends.
 enum class Kind : std::uint8_t {
-  unary,   ///< One request, one reply: ClientRequest and Reply.
+  unary,   ///< One request: ClientRequest. One reply: Reply; or what takes more than a step: Chunk and StreamEnd.
   stream,  ///< Any number of either: StreamOpened, StreamRequest, Chunk, StreamEnd.
 };
 
 /// enumerator, kind, gRPC path.
 #define METASTORE_METHODS(X)                                          \
   X(range, unary, "/etcdserverpb.KV/Range")                           \
-  X(range_stream, stream, "/etcdserverpb.KV/RangeStream")             \
+  X(range_stream, unary, "/etcdserverpb.KV/RangeStream")              \
   X(put, unary, "/etcdserverpb.KV/Put")                               \
   X(delete_range, unary, "/etcdserverpb.KV/DeleteRange")              \
   X(txn, unary, "/etcdserverpb.KV/Txn")                               \

@@ -7,6 +7,7 @@
 
 #include "core/base/overloaded.h"
 #include "core/kv/key_conflicts.h"
+#include "core/kv/selection.h"
 #include "core/lease/lessor.h"
 
 namespace metastore::kv {
@@ -20,6 +21,13 @@ Refusal check(const RangeRequest& request) {
       request.sort_target < SortTarget::key || request.sort_target > SortTarget::value) {
     return ErrorCode::invalid_sort_option;
   }
+  return std::nullopt;
+}
+
+/// What is sent while it is found cannot be sorted, and is not filtered.
+Refusal check_stream(const RangeRequest& request) {
+  if (request.sort_order != SortOrder::none && !is_in_key_order(request)) return ErrorCode::range_stream_sorted;
+  if (has_filters(request)) return ErrorCode::range_stream_filtered;
   return std::nullopt;
 }
 
@@ -79,6 +87,7 @@ Refusal check(const AlarmRequest&) { return std::nullopt; }
 Request::Body empty_body(Method method) {
   switch (method) {
     case Method::range:
+    case Method::range_stream:
       return RangeRequest{};
     case Method::put:
       return PutRequest{};
@@ -104,7 +113,6 @@ Request::Body empty_body(Method method) {
       return LeaseLeasesRequest{};
     case Method::lease_keep_alive:
       return LeaseKeepAliveRequest{};
-    case Method::range_stream:
     case Method::watch:
       break;  // Their messages are not ClientRequests.
   }
@@ -162,6 +170,9 @@ Result<Request> decode(Method method, Bytes message, const Limits& limits) {
       [](const auto& request) { return check(request); },
   };
   if (const Refusal refusal = std::visit(check_body, body)) return *refusal;
+  if (method == Method::range_stream) {
+    if (const Refusal refusal = check_stream(*std::get_if<RangeRequest>(&body))) return *refusal;
+  }
   return Request(method, std::move(message), std::move(body));
 }
 

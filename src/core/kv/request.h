@@ -131,6 +131,7 @@ class Request {
 
   Method method() const { return method_; }
   const Body& body() const { return body_; }
+  std::uint64_t message_bytes() const { return message_.size(); }
   Consistency consistency() const;
 
  private:

@@ -34,17 +34,12 @@ std::size_t header_size(const Header& header, Revision revision) {
 
 std::size_t records_size(std::uint32_t field, const std::vector<mvcc::Record>& records, Shown shown) {
   std::size_t size = 0;
-  for (const mvcc::Record record : records) size += message_field_size(field, excerpt(record, shown).size());
+  for (const mvcc::Record record : records) size += record_field_size(field, record, shown);
   return size;
 }
 
 void write_records(WireWriter& out, std::uint32_t field, const std::vector<mvcc::Record>& records, Shown shown) {
-  for (const mvcc::Record record : records) {
-    const Excerpt part = excerpt(record, shown);
-    out.message_field(field, part.size());
-    out.raw(part.head);
-    out.raw(part.tail);
-  }
+  for (const mvcc::Record record : records) write_record_field(out, field, record, shown);
 }
 
 /// The sizes of the responses within a txn's, each before those that it contains: measured once, outside in, and
@@ -166,6 +161,17 @@ void write_header_field(WireWriter& out, const Header& header, Revision revision
   out.varint_field(2, header.member.value());
   out.varint_field(3, static_cast<std::uint64_t>(revision.value()));
   out.varint_field(4, header.term.value());
+}
+
+std::size_t record_field_size(std::uint32_t field, mvcc::Record record, Shown shown) {
+  return message_field_size(field, excerpt(record, shown).size());
+}
+
+void write_record_field(WireWriter& out, std::uint32_t field, mvcc::Record record, Shown shown) {
+  const Excerpt part = excerpt(record, shown);
+  out.message_field(field, part.size());
+  out.raw(part.head);
+  out.raw(part.tail);
 }
 
 Bytes encode(const Header& header, const RangeResponse& response) { return encode_response(header, response); }

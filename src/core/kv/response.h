@@ -31,6 +31,10 @@ void write_header_field(WireWriter& out, const Header& header, Revision revision
 /// Which part of a record a reply shows.
 enum class Shown : std::uint8_t { all, all_but_value, all_but_value_and_lease };
 
+/// What a record takes as `field` of a response, and the writing of it.
+std::size_t record_field_size(std::uint32_t field, mvcc::Record record, Shown shown);
+void write_record_field(WireWriter& out, std::uint32_t field, mvcc::Record record, Shown shown);
+
 struct RangeResponse {
   Revision revision;
   std::vector<mvcc::Record> records;

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/bytes.h"
@@ -67,6 +68,11 @@ class KeyIndex {
     bool operator==(const Position&) const = default;
   };
 
+  struct Count {
+    std::uint64_t keys = 0;
+    std::optional<BytesView> rest;  ///< The key at which to go on, if there was more to count.
+  };
+
   Position lower_bound(BytesView key) const;
   /// The newest record of `key` at its lower bound, or none if the key is not there.
   Record newest(Position position, BytesView key) const;
@@ -98,26 +104,33 @@ class KeyIndex {
     }
   }
 
-  /// How many keys of `range` exist at `revision`. `existed(Record)` tells it of a key that has changed since, given
-  /// its newest record.   Bounds: O(leaves), and O(keys) in those leaves that have changed since.
+  /// How many keys of `range` exist at `revision`, until `budget` leaves and keys have been looked at: each takes one
+  /// of it. `existed(Record)` tells of a key that has changed since, given its newest record.
+  /// Bounds: O(leaves), and O(keys) in those leaves that have changed since.
   template <typename Existed>
-  std::uint64_t count(const KeyRange& range, Revision revision, Existed&& existed) const {
-    if (!range.is_open() && range.end <= range.key) return 0;
+  Count count(const KeyRange& range, Revision revision, std::uint64_t& budget, Existed&& existed) const {
+    if (!range.is_open() && range.end <= range.key) return {};
     const Position end = range.is_open() ? Position{leaves_.end()} : lower_bound(range.end);
-    std::uint64_t count = 0;
+    Count count;
     Position at = lower_bound(range.key);
     for (bool is_last = false; !is_last && at.leaf != leaves_.end(); ++at.leaf, at.slot = 0) {
       is_last = at.leaf == end.leaf;
       const Leaf& leaf = *at.leaf->second;
       const std::size_t behind = is_last ? end.slot : leaf.size;
-      if (at.slot == 0 && behind == leaf.size && !leaf.changed_after(revision)) {
-        count += leaf.existing;
-        continue;
-      }
-      for (; at.slot < behind; ++at.slot) {
+      while (at.slot < behind) {
         const Entry& entry = leaf.entries[at.slot];
+        if (budget == 0) {
+          count.rest = entry.newest.key();
+          return count;
+        }
+        --budget;
+        if (at.slot == 0 && behind == leaf.size && !leaf.changed_after(revision)) {
+          count.keys += leaf.existing;
+          break;
+        }
         const bool exists = entry.changed_after(revision) ? existed(entry.newest) : !entry.is_tombstone();
-        count += exists ? 1 : 0;
+        count.keys += exists ? 1 : 0;
+        ++at.slot;
       }
     }
     return count;

@@ -292,6 +292,34 @@ class Life {
         within += model_.get(key->first, revision.value()) != nullptr ? 1 : 0;
       }
       CHECK(store_.count(range, revision) == within);
+      CHECK(in_slices(range, revision, [&](const KeyRange& rest, std::uint64_t& budget, std::uint64_t& counted) {
+              const KeyIndex::Count slice = store_.count_some(rest, revision, budget);
+              counted += slice.keys;
+              return slice.rest;
+            }) == within);
+      CHECK(in_slices(range, revision, [&](const KeyRange& rest, std::uint64_t& budget, std::uint64_t& visited) {
+              return store_.range_some(rest, revision, budget, [&](Record) {
+                if (visited % 7 == 3 && budget % 2 == 0) return false;  // It comes again with the next slice.
+                ++visited;
+                return true;
+              });
+            }) == within);
+    }
+  }
+
+  /// What `slice` adds up to while it is given some keys of `range` after another.
+  template <typename Slice>
+  static std::uint64_t in_slices(KeyRange range, Revision revision, Slice slice) {
+    std::uint64_t sum = 0;
+    for (std::uint64_t i = 0;; ++i) {
+      REQUIRE(i < 100'000);
+      std::uint64_t budget = 1 + (i + static_cast<std::uint64_t>(revision.value())) % 9;
+      const std::uint64_t given = budget;
+      const std::optional<BytesView> rest = slice(range, budget, sum);
+      CHECK(budget <= given);
+      if (!rest) return sum;
+      CHECK(range.contains(*rest));
+      range.key = *rest;
     }
   }
 

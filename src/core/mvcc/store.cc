@@ -1,6 +1,7 @@
 #include "core/mvcc/store.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "core/base/encoder.h"
@@ -27,8 +28,13 @@ Record Store::newest_at(Record newest, Revision revision) const {
 Record Store::get(BytesView key, Revision revision) const { return at(index_.newest(key), revision); }
 
 std::uint64_t Store::count(const KeyRange& range, Revision revision) const {
-  if (range.is_single()) return get(range.key, revision) ? 1 : 0;
-  return index_.count(range, revision, [&](Record newest) { return static_cast<bool>(at(newest, revision)); });
+  std::uint64_t budget = std::numeric_limits<std::uint64_t>::max();
+  return count_some(range, revision, budget).keys;
+}
+
+KeyIndex::Count Store::count_some(const KeyRange& range, Revision revision, std::uint64_t& budget) const {
+  if (range.is_single()) return {.keys = get(range.key, revision) ? 1u : 0u, .rest = {}};
+  return index_.count(range, revision, budget, [&](Record newest) { return static_cast<bool>(at(newest, revision)); });
 }
 
 std::size_t Store::first_event(Revision from) const {

@@ -72,10 +72,30 @@ class Store {
     });
   }
 
+  /// The same, until `budget` keys have been looked at, existing or not: each takes one of it. A record for which
+  /// `visit` returns false counts as not visited. Returns the key at which to go on, if there is more in the range.
+  template <typename Visit>
+  std::optional<BytesView> range_some(const KeyRange& range, Revision revision, std::uint64_t& budget,
+                                      Visit&& visit) const {
+    std::optional<BytesView> rest;
+    index_.visit(range, [&](Record newest, KeyIndex::Position) {
+      const Record record = budget == 0 ? Record() : at(newest, revision);
+      if (budget > 0 && (!record || visit(record))) {
+        --budget;
+        return true;
+      }
+      rest = newest.key();
+      return false;
+    });
+    return rest;
+  }
+
   /// How many keys `range` holds at `revision`.
   /// Bounds: O(leaves of the index in range), some nanoseconds each, and O(keys) in those that changed after
   /// `revision`.
   std::uint64_t count(const KeyRange& range, Revision revision) const;
+  /// The same, until so many leaves and keys have been looked at as `budget` has: each takes one of it.
+  KeyIndex::Count count_some(const KeyRange& range, Revision revision, std::uint64_t& budget) const;
 
   /// Visits every record, tombstones included, of the revisions [from, current_revision()] in the order of the changes
   /// until `visit(Record)` returns false.   Requires: from >= compact_revision().

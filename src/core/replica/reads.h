@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/tagged.h"
+#include "core/base/time.h"
 #include "core/kv/request.h"
 #include "core/replica/waiting.h"
 
@@ -18,6 +19,7 @@ namespace metastore {
 struct Read {
   Waiting::Key key = 0;
   kv::Request request;
+  Instant deadline = Instant::never();  ///< The client's.
 };
 
 class Reads {

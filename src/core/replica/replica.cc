@@ -45,6 +45,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
       applier_(recovered.image ? std::move(recovered.image->applier) : std::make_unique<kv::Applier>()),
       waiting_(config.request_timeout()),
       reads_(config.incarnation),
+      ranges_(config.limits),
       checkpoints_(config.checkpoint_interval, config.limits,
                    recovered.image ? recovered.image->applied.index : LogIndex()),
       watches_(config.limits, config.watch_progress_interval, config.seed),
@@ -95,13 +96,13 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
   const kv::Request& request = decoded.value();
   switch (request.consistency()) {
     case kv::Consistency::local:
-      return serve(now, request, client.id, effects);
+      return serve(now, std::move(decoded).value(), client.id, client.deadline, effects);
     case kv::Consistency::linearizable: {
       if (waiting_.size() >= config_.limits.reads_pending_max) {
         return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
       }
       const Waiting::Key key = waiting_.add(client.id, Waiting::For::read, now, client.deadline);
-      return reads_.gather({key, std::move(decoded).value()});
+      return reads_.gather({key, std::move(decoded).value(), client.deadline});
     }
     case kv::Consistency::proposed:
       if (!quota_.has_room(quota_.size_bytes(),
@@ -183,7 +184,7 @@ void Replica::settle(Instant now, Effects& effects) {
       if (const auto stream = waiting_.find(read.key)) keep_alives_.confirm(*stream, read.key);
       continue;
     }
-    if (const auto id = waiting_.take(read.key)) serve(now, read.request, *id, effects);
+    if (const auto id = waiting_.take(read.key)) serve(now, std::move(read.request), *id, read.deadline, effects);
   }
   answer_keep_alives(now, effects);
   while (const auto expired = waiting_.take_expired(now)) {
@@ -191,16 +192,19 @@ void Replica::settle(Instant now, Effects& effects) {
     refuse(expired->request, expired->error, effects);
   }
   serve_streams(now, effects);
+  ranges_.run(applier_->store(), now, effects);
   if (!said_ready_ && is_published() && raft_.leader() != MemberId()) {
     said_ready_ = true;
     effects.trace.push_back({TraceLevel::info, "ready to serve client requests", {}});
   }
+  const mvcc::Store& store = applier_->store();
+  const bool can_compact = !store.is_compacted() && !ranges_.are_reading_behind(store.compact_revision());
   const bool has_work_left =
-      applied_index_ < raft_.commit_index() || !applier_->store().is_compacted() || watches_have_more_;
-  effects.wake_at =
-      has_work_left ? now
-                    : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(), watches_.wake_at(),
-                                applier_->lessor().next_deadline(), checkpoint_due_at(), auto_compaction_.wake_at()});
+      applied_index_ < raft_.commit_index() || can_compact || watches_have_more_ || ranges_.has_more();
+  effects.wake_at = has_work_left ? now
+                                  : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
+                                              watches_.wake_at(), applier_->lessor().next_deadline(),
+                                              checkpoint_due_at(), ranges_.wake_at(), auto_compaction_.wake_at()});
 }
 
 void Replica::drain_raft(Effects& effects) {
@@ -284,7 +288,9 @@ void Replica::compact(Instant now, Effects& effects) {
   if (has_begun) compaction_began_ = now;
   observed_compaction_ = store.compact_revision();
   const bool was_compacted = store.is_compacted();
-  if (!was_compacted) applier_->compact_some(config_.limits.compact_records_a_step);
+  if (!was_compacted && !ranges_.hold_back(store.compact_revision(), now, effects)) {
+    applier_->compact_some(config_.limits.compact_records_a_step);
+  }
   if (!store.is_compacted()) return;
   if (has_begun || !was_compacted) {
     counts_.compaction_milliseconds.record(static_cast<std::uint64_t>((now - compaction_began_).milliseconds()));
@@ -315,19 +321,34 @@ void Replica::take_checkpoint(Instant now, Effects& effects) {
   effects.checkpoint = checkpoints_.take(now, raft_.mark_at(applied_index_), *applier_, members_, cluster_version_);
 }
 
-void Replica::serve(Instant now, const kv::Request& request, RequestId id, Effects& effects) {
+void Replica::serve(Instant now, kv::Request request, RequestId id, Instant deadline, Effects& effects) {
   const auto reply = [&](Bytes response) { effects.replies.push_back({id, std::move(response)}); };
   switch (request.method()) {
     case kv::Method::member_list:
       return reply(member_list_response(header(), members_));
     case kv::Method::status:
       return reply(status_response(header(), status()));
+    case kv::Method::range_stream:
+      return list(std::move(request), id, deadline, effects);
+    case kv::Method::range:
+      if (std::get_if<kv::RangeRequest>(&request.body())->range.is_single()) break;
+      return list(std::move(request), id, deadline, effects);
     default:
       break;
   }
   Result<Bytes> response = applier_->read(request, header(), now);
   if (!response) return effects.replies.push_back({id, response.error()});
   reply(std::move(response).value());
+}
+
+void Replica::list(kv::Request request, RequestId id, Instant deadline, Effects& effects) {
+  const mvcc::Store& store = applier_->store();
+  if (ranges_.size() >= config_.limits.reads_pending_max) {
+    return effects.replies.push_back({id, ErrorCode::too_many_requests});
+  }
+  Result<kv::Listing> listing = applier_->list(std::move(request), header());
+  if (!listing) return effects.replies.push_back({id, listing.error()});
+  ranges_.begin(store, id, std::move(listing).value(), deadline, effects);
 }
 
 void Replica::answer(Waiting::Key key, std::variant<Bytes, ErrorCode> result, Effects& effects) {
@@ -368,7 +389,7 @@ ReplicaStatus Replica::status() const {
           .alarms = applier_->alarms().list(kv::AlarmType::none),
           .cluster_version = cluster_version_,
           .is_published = is_published(),
-          .is_idle = waiting_.empty()};
+          .is_idle = waiting_.empty() && ranges_.size() == 0};
 }
 
 std::uint64_t Replica::hash() const { return applier_->hash(); }
@@ -378,6 +399,7 @@ void Replica::check_invariants() const {
   applier_->store().check_invariants();
   applier_->lessor().check_invariants();
   watches_.check_invariants();
+  ranges_.check_invariants();
   ASSERT(applied_index_ <= raft_.commit_index());
 }
 

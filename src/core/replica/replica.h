@@ -21,6 +21,7 @@
 #include "core/replica/metrics.h"
 #include "core/replica/proposals.h"
 #include "core/replica/quota.h"
+#include "core/replica/ranges.h"
 #include "core/replica/reads.h"
 #include "core/replica/streams.h"
 #include "core/replica/waiting.h"
@@ -105,7 +106,9 @@ class Replica {
   void observe_leader();
   Instant checkpoint_due_at() const;
   void take_checkpoint(Instant now, Effects& effects);
-  void serve(Instant now, const kv::Request& request, RequestId id, Effects& effects);
+  void serve(Instant now, kv::Request request, RequestId id, Instant deadline, Effects& effects);
+  /// What cannot be answered by a look at one key.
+  void list(kv::Request request, RequestId id, Instant deadline, Effects& effects);
   /// Tells a unary call, or the end of a stream.
   void refuse(RequestId id, ErrorCode error, Effects& effects);
   void answer(Waiting::Key key, std::variant<Bytes, ErrorCode> result, Effects& effects);
@@ -121,6 +124,7 @@ class Replica {
   Members members_;
   Waiting waiting_;
   Reads reads_;
+  Ranges ranges_;
   Proposals proposals_;
   Checkpoints checkpoints_;
   Streams streams_;

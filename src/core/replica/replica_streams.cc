@@ -20,7 +20,7 @@ void Replica::open_stream(const StreamOpened& stream, Effects& effects) {
       keep_alives_.open(stream.id);
       break;
     default:
-      return effects.stream_ends.push_back({stream.id, ErrorCode::unserved_stream});
+      UNREACHABLE();
   }
   streams_.open(stream);
 }
@@ -53,11 +53,13 @@ void Replica::on_stream_requests_ended(RequestId id, Effects& effects) {
 }
 
 void Replica::on_stream_drained(const StreamDrained& event) {
-  if (streams_.find(event.id) == kv::Method::watch) watches_.drained(event.id, event.bytes);
+  if (streams_.find(event.id) == kv::Method::watch) return watches_.drained(event.id, event.bytes);
+  ranges_.drained(event.id, event.bytes);
 }
 
 void Replica::close_stream(RequestId id) {
   watches_.close(id);
+  ranges_.close(id);
   for (const Waiting::Key key : keep_alives_.close(id)) waiting_.take(key);
   streams_.close(id);
 }

@@ -173,6 +173,8 @@ TEST_CASE("O4 rejects errors without a reason, and success without a right to it
   const std::string future = "etcdserver: mvcc: required revision is a future revision";
   const Get old{.keys = all_keys(), .revision = 1};
   CHECK(Story().put(1, 2, "a", "1", 2).failed(3, 4, old, compacted).judge() == "nobody compacted that far");
+  CHECK(Story().put(1, 2, "a", "1", 2).failed(3, 4, Get{.keys = all_keys()}, compacted).judge() ==
+        "nobody compacted that far");
   CHECK(Story().put(1, 2, "a", "1", 2).failed(3, 4, Get{.keys = all_keys(), .revision = 2}, future).judge() ==
         "that revision had been seen before");
   CHECK(Story().failed(1, 2, Put{"a", "1"}, future).judge() == "that revision had been seen before");
@@ -275,9 +277,9 @@ TEST_CASE("law 5 and O10 name a reply too many, one too late, and a queue too lo
   CHECK(checker.on_turn(at(16))->message == "request 1 has no reply in time");
   CHECK_FALSE(checker.on_reply(at(3), RequestId(1)));
   CHECK(checker.on_reply(at(3), RequestId(1))->oracle == "law 5");
-  for (std::uint64_t id = 2; id < 4; ++id) CHECK_FALSE(checker.on_request(at(20), RequestId(id), at(30)));
+  for (std::uint64_t id = 2; id < 5; ++id) CHECK_FALSE(checker.on_request(at(20), RequestId(id), at(30)));
   CHECK_FALSE(checker.on_turn(at(20)));
-  CHECK_FALSE(checker.on_request(at(20), RequestId(4), at(30)));
+  CHECK_FALSE(checker.on_request(at(20), RequestId(5), at(30)));
   CHECK(checker.on_turn(at(20))->oracle == "O10");
   checker.on_crash();
   CHECK_FALSE(checker.on_turn(at(99)));

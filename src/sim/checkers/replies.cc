@@ -31,7 +31,8 @@ std::optional<Violation> ReplyChecker::on_turn(Instant now) const {
     return Violation{"law 5", now, "request " + std::to_string(due_.begin()->second.value()) + " has no reply in time"};
   }
   // A turn may step a whole inbox before it answers, hence only what waits at its end counts.
-  const std::uint64_t allowed = limits_.proposals_pending_max + limits_.reads_pending_max;
+  // A read may wait for its turn, and then for its slices.
+  const std::uint64_t allowed = limits_.proposals_pending_max + 2 * limits_.reads_pending_max;
   if (waiting_.size() > allowed) {
     return Violation{"O10", now,
                      std::to_string(waiting_.size()) + " requests wait, the limits allow " + std::to_string(allowed)};

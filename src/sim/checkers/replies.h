@@ -23,6 +23,10 @@ class ReplyChecker {
   /// Times are the member's.
   std::optional<Violation> on_request(Instant now, RequestId id, Instant deadline);
   std::optional<Violation> on_reply(Instant now, RequestId id);
+  /// Of a request whose reply came in chunks, or of a stream, which is none.
+  std::optional<Violation> on_stream_end(Instant now, RequestId id) {
+    return waiting_.contains(id) ? on_reply(now, id) : std::nullopt;
+  }
   /// At the end of a turn.
   std::optional<Violation> on_turn(Instant now) const;
   /// The member is gone, and its debts with it.
