@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "api/rpc.h"
+
 namespace metastore::api {
 namespace {
 
@@ -21,7 +23,7 @@ void CallCounts::started(kv::Method method, const ClientVersion& version) {
     found = std::find_if(versions_.begin(), versions_.end(), is(counted));
     if (found == versions_.end()) found = versions_.insert(versions_.end(), VersionCounts{.version = counted});
   }
-  ++(kv::kind(method) == kv::Kind::unary ? found->unary : found->streams);
+  ++(grpc_type(method) == "unary" ? found->unary : found->streams);
 }
 
 void CallCounts::received(kv::Method method, std::uint64_t message_bytes) {

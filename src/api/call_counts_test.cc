@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "api/rpc.h"
 #include "api/testing/door.h"
 
 namespace metastore::api {
@@ -47,6 +48,16 @@ TEST_CASE("calls are counted from their beginning to their end, whatever that is
   CHECK(counts.versions()[1].version.text() == "other");
   CHECK(counts.versions()[2].version.text() == "unknown");
   CHECK(counts.versions()[2].unary == 1);
+}
+
+TEST_CASE("a stream of ranges is a stream, though it has one request") {
+  CHECK(grpc_type(kv::Method::range) == "unary");
+  CHECK(grpc_type(kv::Method::range_stream) == "server_stream");
+  CHECK(grpc_type(kv::Method::watch) == "bidi_stream");
+  CallCounts counts;
+  counts.started(kv::Method::range_stream, ClientVersion());
+  CHECK(counts.versions()[0].streams == 1);
+  CHECK(counts.versions()[0].unary == 0);
 }
 
 TEST_CASE("however many versions clients make up, few are kept") {

@@ -69,8 +69,9 @@ Result<kv::Method, Failure> find_method(std::string_view path) {
 }
 
 std::string_view grpc_type(kv::Method method) {
-  if (kv::kind(method) == kv::Kind::unary) return "unary";
-  return method == kv::Method::range_stream ? "server_stream" : "bidi_stream";
+  // The core takes one request for it, as for unary calls.
+  if (method == kv::Method::range_stream) return "server_stream";
+  return kv::kind(method) == kv::Kind::unary ? "unary" : "bidi_stream";
 }
 
 std::span<const Service> known_services() { return services; }
