@@ -153,7 +153,8 @@ void Session::flush() {
     std::string out;
     if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
       const std::uint64_t waited_bytes = http2->waiting_bytes();
-      out.reserve(std::min(waited_bytes, options_.limits.connection_send_bytes_max));
+      // With room for what stands around the messages and for a last frame beyond, which must not make all of it move.
+      out.reserve(std::min(waited_bytes + waited_bytes / 64 + 256, options_.limits.connection_send_bytes_max + 32'768));
       http2->write_to(out, options_.limits.connection_send_bytes_max, events_);
       writes_replies_ = http2->waiting_bytes() < waited_bytes;
       dispatch_events();
