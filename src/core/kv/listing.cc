@@ -12,7 +12,7 @@ namespace {
 using mvcc::Record;
 
 /// Gathering a key to be sorted costs about as much as looking at so many.
-constexpr std::uint64_t looks_a_sorted_key = 4;
+constexpr std::uint64_t looks_a_sorted_key = 16;
 /// And looking at one costs as much as so many leaves, or keys, that are only counted.
 constexpr std::uint64_t counts_a_look = 8;
 
