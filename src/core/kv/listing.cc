@@ -11,7 +11,7 @@ namespace {
 
 using mvcc::Record;
 
-/// Gathering a key to be sorted costs about as much as looking at so many.
+/// Gathering a key to be sorted, and finding its place, each cost about as much as looking at so many.
 constexpr std::uint64_t looks_a_sorted_key = 16;
 /// And looking at one costs as much as so many leaves, or keys, that are only counted.
 constexpr std::uint64_t counts_a_look = 8;
@@ -116,7 +116,7 @@ void Listing::sort(std::uint64_t& keys) {
   if (selected_ == 0) std::make_heap(runs_.begin(), runs_.end(), goes_later);
   while (!runs_.empty() && !has_reached_limit()) {
     if (keys == 0) return;
-    --keys;
+    keys -= std::min(keys, looks_a_sorted_key);
     std::pop_heap(runs_.begin(), runs_.end(), goes_later);
     Run& run = runs_.back();
     add(run.front());
