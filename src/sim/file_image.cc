@@ -115,7 +115,20 @@ void FileImage::sync() {
   unsynced_.clear();
 }
 
+void FileImage::fail_sync(Prng& prng) {
+  std::erase_if(unsynced_, [&prng](const Change& change) { return !change.bytes.empty() && prng.chance(1, 2); });
+  has_forgotten_ = true;
+}
+
+void FileImage::flip(std::uint64_t offset, unsigned bit) {
+  const auto mask = static_cast<char>(1u << bit);
+  for (std::string* bytes : {&seen_, &durable_}) {
+    if (offset < bytes->size()) (*bytes)[offset] = static_cast<char>((*bytes)[offset] ^ mask);
+  }
+}
+
 void FileImage::crash(CrashFate fate, Prng& prng, CrashCounts& counts) {
+  if (std::exchange(has_forgotten_, false) && unsynced_.empty()) seen_ = durable_;
   if (unsynced_.empty()) return;
   Verdict verdict(fate, unsynced_, prng);
   std::map<std::uint64_t, std::vector<std::size_t>> touched;

@@ -49,6 +49,11 @@ class FileImage {
   void write_at(std::uint64_t offset, BytesView bytes);
   void truncate(std::uint64_t size);
   void sync();
+  /// The sync has failed: some of the writes that it was for will never reach the platter, though programs see them
+  /// until the power goes, and a later sync will not say so.
+  void fail_sync(Prng& prng);
+  /// A bit turns over by itself, on the platter and in memory.
+  void flip(std::uint64_t offset, unsigned bit);
   /// Decides what is left: afterwards the platter and the programs agree.
   void crash(CrashFate fate, Prng& prng, CrashCounts& counts);
   void set_contents(std::string contents);
@@ -70,6 +75,7 @@ class FileImage {
   std::string seen_;
   std::string durable_;
   std::vector<Change> unsynced_;
+  bool has_forgotten_ = false;  ///< Programs see what no change leads to any more.
 };
 
 }  // namespace metastore::sim

@@ -1,5 +1,6 @@
 #include "sim/files_sim.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -17,6 +18,8 @@ StorageError refused(std::string_view call, std::string_view path, std::string_v
 }
 
 constexpr std::string_view power_is_off = "the power is off";
+constexpr std::string_view device_failed = "Input/output error";
+constexpr std::string_view device_is_full = "No space left on device";
 
 }  // namespace
 
@@ -70,18 +73,35 @@ class FilesSim::Handle final : public port::File {
     ASSERT(is_writable_);
     std::string joined;
     for (const BytesView part : parts) joined.append(part);
+    if (files_.breaks(DiskFault::write_error, path_)) {
+      inode_->image.write_at(offset, BytesView(joined).substr(0, files_.prng_.below(joined.size() + 1)));
+      return refused("write", path_, device_failed);
+    }
+    const std::uint64_t size = inode_->image.size();
+    if (offset + joined.size() > size && files_.breaks(DiskFault::full, path_)) {
+      inode_->image.write_at(offset, BytesView(joined).substr(0, size - std::min(size, offset)));
+      return refused("write", path_, device_is_full);
+    }
     inode_->image.write_at(offset, joined);
     if (files_.ends_powerless()) return refused("write", path_, power_is_off);
     return Done{};
   }
   StorageStatus sync() override {
     if (!begin_call() || files_.ends_powerless()) return refused("sync", path_, power_is_off);
+    if (files_.breaks(DiskFault::sync_error, path_)) {
+      inode_->image.fail_sync(files_.prng_);
+      return refused("sync", path_, device_failed);
+    }
     inode_->image.sync();
     return Done{};
   }
   StorageStatus truncate(std::uint64_t size) override {
     if (!begin_call()) return refused("truncate", path_, power_is_off);
     ASSERT(is_writable_);
+    if (files_.breaks(DiskFault::write_error, path_)) return refused("truncate", path_, device_failed);
+    if (size > inode_->image.size() && files_.breaks(DiskFault::full, path_)) {
+      return refused("truncate", path_, device_is_full);
+    }
     inode_->image.truncate(size);
     if (files_.ends_powerless()) return refused("truncate", path_, power_is_off);
     return Done{};
@@ -111,6 +131,8 @@ StorageResult<std::unique_ptr<port::File>> FilesSim::open(std::string_view path,
   Inode* inode = find(path);
   if (mode == port::OpenMode::create) {
     if (inode != nullptr) return refused("open", path, "the file exists");
+    if (breaks(DiskFault::write_error, path)) return refused("open", path, device_failed);
+    if (breaks(DiskFault::full, path)) return refused("open", path, device_is_full);
     const InodeId id = add_inode(false);
     directory->change_names({{std::string(name), id}});
     inode = inodes_.at(id).get();
@@ -156,6 +178,7 @@ StorageStatus FilesSim::rename(std::string_view from, std::string_view to) {
   if (directory == nullptr || find(from) == nullptr) return refused("rename", from, "no such file");
   // Between two directories the order of their syncs would matter; nobody needs that yet.
   ASSERT(find_parent(to, name_after) == directory);
+  if (breaks(DiskFault::write_error, from)) return refused("rename", from, device_failed);
   const InodeId id = directory->names.find(name_before)->second;
   directory->change_names({{std::string(name_before), 0}, {std::string(name_after), id}});
   if (ends_powerless()) return refused("rename", from, power_is_off);
@@ -167,6 +190,7 @@ StorageStatus FilesSim::remove(std::string_view path) {
   std::string_view name;
   Inode* const directory = find_parent(path, name);
   if (directory == nullptr || find(path) == nullptr) return refused("remove", path, "no such file");
+  if (breaks(DiskFault::write_error, path)) return refused("remove", path, device_failed);
   directory->change_names({{std::string(name), 0}});
   if (ends_powerless()) return refused("remove", path, power_is_off);
   return Done{};
@@ -176,6 +200,7 @@ StorageStatus FilesSim::sync_directory(std::string_view directory) {
   if (!begin_call() || ends_powerless()) return refused("sync directory", directory, power_is_off);
   Inode* const inode = find(directory);
   if (inode == nullptr || !inode->is_directory) return refused("sync directory", directory, "no such directory");
+  if (breaks(DiskFault::sync_error, directory)) return refused("sync directory", directory, device_failed);
   inode->durable_names = inode->names;
   inode->unsynced_names.clear();
   drop_unreachable();
@@ -202,6 +227,51 @@ void FilesSim::power_off() {
 void FilesSim::power_on() {
   ASSERT(!powered_);
   powered_ = true;
+}
+
+void FilesSim::break_at(std::uint64_t operation, DiskFault fault) {
+  break_at_ = operation;
+  fault_ = fault;
+}
+
+void FilesSim::repair() {
+  fault_ = DiskFault::none;
+  broken_path_.clear();
+  has_retried_ = false;
+}
+
+bool FilesSim::breaks(DiskFault fault, std::string_view path) {
+  if (!broken_path_.empty() && broken_path_ == path) has_retried_ = true;
+  if (fault_ != fault || operations_ < break_at_) return false;
+  if (broken_path_.empty()) {
+    broken_path_ = path.empty() ? "/" : path;
+    if (fault == DiskFault::sync_error) ++fault_counts_.sync_errors;
+    if (fault == DiskFault::write_error) ++fault_counts_.write_errors;
+    if (fault == DiskFault::full) ++fault_counts_.full;
+  }
+  if (fault != DiskFault::full) fault_ = DiskFault::none;
+  return true;
+}
+
+std::vector<std::string> FilesSim::all_files() const {
+  std::vector<std::string> files;
+  std::vector<std::string> directories = {""};
+  while (!directories.empty()) {
+    const std::string directory = std::move(directories.back());
+    directories.pop_back();
+    for (const auto& [name, id] : find(directory)->names) {
+      std::string path = directory.empty() ? name : directory + "/" + name;
+      (inodes_.at(id)->is_directory ? directories : files).push_back(std::move(path));
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void FilesSim::flip(std::string_view path, std::uint64_t offset, unsigned bit) {
+  Inode* const inode = find(path);
+  ASSERT(inode != nullptr && !inode->is_directory);
+  inode->image.flip(offset, bit);
 }
 
 std::string FilesSim::contents(std::string_view path) const {

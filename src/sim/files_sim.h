@@ -20,6 +20,21 @@
 
 namespace metastore::sim {
 
+/// How a disk fails while it has power.
+enum class DiskFault : std::uint8_t {
+  none,
+  sync_error,   ///< One call of sync fails, of a file or a directory.
+  write_error,  ///< One call that changes something fails, having done a part of it.
+  full,         ///< Nothing grows any more.
+};
+
+/// How often a disk failed. A fault class that stays at zero was not tested.
+struct DiskFaultCounts {
+  std::uint64_t sync_errors = 0;
+  std::uint64_t write_errors = 0;
+  std::uint64_t full = 0;
+};
+
 class FilesSim final : public port::Files {
  public:
   explicit FilesSim(Prng prng, CrashWeights weights = {1, 1, 1, 1, 1});
@@ -44,6 +59,21 @@ class FilesSim final : public port::Files {
   bool powered() const { return powered_; }
   const CrashCounts& counts() const { return counts_; }
 
+  /// The first call from `operation` on that can fail in this way does, and answers with a StorageError.
+  void break_at(std::uint64_t operation, DiskFault fault);
+  /// A call has failed so since the last repair.
+  bool has_broken() const { return !broken_path_.empty(); }
+  /// What failed was asked for again, as if it could succeed.
+  bool has_retried() const { return has_retried_; }
+  /// The next calls succeed, and no failure is ordered any more.
+  void repair();
+  const DiskFaultCounts& fault_counts() const { return fault_counts_; }
+
+  /// Paths of all files, in order.
+  std::vector<std::string> all_files() const;
+  /// Turns a bit over, durably. Requires: the file exists. Outside of it nothing happens.
+  void flip(std::string_view path, std::uint64_t offset, unsigned bit);
+
   /// A file as the programs see it, and another hand that changes it durably; not counted as operations.
   /// Requires: the file exists.
   std::string contents(std::string_view path) const;
@@ -59,6 +89,8 @@ class FilesSim final : public port::Files {
   /// Whether the power goes during the call that begin_call() let in. Asked once the call's own change is made, so
   /// that the crash decides how much of it is left.
   bool ends_powerless();
+  /// Whether the call on `path` that begin_call() let in fails.
+  bool breaks(DiskFault fault, std::string_view path);
   Inode* find(std::string_view path) const;
   /// The directory that holds `path`, or null; `name` becomes the last part of `path`.
   Inode* find_parent(std::string_view path, std::string_view& name) const;
@@ -75,6 +107,11 @@ class FilesSim final : public port::Files {
   std::uint64_t power_off_at_ = 0;
   std::uint64_t power_cycle_ = 0;
   bool powered_ = true;
+  DiskFault fault_ = DiskFault::none;
+  std::uint64_t break_at_ = 0;
+  std::string broken_path_;  ///< "" while all is well.
+  bool has_retried_ = false;
+  DiskFaultCounts fault_counts_;
 };
 
 }  // namespace metastore::sim

@@ -280,6 +280,86 @@ TEST_CASE("nothing synced is ever lost, whatever else happens around it") {
   }
 }
 
+TEST_CASE("a failed sync keeps no promise, and a second one, which succeeds, does not mend it") {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    FilesSim files(Prng(seed, "disk"), only_lost);
+    auto file = create(files, "log");
+    REQUIRE(files.sync_directory("").ok());
+    write(*file, 0, "first ");
+    REQUIRE(file->sync().ok());
+    write(*file, 6, "second");
+    files.break_at(files.operations() + 1, DiskFault::sync_error);
+    CHECK(file->sync().error().message == "sync \"log\": Input/output error");
+    CHECK(files.has_broken());
+    CHECK_FALSE(files.has_retried());
+    CHECK(files.contents("log") == "first second");
+    CHECK(file->sync().ok());
+    CHECK(files.has_retried());
+    files.repair();
+    CHECK_FALSE(files.has_broken());
+    file.reset();
+    cycle_power(files);
+    seen.insert(files.contents("log").substr(0, 7));
+    CHECK(files.fault_counts().sync_errors == 1);
+  }
+  CHECK(seen == std::set<std::string>{std::string("first \0", 7), "first s"});
+}
+
+TEST_CASE("a failed write is done in part, and the next one succeeds; what was synced before stays") {
+  std::set<std::size_t> sizes;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    FilesSim files(Prng(seed, "disk"), only_kept);
+    auto file = create(files, "log");
+    files.break_at(files.operations() + 1, DiskFault::write_error);
+    const std::array<BytesView, 1> parts = {"four"};
+    CHECK(file->write_at(0, parts).error().message == "write \"log\": Input/output error");
+    sizes.insert(files.contents("log").size());
+    write(*file, 0, "four");
+    CHECK(files.contents("log") == "four");
+    files.repair();
+    files.break_at(0, DiskFault::write_error);
+    CHECK_FALSE(files.rename("log", "other").ok());
+    CHECK(files.exists("log"));
+  }
+  CHECK(sizes == std::set<std::size_t>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("on a full disk nothing grows until it is repaired, and what has its place is written") {
+  FilesSim files(Prng(1, "disk"));
+  auto file = create(files, "log");
+  write(*file, 0, "0123456789");
+  files.break_at(files.operations() + 1, DiskFault::full);
+  write(*file, 2, "xx");
+  CHECK_FALSE(files.has_broken());
+  const std::array<BytesView, 1> parts = {"yyyy"};
+  CHECK(file->write_at(8, parts).error().message == "write \"log\": No space left on device");
+  CHECK(files.contents("log") == "01xx4567yy");
+  CHECK_FALSE(file->truncate(20).ok());
+  CHECK_FALSE(files.open("other", port::OpenMode::create).ok());
+  CHECK(file->sync().ok());
+  CHECK(files.fault_counts().full == 1);
+  files.repair();
+  CHECK(files.open("other", port::OpenMode::create).ok());
+  CHECK(file->truncate(20).ok());
+}
+
+TEST_CASE("a bit that turns over does so durably, in a file that the disk names") {
+  FilesSim files(Prng(1, "disk"), only_lost);
+  REQUIRE(files.create_directory("member").ok());
+  REQUIRE(files.sync_directory("").ok());
+  auto file = create(files, "member/log");
+  write(*file, 0, "abc");
+  REQUIRE(file->sync().ok());
+  REQUIRE(files.sync_directory("member").ok());
+  CHECK(files.all_files() == std::vector<std::string>{"member/log"});
+  files.flip("member/log", 1, 0);
+  CHECK(files.contents("member/log") == "acc");
+  file.reset();
+  cycle_power(files);
+  CHECK(files.contents("member/log") == "acc");
+}
+
 TEST_CASE("the same seed forgets the same") {
   const auto run = [] {
     FilesSim files(Prng(5, "disk"), every_fate);

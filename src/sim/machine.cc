@@ -33,7 +33,7 @@ Machine::Machine(const Surroundings& surroundings, std::uint64_t number)
 
 Machine::~Machine() { clear(); }
 
-void Machine::boot() {
+void Machine::boot(std::string_view damaged_path) {
   ASSERT(is_down() && files_.powered());
   ++boots_;
   around_.history.booted(around_.world.now());
@@ -61,8 +61,13 @@ void Machine::boot() {
   if (!booted) {
     if (!facts_.contains("starting a new member")) ++stillbirths_;
     worker_ = nullptr;
-    if (files_.powered()) {
-      around_.judge.fail({"O11", around_.world.now(), "a boot was refused: " + booted.error().message});
+    const std::string& message = booted.error().message;
+    const bool is_refused_by_name = !damaged_path.empty() && message.find(damaged_path) != std::string::npos;
+    if (files_.powered() && !files_.has_broken() && !is_refused_by_name) {
+      around_.judge.fail({"O11", around_.world.now(), "a boot was refused: " + message});
+    }
+    if (around_.trace.is_wanted()) {
+      around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "refuses to boot: " + message);
     }
     return clear();
   }
@@ -88,12 +93,24 @@ void Machine::power_off() {
 
 bool Machine::settle() {
   if (is_down()) return false;
+  if (files_.has_broken()) judge_broken();
   const bool is_over = !files_.powered() || is_drained_ || has_failed_;
   if (is_over) clear();
   return is_over;
 }
 
+void Machine::judge_broken() {
+  // The helper thread hears of it at once, the loop when the job is reported.
+  const Instant now = around_.world.now();
+  if (broken_since_ == Instant::never()) broken_since_ = now;
+  if (files_.has_retried()) around_.judge.fail({"O11", now, "what failed on the disk is tried again"});
+  if (now > broken_since_ + around_.plan.disk.report_max * 2) {
+    around_.judge.fail({"O11", now, "the member goes on, though its disk has failed"});
+  }
+}
+
 void Machine::clear() {
+  broken_since_ = Instant::never();
   if (worker_ != nullptr) stalls_ += worker_->stalls();
   worker_ = nullptr;
   around_.door.close();
@@ -107,7 +124,7 @@ void Machine::clear() {
 
 void Machine::member_failed(const port::StorageError& error) {
   has_failed_ = true;
-  if (files_.powered()) {
+  if (files_.powered() && !files_.has_broken()) {
     around_.judge.fail({"O11", around_.world.now(), "storage failed on a disk that works: " + error.message});
   }
 }

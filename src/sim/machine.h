@@ -45,8 +45,9 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  /// Starts the process. Requires: is_down(), and the power is on. It may be down again afterwards, if the power went.
-  void boot();
+  /// Starts the process. Requires: is_down(), and the power is on. It may be down again afterwards, if the power went,
+  /// the disk failed, or because `damaged_path`, a file that is not as it was written, is refused by name.
+  void boot(std::string_view damaged_path = "");
   /// Asks the process to stop; it goes down by itself once it owes nothing.
   void drain();
   /// The process is gone; what it wrote stays with the operating system.
@@ -85,6 +86,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
 
   server::MemberOptions options() const;
   void clear();
+  /// Once its disk has failed a member must end, and not try again.
+  void judge_broken();
 
   Surroundings around_;
   std::uint64_t number_;
@@ -97,6 +100,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_drained_ = false;
   Drained drained_{is_drained_};
   bool has_failed_ = false;
+  Instant broken_since_ = Instant::never();
   std::uint64_t boots_ = 0;
   std::uint64_t stillbirths_ = 0;
   std::uint64_t stalls_ = 0;

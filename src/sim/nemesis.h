@@ -1,11 +1,14 @@
 // Brings the member down as the plan says and boots it again: at drawn file operations, between them, in the middle of
-// a boot, or politely. Once retired it only sees to it that the member is up.
+// a boot, politely, or by a disk that fails and is repaired; now and then a bit has turned over while it was down. Once
+// retired it only sees to it that the member is up.
 #ifndef METASTORE_SIM_NEMESIS_H_
 #define METASTORE_SIM_NEMESIS_H_
 
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <string>
 
 #include "core/base/prng.h"
 #include "core/host/port/loop.h"
@@ -18,6 +21,11 @@ namespace metastore::sim {
 struct NemesisCounts {
   std::array<std::uint64_t, fault_kinds> faults = {};
   std::uint64_t boot_crashes = 0;  ///< Of power_at_operation, those during a boot.
+  std::uint64_t flips = 0;
+  std::uint64_t flips_accepted = 0;  ///< The member was started in spite of it; other oracles judge what it says.
+  std::uint64_t log_flips_refused = 0;
+  std::uint64_t engine_flips_refused = 0;
+  std::uint64_t identity_flips_refused = 0;
 };
 
 class Nemesis final : private port::Task {
@@ -35,7 +43,18 @@ class Nemesis final : private port::Task {
 
  private:
   void run() override;
+  /// One bit of a file.
+  struct Flip {
+    std::string path;
+    std::uint64_t offset = 0;
+    unsigned bit = 0;
+    char flipped = 0;  ///< The byte with the bit turned over.
+  };
+
   void boot();
+  void start();
+  std::optional<Flip> flip_something();
+  void undo(const Flip& flip);
   void strike();
   /// No fault is left to be done.
   bool is_spent() const;

@@ -87,6 +87,7 @@ void draw_faults(Plan& plan) {
   plan.boot_operations_ahead_max = draw_scaled(prng, 1, 64);
   const bool is_calm = prng.chance(1, 8);
   for (std::uint32_t& weight : plan.fault_weights) weight = !is_calm && prng.chance(2, 3) ? 1 : 0;
+  if (!is_calm && prng.chance(1, 3)) plan.flip_percent = static_cast<std::uint32_t>(prng.between(5, 60));
   plan.disk.work_min = draw_scaled(prng, Duration::microseconds(20), Duration::milliseconds(2));
   plan.disk.work_max = plan.disk.work_min + draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(50));
   plan.disk.report_max = draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(2));
@@ -129,7 +130,7 @@ void draw_workload(Plan& plan) {
   plan.heartbeat_interval = draw_scaled(prng, Duration::milliseconds(5), Duration::milliseconds(500));
   plan.election_timeout = plan.heartbeat_interval * prng.between(5, 10);
   plan.checkpoint_interval = draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(10));
-  plan.watch_progress_interval = draw_scaled(prng, Duration::milliseconds(10), Duration::seconds(100));
+  plan.watch_progress_interval = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(100));
 }
 
 std::string duration_text(Duration duration) {
@@ -195,7 +196,8 @@ std::string describe(const Plan& plan) {
   line("network_reset",
        std::to_string(plan.network.reset_chance) + "/1000 within " + duration_text(plan.network.reset_after_max));
   line("network_window_bytes", std::to_string(plan.network.window_bytes));
-  line("faults", weights_text(plan.fault_weights, {"power_at_operation", "power_now", "kill", "restart"}));
+  line("faults", weights_text(plan.fault_weights, {"power_at_operation", "power_now", "kill", "restart", "sync_error",
+                                                   "write_error", "disk_full"}));
   line("crash_fates", weights_text(plan.crash_weights, {"kept", "lost", "prefix", "reordered", "scattered"}));
   line("faults_max", std::to_string(plan.faults_max));
   line("fault_interval_max", duration_text(plan.fault_interval_max));
@@ -203,6 +205,7 @@ std::string describe(const Plan& plan) {
   line("operations_ahead_max", std::to_string(plan.operations_ahead_max));
   line("boot_crash_percent", std::to_string(plan.boot_crash_percent));
   line("boot_operations_ahead_max", std::to_string(plan.boot_operations_ahead_max));
+  line("flip_percent", std::to_string(plan.flip_percent));
 #define METASTORE_DESCRIBE_LIMIT(name, value, unit, reason) \
   if (plan.limits.name != Limits().name) line("limit " #name, std::to_string(plan.limits.name));
   METASTORE_LIMITS(METASTORE_DESCRIBE_LIMIT)

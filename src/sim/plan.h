@@ -23,8 +23,11 @@ enum class Fault : std::uint8_t {
   power_now,           ///< The power goes between two operations.
   kill,                ///< The process dies; what it wrote stays with the operating system.
   restart,             ///< It is asked to stop, and started again once it has.
+  sync_error,          ///< A sync fails, a drawn number of file operations away.
+  write_error,         ///< A write does.
+  disk_full,           ///< The disk is full from such an operation on.
 };
-inline constexpr std::size_t fault_kinds = 4;
+inline constexpr std::size_t fault_kinds = 7;
 
 enum class Kind : std::uint8_t {
   put,
@@ -78,6 +81,7 @@ struct Plan {
   std::uint64_t operations_ahead_max = 0;  ///< For Fault::power_at_operation.
   std::uint32_t boot_crash_percent = 0;    ///< Boots during which the power goes again.
   std::uint64_t boot_operations_ahead_max = 0;
+  std::uint32_t flip_percent = 0;  ///< Boots that find a bit of some file turned over.
 
   /// For tests that try every operation: the power goes at the first boot's so manieth file operation, at the second
   /// boot's so manieth, and so on. Not drawn.

@@ -136,6 +136,10 @@ Report Simulation::report() const {
       {"fault: file sizes lost", crash.sizes_lost},
       {"fault: names lost", crash.names_lost},
       {"fault: disk stalls", machine_.stalls()},
+      {"fault: syncs that fail", machine_.files().fault_counts().sync_errors},
+      {"fault: writes that fail", machine_.files().fault_counts().write_errors},
+      {"fault: full disks", machine_.files().fault_counts().full},
+      {"fault: flipped bits", nemesis.flips},
       {"fault: connections reset", network_.counts().resets},
       {"fault: connections refused", network_.counts().refused},
   };
@@ -163,6 +167,10 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O6 lists of leases", judge_.leases().lists});
   report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies().judged()});
   report.counts.push_back({"judged: O11 boots", machine_.boots()});
+  report.counts.push_back({"judged: O11 flipped bits refused, log", nemesis.log_flips_refused});
+  report.counts.push_back({"judged: O11 flipped bits refused, engine", nemesis.engine_flips_refused});
+  report.counts.push_back({"judged: O11 flipped bits refused, identity", nemesis.identity_flips_refused});
+  report.counts.push_back({"mark: flipped bits that did not matter", nemesis.flips_accepted});
   const auto fact = [this](std::string_view message) {
     const auto found = machine_.facts().find(message);
     return found == machine_.facts().end() ? 0 : found->second;

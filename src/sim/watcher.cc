@@ -11,6 +11,8 @@ namespace metastore::sim {
 namespace {
 
 constexpr Duration final_pause = Duration::milliseconds(20);
+/// Leases may end long after everything else has, and bring more events.
+constexpr Duration concluded_pause = Duration::milliseconds(500);
 /// Ids that clients pick begin here, above those that the member picks.
 constexpr std::int64_t first_picked_id = 1'000;
 /// The watch of a response that speaks of all watches of its stream.
@@ -34,7 +36,9 @@ bool Watcher::has_concluded() const {
 }
 
 void Watcher::run() {
-  const Duration pause = stage_.is_final ? final_pause : std::max(stage_.plan.think_max * 4, final_pause);
+  const Duration pause = has_concluded()   ? concluded_pause
+                         : stage_.is_final ? final_pause
+                                           : std::max(stage_.plan.think_max * 4, final_pause);
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
   if (!door_.is_open()) return;
   if (call_ == nullptr || call_->is_over()) {

@@ -25,26 +25,72 @@ TEST_CASE("O8 rejects a run in which no answer arrives once the faults have ende
   CHECK(report.violation->oracle == "O8");
 }
 
-TEST_CASE("O11 rejects a boot that is refused while nothing happened that may refuse it") {
+/// A machine with a member that has been up for a while.
+struct Rig {
+  Rig() {
+    machine.boot();
+    REQUIRE_FALSE(machine.is_down());
+    step(1000);
+    REQUIRE_FALSE(judge.violation());
+  }
+  void step(int times) {
+    for (int i = 0; i < times; ++i) {
+      world.step();
+      machine.settle();
+    }
+  }
+  /// "" if nothing is wrong so far.
+  std::string verdict() const {
+    if (!judge.violation()) return "";
+    CHECK(judge.violation()->oracle == "O11");
+    return judge.violation()->message;
+  }
+
   const Plan plan = draw_plan(1);
   World world;
-  NetworkSim network(world, Prng(1, "network"), plan.network);
-  Door door(world, plan, nullptr);
-  Judge judge(plan, Duration::seconds(100));
+  NetworkSim network{world, Prng(1, "network"), plan.network};
+  Door door{world, plan, nullptr};
+  Judge judge{plan, Duration::seconds(100)};
   History history;
   RollingHash hash;
-  TraceLog trace(false);
-  Machine machine({plan, world, network, door, judge, history, hash, trace}, 1);
-  machine.boot();
-  REQUIRE_FALSE(machine.is_down());
-  for (int i = 0; i < 1000; ++i) world.step();
-  REQUIRE_FALSE(judge.violation());
-  machine.kill();
-  machine.files().set_contents("member/identity", "nonsense");
-  machine.boot();
-  CHECK(machine.is_down());
-  REQUIRE(judge.violation());
-  CHECK(judge.violation()->oracle == "O11");
+  TraceLog trace{false};
+  Machine machine{{plan, world, network, door, judge, history, hash, trace}, 1};
+};
+
+TEST_CASE("O11 accepts a boot that is refused for a damaged file by its name, and rejects any other refusal") {
+  for (const std::string_view damaged : {"member/identity", "member/other", ""}) {
+    CAPTURE(damaged);
+    Rig rig;
+    rig.machine.kill();
+    rig.machine.files().set_contents("member/identity", "nonsense");
+    rig.machine.boot(damaged);
+    CHECK(rig.machine.is_down());
+    CHECK(rig.verdict().starts_with("a boot was refused") == (damaged != "member/identity"));
+  }
+}
+
+struct Tick final : port::Task {
+  void run() override {}
+};
+
+TEST_CASE("O11 rejects a member that goes on although its disk has failed, or that tries again") {
+  for (const bool is_tried_again : {false, true}) {
+    Rig rig;
+    {
+      // Another hand's failure, so that the member cannot know of it.
+      auto file = std::move(rig.machine.files().open("member/other", port::OpenMode::create)).value();
+      rig.machine.files().break_at(0, DiskFault::sync_error);
+      CHECK_FALSE(file->sync().ok());
+      if (is_tried_again) CHECK(file->sync().ok());
+    }
+    rig.machine.settle();
+    CHECK(rig.verdict() == (is_tried_again ? "what failed on the disk is tried again" : ""));
+    Tick tick;
+    rig.world.after(Duration::seconds(1), tick);
+    rig.step(1000);
+    CHECK(rig.verdict() == (is_tried_again ? "what failed on the disk is tried again"
+                                           : "the member goes on, though its disk has failed"));
+  }
 }
 
 }  // namespace
