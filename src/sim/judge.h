@@ -53,6 +53,7 @@ class Judge {
   void on_applied(Instant now, std::uint64_t boot, LogIndex applied, std::uint64_t hash) {
     take(replay_.on_applied(now, boot, applied, hash));
   }
+  void on_closed(RequestId id) { replies_.on_closed(id); }
   void on_crash() { replies_.on_crash(); }
 
   /// The whole history, once every revision is settled.

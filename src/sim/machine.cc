@@ -137,6 +137,7 @@ void Machine::on_input(const Input& input) {
   if (const auto* request = std::get_if<ClientRequest>(&input.event)) {
     around_.judge.on_request(input.now, request->id, request->deadline);
   }
+  if (const auto* closed = std::get_if<StreamClosed>(&input.event)) around_.judge.on_closed(closed->id);
   if (around_.trace.is_wanted()) {
     around_.trace.add(around_.world.now(), "member " + std::to_string(number_), describe(input));
   }

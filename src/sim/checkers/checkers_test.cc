@@ -281,6 +281,8 @@ TEST_CASE("law 5 and O10 name a reply too many, one too late, and a queue too lo
   CHECK_FALSE(checker.on_turn(at(20)));
   CHECK_FALSE(checker.on_request(at(20), RequestId(5), at(30)));
   CHECK(checker.on_turn(at(20))->oracle == "O10");
+  checker.on_closed(RequestId(5));
+  CHECK_FALSE(checker.on_turn(at(20)));
   checker.on_crash();
   CHECK_FALSE(checker.on_turn(at(99)));
   CHECK_FALSE(checker.on_request(at(99), RequestId(2), at(100)));

@@ -40,6 +40,13 @@ std::optional<Violation> ReplyChecker::on_turn(Instant now) const {
   return std::nullopt;
 }
 
+void ReplyChecker::on_closed(RequestId id) {
+  const auto found = waiting_.find(id);
+  if (found == waiting_.end()) return;
+  due_.erase({found->second, id});
+  waiting_.erase(found);
+}
+
 void ReplyChecker::on_crash() {
   waiting_.clear();
   due_.clear();

@@ -27,6 +27,8 @@ class ReplyChecker {
   std::optional<Violation> on_stream_end(Instant now, RequestId id) {
     return waiting_.contains(id) ? on_reply(now, id) : std::nullopt;
   }
+  /// Its client listens no more, to a stream or to a reply in chunks: nothing is owed.
+  void on_closed(RequestId id);
   /// At the end of a turn.
   std::optional<Violation> on_turn(Instant now) const;
   /// The member is gone, and its debts with it.
