@@ -28,9 +28,22 @@ void Gateway::accept(std::unique_ptr<port::Connection> connection, Admission adm
                                                       full ? Admission::refused : admission, std::move(connection)));
 }
 
-void Gateway::on_call(Session& session, CallReceived call) {
+void Gateway::expect_call(Session& session, const CallReceived& call) {
   expect(session, call);
   counts_.calls.received(call.method, call.message.size());
+}
+
+void Gateway::expect_stream(Session& session, const CallOpened& call) {
+  // It may stay for long, so it keeps no place among those that are answered in nearly their order.
+  expect(session, call);
+  streams_.emplace(call.id, settle(call.id));
+}
+
+void Gateway::on_call(Session& session, CallReceived call) {
+  if (posted(call.id).session == nullptr) {
+    settle(call.id);
+    return;
+  }
   if (call.require_leader && !facts_.has_leader()) {
     // Not at once: the bytes that brought the call may have canceled it too, which is told next.
     refused_.push_back({call.id, ErrorCode::no_leader});
@@ -44,19 +57,22 @@ void Gateway::on_call(Session& session, CallReceived call) {
   release(session, std::move(call));
 }
 
-void Gateway::on_opened(Session& session, const CallOpened& call) {
-  // It may stay for long, so it keeps no place among those that are answered in nearly their order.
-  expect(session, call);
-  streams_.emplace(call.id, settle(call.id));
+void Gateway::on_opened(const CallOpened& call) {
+  const auto found = streams_.find(call.id);
+  if (found == streams_.end()) return;
+  found->second.known = true;
   inbox_.post(StreamOpened{call.id, call.method, call.deadline, call.require_leader});
 }
 
-void Gateway::on_stream_event(Event event) {
-  if (const auto* request = std::get_if<StreamRequest>(&event)) {
-    const auto stream = streams_.find(request->id);
-    if (stream != streams_.end()) counts_.calls.received(stream->second.method, request->message.size());
-  }
-  inbox_.post(std::move(event));
+void Gateway::on_stream_request(StreamRequest request) {
+  const auto found = streams_.find(request.id);
+  if (found == streams_.end()) return;
+  counts_.calls.received(found->second.method, request.message.size());
+  inbox_.post(std::move(request));
+}
+
+void Gateway::on_stream_requests_ended(const StreamRequestsEnded& end) {
+  if (streams_.contains(end.id)) inbox_.post(end);
 }
 
 void Gateway::release(Session& session, CallReceived call) {
@@ -141,14 +157,15 @@ Gateway::Posted Gateway::settle(RequestId id) {
 }
 
 void Gateway::on_cancel(RequestId id) {
-  const auto stream = streams_.find(id);
-  if (stream == streams_.end()) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) {
     posted(id).session = nullptr;
     return count_handled(posted(id), StatusCode::canceled);
   }
-  count_handled(stream->second, StatusCode::canceled);
-  streams_.erase(stream);
-  inbox_.post(StreamClosed{id});
+  const Posted stream = found->second;
+  count_handled(stream, StatusCode::canceled);
+  streams_.erase(found);
+  if (stream.known) inbox_.post(StreamClosed{id});
 }
 
 void Gateway::on_cancel(Session& session) {
@@ -161,7 +178,8 @@ Gateway::Posted* Gateway::listener(RequestId id) {
   if (const auto found = streams_.find(id); found != streams_.end()) return &found->second;
   // A stream that is not found was closed by its client while this was under way.
   if (id < posted_first_ || posted(id).answered) return nullptr;
-  const Posted call = settle(id);
+  Posted call = settle(id);
+  call.known = true;
   if (call.session != nullptr) return &streams_.emplace(id, call).first->second;
   inbox_.post(StreamClosed{id});
   return nullptr;
@@ -221,17 +239,38 @@ void Gateway::run() {
   if (!refused_.empty()) reply(std::exchange(refused_, {}));
   flushed_.clear();
   flushed_.swap(touched_);
+  bulky_.clear();
+  // Those with little to send go first; of the others as many as the turn bears, and the rest in the next.
   for (Session* session : flushed_) {
-    session->waits_for_flush = false;
-    session->flush();
-    count(*session, session->gone() ? 0 : session->held_bytes());
-    if (!session->gone()) continue;
-    // A connection ends by a callback, and none comes from within the flush: nobody else points to this session now.
-    ASSERT(!session->waits_for_flush);
-    if (session->admission() == Admission::refused) --sessions_refused_;
-    sessions_.erase(session->number());
+    if (session->is_bulky()) {
+      bulky_.push_back(session);
+    } else {
+      flush(*session, options_.limits.connection_write_bytes);
+    }
+  }
+  std::uint64_t bytes = options_.limits.turn_write_bytes;
+  for (Session* session : bulky_) {
+    if (bytes > 0) {
+      bytes -= std::min(bytes, flush(*session, bytes));
+    } else {
+      touched_.push_back(session);
+      loop_.run_soon(*this);
+    }
   }
   keep_budget();
+}
+
+std::uint64_t Gateway::flush(Session& session, std::uint64_t bytes_max) {
+  session.waits_for_flush = false;
+  const std::uint64_t written_bytes = session.flush(bytes_max);
+  count(session, session.gone() ? 0 : session.held_bytes());
+  if (session.gone()) {
+    // A connection ends by a callback, and none comes from within the flush: nobody else points to this session now.
+    ASSERT(!session.waits_for_flush);
+    if (session.admission() == Admission::refused) --sessions_refused_;
+    sessions_.erase(session.number());
+  }
+  return written_bytes;
 }
 
 void Gateway::count(Session& session, std::uint64_t bytes) {

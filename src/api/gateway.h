@@ -56,12 +56,16 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
 
   // What sessions tell.
   RequestIds& ids() { return ids_; }
+  /// Each call by its name, at once and in order, though it may be some turns until it is asked.
+  void expect_call(Session& session, const CallReceived& call);
+  void expect_stream(Session& session, const CallOpened& call);
   void on_call(Session& session, CallReceived call);
   /// Hands a call that was held back to the replica, or forgets it if it has been canceled.
   void release(Session& session, CallReceived call);
-  void on_opened(Session& session, const CallOpened& call);
-  /// Something of a stream that was opened and has not ended.
-  void on_stream_event(Event event);
+  void on_opened(const CallOpened& call);
+  void on_stream_request(StreamRequest request);
+  void on_stream_requests_ended(const StreamRequestsEnded& end);
+  void on_drained(const StreamDrained& event) { inbox_.post(event); }
   void on_request(Session& session, const HttpRequest& request);
   void on_cancel(RequestId id);
   /// The request under way on an HTTP/1 session.
@@ -75,6 +79,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
     StreamId stream;  ///< 0 for HTTP/1.
     kv::Method method = kv::Method::range;
     bool answered = false;
+    bool known = false;  ///< A stream that the replica was told of.
     Instant began;
     std::uint64_t bytes = 0;  ///< Of its message, while the replica has it.
   };
@@ -89,6 +94,8 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
 
   void run() override;
   void accept(std::unique_ptr<port::Connection> connection, Admission admission);
+  /// Returns what it wrote. The session may be gone behind it.
+  std::uint64_t flush(Session& session, std::uint64_t bytes_max);
   /// Asks the replica for the next probe, or answers.
   void go_on(Session& session, Checkup checkup);
   /// The request named `id` belongs to `session`. Ids come in order.
@@ -129,6 +136,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   std::uint64_t sessions_refused_ = 0;
   std::vector<Session*> touched_;
   std::vector<Session*> flushed_;  ///< Scratch of run.
+  std::vector<Session*> bulky_;    ///< Scratch of run.
   bool shutting_down_ = false;
 };
 

@@ -119,6 +119,9 @@ struct Siege {
     options.limits.connections_max = prng.below(3) + 1;
     options.keepalive_interval = Duration::milliseconds(prng.between(1, 1'000));
     options.limits.client_deadline_ms = prng.between(1, 1'000);
+    options.limits.turn_requests = prng.below(5) + 1;
+    options.limits.connection_write_bytes = prng.below(5'000) + 1;
+    options.limits.turn_write_bytes = prng.below(10'000) + 1;
     return options;
   }
 

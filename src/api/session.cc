@@ -5,6 +5,7 @@
 
 #include "api/gateway.h"
 #include "core/base/assert.h"
+#include "core/base/overloaded.h"
 
 namespace metastore::api {
 namespace {
@@ -14,6 +15,15 @@ constexpr std::string_view http2_greeting = "PRI * HTTP/2.0\r\n";
 
 constexpr std::string_view too_many_connections = "too many connections";
 constexpr std::string_view pages_alone = "only pages of metrics and health are served here, over HTTP/1.1";
+
+/// One frame's worth: whoever waits for no more delays nobody.
+constexpr std::uint64_t bulky_bytes = 16'384;
+
+std::uint64_t message_bytes(const CallEvent& event) {
+  const auto* call = std::get_if<CallReceived>(&event);
+  const auto* request = std::get_if<StreamRequest>(&event);
+  return call != nullptr ? call->message.size() : request != nullptr ? request->message.size() : 0;
+}
 
 }  // namespace
 
@@ -25,6 +35,7 @@ Session::Session(Gateway& gateway, port::Loop& loop, const SessionOptions& optio
       number_(number),
       admission_(admission),
       connection_(std::move(connection)),
+      share_(options.limits.turn_requests),
       heard_at_(loop.now()) {
   connection_->set_user(*this);
   const Duration patience = admission == Admission::refused ? options.closing_timeout : options.client_deadline();
@@ -70,17 +81,59 @@ void Session::open(std::string bytes) {
 }
 
 void Session::dispatch_events() {
-  struct Visitor {
-    Session& session;
-    void operator()(CallReceived& call) { session.gateway_.on_call(session, std::move(call)); }
-    void operator()(const CallOpened& call) { session.gateway_.on_opened(session, call); }
-    void operator()(const CallCanceled& call) { session.gateway_.on_cancel(call.id); }
-    void operator()(StreamRequest& event) { session.gateway_.on_stream_event(std::move(event)); }
-    void operator()(const StreamRequestsEnded& event) { session.gateway_.on_stream_event(event); }
-    void operator()(const StreamDrained& event) { session.gateway_.on_stream_event(event); }
+  // What is asked may wait for its turn, what is no longer wanted and what was taken must not.
+  const Overloaded dispatch{
+      [this](const CallCanceled& call) {
+        gateway_.on_cancel(call.id);
+        return true;
+      },
+      [this](const StreamDrained& event) {
+        gateway_.on_drained(event);
+        return true;
+      },
+      [this](const CallReceived& call) {
+        gateway_.expect_call(*this, call);
+        return false;
+      },
+      [this](const CallOpened& call) {
+        gateway_.expect_stream(*this, call);
+        return false;
+      },
+      [](const auto&) { return false; },
   };
-  for (CallEvent& event : events_) std::visit(Visitor{*this}, event);
+  for (CallEvent& event : events_) {
+    if (std::visit(dispatch, event)) continue;
+    if (asked_.empty() && share_ > 0) {
+      --share_;
+      ask(event);
+    } else {
+      held_message_bytes_ += message_bytes(event);
+      asked_.push_back(std::move(event));
+    }
+  }
   events_.clear();
+}
+
+void Session::ask(CallEvent& event) {
+  const Overloaded visitor{
+      [this](CallReceived& call) { gateway_.on_call(*this, std::move(call)); },
+      [this](const CallOpened& call) { gateway_.on_opened(call); },
+      [this](StreamRequest& request) { gateway_.on_stream_request(std::move(request)); },
+      [this](const StreamRequestsEnded& end) { gateway_.on_stream_requests_ended(end); },
+      [](const auto&) { UNREACHABLE(); },
+  };
+  std::visit(visitor, event);
+}
+
+void Session::ask_more() {
+  share_ = options_.limits.turn_requests;
+  while (!asked_.empty() && (gone_ || closing_ || share_ > 0)) {
+    if (share_ > 0) --share_;
+    held_message_bytes_ -= message_bytes(asked_.front());
+    ask(asked_.front());
+    asked_.pop_front();
+  }
+  if (!asked_.empty()) gateway_.touch(*this);
 }
 
 void Session::dispatch_requests() {
@@ -146,16 +199,25 @@ void Session::respond(const HttpResponse& response) {
   gateway_.touch(*this);
 }
 
-void Session::flush() {
-  if (gone_ || closing_) return;
+bool Session::is_bulky() const {
+  const auto* http2 = std::get_if<Http2Session>(&protocol_);
+  return http2 != nullptr && !gone_ && !closing_ && !writing_ && http2->waiting_bytes() > bulky_bytes;
+}
+
+std::uint64_t Session::flush(std::uint64_t bytes_max) {
+  if (gone_ || closing_) return 0;
+  std::uint64_t written_bytes = 0;
+  ask_more();
   if (std::holds_alternative<Http1Session>(protocol_)) dispatch_requests();
   if (!writing_) {
     std::string out;
     if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
       const std::uint64_t waited_bytes = http2->waiting_bytes();
+      const std::uint64_t bytes =
+          std::min({bytes_max, options_.limits.connection_write_bytes, options_.limits.connection_send_bytes_max});
       // With room for what stands around the messages and for a last frame beyond, which must not make all of it move.
-      out.reserve(std::min(waited_bytes + waited_bytes / 64 + 256, options_.limits.connection_send_bytes_max + 32'768));
-      http2->write_to(out, options_.limits.connection_send_bytes_max, events_);
+      out.reserve(std::min(waited_bytes + waited_bytes / 64 + 256, bytes + 32'768));
+      http2->write_to(out, bytes, events_);
       writes_replies_ = http2->waiting_bytes() < waited_bytes;
       dispatch_events();
       release_calls();
@@ -164,7 +226,7 @@ void Session::flush() {
     }
     if (!out.empty()) {
       writing_ = true;
-      written_bytes_ = out.size();
+      written_bytes = written_bytes_ = out.size();
       connection_->write(std::move(out));
     } else if (protocol_finished()) {
       closing_ = true;
@@ -175,6 +237,7 @@ void Session::flush() {
   }
   update_reading();
   update_owed();
+  return written_bytes;
 }
 
 void Session::update_owed() {
@@ -198,8 +261,9 @@ void Session::update_reading() {
   const std::uint64_t bytes_max = options_.limits.connection_send_bytes_max;
   bool paused = false;
   if (const auto* http2 = std::get_if<Http2Session>(&protocol_)) {
-    paused = writing_ &&
-             (http2->waiting_bytes() > bytes_max || http2->waiting_frames() > options_.limits.connection_frames_max);
+    paused = !asked_.empty();
+    paused |= writing_ &&
+              (http2->waiting_bytes() > bytes_max || http2->waiting_frames() > options_.limits.connection_frames_max);
   }
   if (const auto* http1 = std::get_if<Http1Session>(&protocol_)) paused = http1->waiting_bytes() > bytes_max;
   if (paused == reading_paused_) return;
@@ -287,6 +351,7 @@ void Session::cancel_calls() {
   if (auto* http2 = std::get_if<Http2Session>(&protocol_)) {
     http2->close(events_);
     dispatch_events();
+    ask_more();
     release_calls();
   } else if (auto* http1 = std::get_if<Http1Session>(&protocol_); http1 != nullptr && http1->request_open()) {
     gateway_.on_cancel(*this);

@@ -56,8 +56,10 @@ class Session final : private port::ConnectionUser, private port::Task {
   /// Ends the connection at once, whatever is under way.
   void expel() { drop(); }
 
-  /// Once a turn, if anything happened.
-  void flush();
+  /// Once a turn, if anything happened: takes the next requests, and writes up to `bytes_max`. Returns what it wrote.
+  std::uint64_t flush(std::uint64_t bytes_max);
+  /// It has so much to write that those with little go first.
+  bool is_bulky() const;
   void begin_shutdown();
   /// Nothing is owed to the client.
   bool idle() const;
@@ -83,6 +85,10 @@ class Session final : private port::ConnectionUser, private port::Task {
 
   void open(std::string bytes);
   void dispatch_events();
+  /// Hands to the gateway what was asked.
+  void ask(CallEvent& event);
+  /// The share of a new turn.
+  void ask_more();
   void dispatch_requests();
   void release_calls();
   bool protocol_finished() const;
@@ -103,8 +109,10 @@ class Session final : private port::ConnectionUser, private port::Task {
   std::unique_ptr<port::Connection> connection_;
   std::variant<Opening, Http2Session, Http1Session> protocol_;
   std::vector<CallEvent> events_;  ///< Scratch.
-  std::deque<CallReceived> held_;  ///< In the order of their arrival.
+  std::deque<CallEvent> asked_;    ///< Requests beyond this turn's share, in the order of their arrival.
+  std::deque<CallReceived> held_;  ///< Behind replies that the client does not take, in the order of their arrival.
   std::uint64_t held_message_bytes_ = 0;
+  std::uint64_t share_;              ///< How many requests this turn may still take.
   std::uint64_t written_bytes_ = 0;  ///< That the socket has not taken.
   Instant heard_at_;
   std::optional<Instant> pinged_at_;

@@ -42,6 +42,14 @@ class HandLoop final : public port::Loop {
       task->run();
     }
   }
+  /// Runs what is due now, and not what comes of it.
+  void turn() {
+    for (std::size_t due = soon_.size(); due > 0 && !soon_.empty(); --due) {
+      port::Task* task = soon_.front();
+      soon_.erase(soon_.begin());
+      task->run();
+    }
+  }
   void advance(Duration duration) {
     const Instant end = now_ + duration;
     for (;;) {

@@ -30,6 +30,9 @@ namespace metastore {
   X(wal_batch_bytes_max, 8'388'608, "bytes", "log writes joined into one fdatasync")                                  \
   X(engine_file_bytes_max, 68'719'476'736, "bytes", "the engine's file; past it the member stops and says so")        \
   X(connection_send_bytes_max, 1'048'576, "bytes", "waiting to be sent on one connection before reading pauses")      \
+  X(connection_write_bytes, 262'144, "bytes", "one write to a connection, before which what came meanwhile may go")   \
+  X(turn_write_bytes, 4'194'304, "bytes", "writes of one turn of the loop, but for connections with little to send")  \
+  X(turn_requests, 64, "requests", "taken from one connection in one turn of the loop; the rest waits for the next")  \
   X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
   X(range_keys_a_step, 5'000, "keys", "looked at for lists in one step, so that a step stays near 1 ms")              \
   X(range_bytes_a_step, 1'048'576, "bytes", "of lists answered in one step, so that a step stays near 1 ms")          \
