@@ -229,7 +229,7 @@ void Http2Session::on_head(Stream& stream) {
   // From here on the client of a unary call owes a message, that of a stream may be silent.
   if (!stream.is_stream()) return;
   unfinished_.finished(stream.unfinished);
-  if (stream.demand.method != kv::Method::range_stream) put_before_bulk(session_.get(), stream.id);
+  put_before_bulk(session_.get(), stream.id);
   stream.call = ids_.take();
   ++calls_open_;
   events_->push_back(CallOpened{stream.call, StreamId(stream.id), stream.demand.method, stream.deadline,

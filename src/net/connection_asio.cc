@@ -1,3 +1,7 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <boost/asio/write.hpp>
 #include <span>
 #include <string>
@@ -12,6 +16,9 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
+
+/// What the system has taken goes before all that comes later, so it takes little more than the wire does.
+constexpr int not_sent_bytes = 262'144;
 
 std::string address_of(const tcp::socket& socket) {
   error_code error;
@@ -30,6 +37,7 @@ class ConnectionAsio::Stream : public std::enable_shared_from_this<Stream> {
       : loop_(loop), socket_(std::move(socket)), remote_address_(address_of(socket_)) {
     error_code ignored;  // A socket that died before it was accepted says so when it is read.
     socket_.set_option(tcp::no_delay(true), ignored);
+    setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent_bytes, sizeof not_sent_bytes);
     socket_.non_blocking(true, ignored);
   }
 

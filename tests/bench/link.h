@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -29,7 +30,9 @@ namespace metastore::bench {
 
 class Link {
  public:
-  explicit Link(const std::string& endpoint) : descriptor_(socket(AF_INET, SOCK_STREAM, 0)) {
+  /// `receive_bytes` makes the system hold little for a reader that takes its time.
+  explicit Link(const std::string& endpoint, int receive_bytes = 0) : descriptor_(socket(AF_INET, SOCK_STREAM, 0)) {
+    if (receive_bytes > 0) setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
     const std::size_t colon = endpoint.rfind(':');
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -61,6 +64,14 @@ class Link {
     }
   }
 
+  /// Takes some of what has come.
+  void receive(std::size_t bytes) {
+    const ssize_t size = read(descriptor_, bytes_.data(), std::min(bytes, bytes_.size()));
+    if (size < 0 && errno == EAGAIN) return;
+    if (size <= 0) die("the server hung up " + std::string(client.goaway_reason()));
+    client.receive(BytesView(bytes_.data(), static_cast<std::size_t>(size)), results);
+  }
+
   void receive() {
     for (;;) {
       const ssize_t size = read(descriptor_, bytes_.data(), bytes_.size());
@@ -88,8 +99,9 @@ class Link {
 
 using Links = std::vector<std::unique_ptr<Link>>;
 
-/// Sends on all, waits until one has something, and receives.
-inline void turn(Links& links) {
+/// Sends on all, waits until one has something, and receives. Links are pointers of any kind.
+template <typename AnyLinks>
+void turn(AnyLinks& links) {
   static std::vector<pollfd> wanted;
   wanted.clear();
   for (const auto& link : links) {

@@ -364,7 +364,8 @@ TEST_CASE("a large value that is read gets a buffer for its reply, and one that 
   guarded.answer();
   const auto [cost, burst] = cost_of(guarded, [&](int i) { guarded.range(i * 7 % 100); });
   CHECK(cost.allocated_bytes <= 3.3 * value_bytes);
-  CHECK(burst.socket_writes <= 2);
+  // 64 replies are a mebibyte, and a write is a quarter of one.
+  CHECK(burst.socket_writes <= 5);
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 """Clients that mean harm, against the real process: while each attacks, its memory stays bounded and a healthy client
 sees no error.
 
-Usage: hostile_test.py METASTORE GRPC_CLIENT [SECONDS]
+Usage: hostile_test.py METASTORE LOAD_CLIENT [--seconds SECONDS] [TEST...]
 
 With SECONDS each attack goes on that long and the healthy client must keep half of its quiet rate, too; without, an
 attack is a count of rounds and nothing depends on time."""
 
+import json
 import os
 import random
 import resource
@@ -19,8 +20,8 @@ import unittest
 
 from servers import HOST, Server, etcdctl
 
-METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
-SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 0
+METASTORE, LOAD_CLIENT = map(os.path.abspath, sys.argv[1:3])
+SECONDS = float(sys.argv[4]) if sys.argv[3:4] == ["--seconds"] else 0
 GROWTH_MAX = 256 << 20
 PUTS = 500
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -69,14 +70,16 @@ class Attack:
     def __init__(self, port):
         self.port = port
         self.open = []
+        self.calls = {}
         self.random = random.Random(7)
 
     def connect(self, receive_bytes=None):
         one = socket.socket()
         if receive_bytes:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        one.settimeout(0.2)
+        one.settimeout(20)
         one.connect((HOST, self.port))
+        one.settimeout(0.2)
         self.open.append(one)
         return one
 
@@ -157,6 +160,36 @@ class Attack:
             self.send(self.connect(), sent)
             self.send(self.connect(), b"GET /" + b"x" * 2000000 + b" HTTP/1.1\r\n\r\n")
 
+    def calls_without_end(self):
+        """Thousands of calls at once on each of some connections, whose answers are taken now and then."""
+        while len(self.open) < 8:
+            one = self.connect()
+            self.send(one, greeting(0x7FFFFFFF))
+            self.calls[one] = 1
+        for one in self.open:
+            begin = self.calls[one]
+            self.calls[one] += 4000
+            sent = b"".join(call(stream, b"/etcdserverpb.KV/Range", b"\x0a\x05list/")
+                            for stream in range(begin, begin + 4000, 2))
+            if not self.send(one, sent):
+                return self.close()
+            try:
+                while len(one.recv(1 << 20)) == 1 << 20:
+                    pass
+            except OSError:
+                pass
+
+    def watches_without_end(self):
+        """Hundreds of watch streams, each of all keys, told of every put, and never read."""
+        if len(self.open) > 8:
+            self.close()
+        one = self.connect(4096)
+        self.send(one, greeting(0x7FFFFFFF))
+        create = b"\x0a\x06\x0a\x01\0\x12\x01\0"
+        message = b"\0" + struct.pack(">I", len(create)) + create
+        self.send(one, b"".join(frame(1, 4, stream, head(b"/etcdserverpb.Watch/Watch")) + frame(0, 0, stream, message)
+                                for stream in range(1, 201, 2)))
+
     def lists_to_stalled_readers(self):
         """Ten lists of all keys at once, each to a reader that takes nothing."""
         if len(self.open) >= 60:
@@ -182,6 +215,7 @@ class Hostile(unittest.TestCase):
         attack = Attack(cls.server.client_port)
         one = attack.connect()
         path = b"/etcdserverpb.KV/Txn"
+        one.settimeout(60)
         one.sendall(greeting() + b"".join(call(2 * i + 1, path, hundred_puts(i)) for i in range(1000)))
         deadline = time.monotonic() + 60
         get = ["get", "list/", "--prefix", "--limit=1", "-w", "json"]
@@ -192,22 +226,27 @@ class Hostile(unittest.TestCase):
 
     @classmethod
     def healthy(cls):
-        """How many puts a second a client gets done that does no harm; all must succeed."""
-        begun = time.monotonic()
-        done = subprocess.run([GRPC_CLIENT, cls.server.endpoint, "concurrent", str(PUTS)], capture_output=True,
-                              text=True, timeout=120, check=False)
+        """How long a client that does no harm takes for its puts; all must succeed."""
+        puts = [f"requests={PUTS}", "in_flight=16", "keys=1000", "value=40"]
+        done = subprocess.run([LOAD_CLIENT, cls.server.endpoint, "put", *puts], capture_output=True, text=True,
+                              timeout=170, check=False)
         assert done.returncode == 0, done.stderr
-        return PUTS / (time.monotonic() - begun)
+        report = json.loads(done.stdout)
+        assert (report["errors"], report["revisions"]) == (0, PUTS), report
+        return report["seconds"]
 
     def under(self, name, rounds):
         attack = Attack(self.server.client_port)
-        quiet = max(self.healthy() for _ in range(3))
+        quiet = PUTS * 3 / sum(self.healthy() for _ in range(3)) if SECONDS else 0
         before = resident(self.server)
         with open(f"/proc/{self.server.process.pid}/clear_refs", "w") as peak:
             peak.write("5")
         stop = threading.Event()
 
         def run():
+            # On a machine of its own an attacker would not take the server's processor by what it does itself.
+            if SECONDS:
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
             deadline = time.monotonic() + SECONDS
             done = 0
             while not stop.is_set() and (done < rounds or time.monotonic() < deadline):
@@ -216,44 +255,52 @@ class Hostile(unittest.TestCase):
 
         attacker = threading.Thread(target=run)
         attacker.start()
-        rates = []
+        taken = []
         try:
-            while attacker.is_alive() or not rates:
-                rates.append(self.healthy())
+            while attacker.is_alive() or not taken:
+                taken.append(self.healthy())
         finally:
             stop.set()
             attacker.join()
         growth = resident(self.server, "VmHWM") - before
         attack.close()
-        print(f"{name}: {growth >> 20} MiB, {sum(rates) / len(rates):.0f} of {quiet:.0f} puts/s", flush=True)
+        rate = PUTS * len(taken) / sum(taken)
+        quietly = f", quietly {quiet:.0f}" if SECONDS else ""
+        print(f"{name}: {growth >> 20} MiB, {rate:.0f} puts/s{quietly}", flush=True)
         self.assertIsNone(self.server.process.poll())
         self.assertLessEqual(growth, GROWTH_MAX)
         if SECONDS:
-            self.assertGreaterEqual(sum(rates) / len(rates), quiet / 2)
+            self.assertGreaterEqual(rate, quiet / 2)
 
     def test_random_bytes(self):
-        self.under("random_bytes", 5)
+        self.under("random_bytes", 3)
 
     def test_half_prefaces(self):
-        self.under("half_prefaces", 10)
+        self.under("half_prefaces", 6)
 
     def test_resets(self):
-        self.under("resets", 5)
+        self.under("resets", 3)
 
     def test_streams_without_end(self):
-        self.under("streams_without_end", 6)
+        self.under("streams_without_end", 3)
 
     def test_never_reading(self):
-        self.under("never_reading", 6)
+        self.under("never_reading", 3)
 
     def test_slow_loris(self):
-        self.under("slow_loris", 10)
+        self.under("slow_loris", 6)
 
     def test_huge_headers(self):
         self.under("huge_headers", 3)
 
+    def test_calls_without_end(self):
+        self.under("calls_without_end", 3)
+
+    def test_watches_without_end(self):
+        self.under("watches_without_end", 3)
+
     def test_lists_to_stalled_readers(self):
-        self.under("lists_to_stalled_readers", 6)
+        self.under("lists_to_stalled_readers", 4)
 
 
 class Descriptors(unittest.TestCase):
@@ -288,4 +335,4 @@ class Descriptors(unittest.TestCase):
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=sys.argv[:1] + sys.argv[5 if SECONDS else 3:])
