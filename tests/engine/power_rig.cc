@@ -15,6 +15,7 @@
 extern "C" {
 int __real_open(const char* path, int flags, ...);
 int __real_close(int descriptor);
+int __real_close_range(unsigned first, unsigned last, int flags);
 ssize_t __real_pwrite(int descriptor, const void* bytes, std::size_t size, off_t offset);
 ssize_t __real_write(int descriptor, const void* bytes, std::size_t size);
 ssize_t __real_writev(int descriptor, const iovec* parts, int count);
@@ -195,6 +196,12 @@ int __wrap_close(int descriptor) {
   Disk* const disk = Disk::current();
   if (disk != nullptr && disk->has(descriptor)) disk->close_file(descriptor);
   return __real_close(descriptor);
+}
+
+/// The check of the file lets go of what it inherited. Our disk stays: it is the machine's, though it lies in
+/// descriptors.
+int __wrap_close_range(unsigned first, unsigned last, int flags) {
+  return Disk::current() != nullptr ? 0 : __real_close_range(first, last, flags);
 }
 
 ssize_t __wrap_pwrite(int descriptor, const void* bytes, std::size_t size, off_t offset) {
