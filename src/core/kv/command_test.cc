@@ -115,7 +115,8 @@ TEST_CASE("alarms go through the log, a client's and a member's own") {
   CHECK(parsed(own).alarm().alarm() == etcdserverpb::NOSPACE);
   const Bytes asked = encode_command(first_id, Method::alarm, parsed(own).alarm().SerializeAsString());
   CHECK(asked == own);
-  const auto& body = std::get<AlarmRequest>(decode_command(own.view()).value().body);
+  const auto decoded = decode_command(own.view());
+  const auto& body = std::get<AlarmRequest>(decoded.value().body);
   CHECK(body.action == AlarmAction::activate);
   CHECK(body.alarm == alarm);
 }
