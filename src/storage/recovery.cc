@@ -183,6 +183,12 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
   StorageResult<ReadLog> log =
       read_log(files, std::move(segments).value(), image.value() ? image.value()->applied : raft::Mark{}, limits);
   if (!log) return log.error();
+  if (log.value().position.last_index == LogIndex(0)) {
+    // They were durable before the segment got its name: what looks torn is damage.
+    return StorageError{"the log is damaged in " +
+                        path_in(wal_directory, file_name(log.value().position.segments.front())) +
+                        ": it has lost its first entries" + remedy_for_damage};
+  }
   if (const StorageStatus status = check_fit(image.value(), log.value().recovered); !status) return status.error();
   const Wal::Position& position = log.value().position;
   StorageResult<std::unique_ptr<Wal>> wal = Wal::resume(files, std::string(wal_directory), limits, position);

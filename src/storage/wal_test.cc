@@ -437,5 +437,15 @@ TEST_CASE("directories that are not ours, or no longer whole, are refused") {
   }
 }
 
+TEST_CASE("a log that has lost the batch that it was made with is damaged, though it looks torn") {
+  Written written({});
+  std::string& segment = written.files.contents["member/wal/0000000000000000-0000000000000000.wal"];
+  const std::string whole = segment.substr(0, written.ends.front());
+  segment = whole.substr(0, whole.size() - 8) + std::string(8, '\0');
+  CHECK(refusal_in(written.files).find("0.wal: it has lost its first entries") != std::string::npos);
+  segment = whole;
+  CHECK(refusal_in(written.files).empty());
+}
+
 }  // namespace
 }  // namespace metastore::storage
