@@ -183,7 +183,7 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
   StorageResult<ReadLog> log =
       read_log(files, std::move(segments).value(), image.value() ? image.value()->applied : raft::Mark{}, limits);
   if (!log) return log.error();
-  if (log.value().position.last_index == LogIndex(0)) {
+  if (log.value().position.last_index == LogIndex(0) && !new_member.first.append.empty()) {
     // They were durable before the segment got its name: what looks torn is damage.
     return StorageError{"the log is damaged in " +
                         path_in(wal_directory, file_name(log.value().position.segments.front())) +
