@@ -38,6 +38,13 @@ inline Bytes put(const std::string& key, const std::string& value) {
   return encoded(request);
 }
 
+inline Bytes grant(std::int64_t id, std::int64_t ttl) {
+  etcdserverpb::LeaseGrantRequest request;
+  request.set_id(id);
+  request.set_ttl(ttl);
+  return encoded(request);
+}
+
 inline Bytes range(const std::string& key, bool serializable = false) {
   etcdserverpb::RangeRequest request;
   request.set_key(key);

@@ -13,16 +13,10 @@ using etcdserverpb::LeaseKeepAliveResponse;
 using etcdserverpb::RangeResponse;
 using testing::Driver;
 using testing::encoded;
+using testing::grant;
 using testing::test_config;
 
 constexpr RequestId stream(1'000'000);
-
-Bytes grant(std::int64_t id, std::int64_t ttl) {
-  etcdserverpb::LeaseGrantRequest request;
-  request.set_id(id);
-  request.set_ttl(ttl);
-  return encoded(request);
-}
 
 Bytes put(const std::string& key, std::int64_t lease) {
   etcdserverpb::PutRequest request;

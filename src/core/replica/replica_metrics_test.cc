@@ -9,6 +9,7 @@ namespace {
 
 using testing::Driver;
 using testing::encoded;
+using testing::grant;
 using testing::put;
 using testing::range;
 
@@ -34,13 +35,6 @@ Bytes txn(const std::string& key) {
   for (auto* branch : {request.add_success(), request.add_failure()}) {
     branch->mutable_request_txn()->add_success()->mutable_request_put()->set_key("nested");
   }
-  return encoded(request);
-}
-
-Bytes grant(std::int64_t id, std::int64_t ttl) {
-  etcdserverpb::LeaseGrantRequest request;
-  request.set_id(id);
-  request.set_ttl(ttl);
   return encoded(request);
 }
 
