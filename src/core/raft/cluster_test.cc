@@ -63,6 +63,13 @@ void Oracle::on_send(const Node& node, const Envelope& envelope) {
       ASSERT(node.durable.hard_state.term >= reply.term);
       ASSERT(!reply.accepted || node.durable.last_index() >= reply.match_index);
     }
+    void operator()(const TimeoutNow&) {}
+    void operator()(const ReadIndexRequest&) {}
+    void operator()(const ReadIndexReply&) {}
+    void operator()(const ProposalForward&) {}
+    void operator()(const ProposalRefused&) {}
+    void operator()(const SnapshotOffer&) {}
+    void operator()(const SnapshotReply&) {}
   };
   std::visit(Visitor{*this, node, envelope.to}, envelope.message);
 }

@@ -7,51 +7,6 @@
 namespace metastore::raft {
 namespace {
 
-void encode(Encoder& out, const std::vector<MemberId>& members) {
-  out.u64(members.size());
-  for (const MemberId id : members) out.tagged(id);
-}
-
-void encode(Encoder& out, const std::vector<Entry>& entries) {
-  out.u64(entries.size());
-  for (const Entry& entry : entries) raft::encode(out, entry);
-}
-
-struct MessageEncoder {
-  Encoder& out;
-
-  void operator()(const VoteRequest& request) {
-    out.tagged(request.term);
-    out.tagged(request.last_index);
-    out.tagged(request.last_term);
-    out.boolean(request.pre_vote);
-    out.boolean(request.leader_transfer);
-  }
-  void operator()(const VoteReply& reply) {
-    out.tagged(reply.term);
-    out.tagged(reply.campaign_term);
-    out.boolean(reply.pre_vote);
-    out.boolean(reply.granted);
-  }
-  void operator()(const AppendRequest& request) {
-    out.tagged(request.term);
-    out.tagged(request.previous_index);
-    out.tagged(request.previous_term);
-    encode(out, request.entries);
-    out.tagged(request.commit);
-    out.u64(request.read_round);
-  }
-  void operator()(const AppendReply& reply) {
-    out.tagged(reply.term);
-    out.boolean(reply.accepted);
-    out.tagged(reply.match_index);
-    out.tagged(reply.rejected_index);
-    out.tagged(reply.hint_index);
-    out.tagged(reply.hint_term);
-    out.u64(reply.read_round);
-  }
-};
-
 std::string text(std::uint64_t value) { return std::to_string(value); }
 std::string text(Term term) { return text(term.value()); }
 std::string text(LogIndex index) { return text(index.value()); }
@@ -90,67 +45,34 @@ struct MessageText {
                        : "rejected=" + text(reply.rejected_index) + " hint=" + text(reply.hint_index, reply.hint_term);
     return "appended term=" + text(reply.term) + " " + verdict + round(reply.read_round);
   }
+  std::string operator()(const TimeoutNow& order) { return "campaign now! term=" + text(order.term); }
+  std::string operator()(const ReadIndexRequest& request) {
+    return "read " + text(request.context) + "? term=" + text(request.term);
+  }
+  std::string operator()(const ReadIndexReply& reply) {
+    const std::string verdict = reply.confirmed ? " index=" + text(reply.index) : " refused";
+    return "read " + text(reply.context) + " term=" + text(reply.term) + verdict;
+  }
+  std::string operator()(const ProposalForward& proposal) {
+    return "proposal #" + text(proposal.sequence) + " for term=" + text(proposal.term) + " of " +
+           text(proposal.data.size()) + " bytes";
+  }
+  std::string operator()(const ProposalRefused& refusal) {
+    return "proposal #" + text(refusal.sequence) + " for term=" + text(refusal.term) +
+           " refused: " + std::string(name(refusal.reason));
+  }
+  std::string operator()(const SnapshotOffer& offer) {
+    return "snapshot? of " + text(offer.mark.index, offer.mark.term) + " term=" + text(offer.term) + " " +
+           text(offer.size_bytes) + " bytes";
+  }
+  std::string operator()(const SnapshotReply& reply) {
+    return std::string("snapshot ") + (reply.wanted ? "wanted from " + text(reply.offset) : "not wanted") +
+           " term=" + text(reply.term);
+  }
   static std::string round(std::uint64_t number) { return number == 0 ? "" : " round=" + text(number); }
 };
 
 }  // namespace
-
-void encode(Encoder& out, const Entry& entry) {
-  out.tagged(entry.term);
-  out.tagged(entry.index);
-  out.u64(static_cast<std::uint64_t>(entry.type));
-  out.bytes(entry.data);
-}
-
-void encode(Encoder& out, const HardState& state) {
-  out.tagged(state.term);
-  out.tagged(state.vote);
-  out.tagged(state.commit);
-}
-
-void encode(Encoder& out, const ConfState& state) {
-  encode(out, state.voters);
-  encode(out, state.learners);
-  encode(out, state.voters_outgoing);
-  encode(out, state.learners_next);
-  out.boolean(state.auto_leave);
-}
-
-ConfState decode_conf_state(Decoder& in) {
-  const auto members = [&] {
-    std::vector<MemberId> ids;
-    for (std::uint64_t count = in.u64(); count > 0 && in.ok(); --count) ids.push_back(in.tagged<MemberId>());
-    return ids;
-  };
-  ConfState state;
-  state.voters = members();
-  state.learners = members();
-  state.voters_outgoing = members();
-  state.learners_next = members();
-  state.auto_leave = in.boolean();
-  return state;
-}
-
-void encode(Encoder& out, const LogWrite& write) {
-  out.tagged(write.id);
-  out.boolean(write.hard_state.has_value());
-  if (write.hard_state) encode(out, *write.hard_state);
-  encode(out, write.append);
-  out.boolean(write.mark.has_value());
-  if (write.mark) {
-    out.tagged(write.mark->index);
-    out.tagged(write.mark->term);
-    encode(out, write.mark->conf_state);
-  }
-  out.tagged(write.release_to);
-}
-
-void encode(Encoder& out, const Envelope& envelope) {
-  out.tagged(envelope.from);
-  out.tagged(envelope.to);
-  out.u64(envelope.message.index());
-  std::visit(MessageEncoder{out}, envelope.message);
-}
 
 std::string describe(Role role) {
   switch (role) {

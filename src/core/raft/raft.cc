@@ -24,6 +24,14 @@ void dispatch(State& state, const Envelope& envelope, Output& out) {
     void operator()(const VoteReply& reply) { on_vote_reply(state, from, reply, out); }
     void operator()(const AppendRequest& request) { on_append_request(state, from, request, out); }
     void operator()(const AppendReply& reply) { on_append_reply(state, from, reply, out); }
+    /// The others are the replica's.
+    void operator()(const TimeoutNow&) {}
+    void operator()(const ReadIndexRequest&) {}
+    void operator()(const ReadIndexReply&) {}
+    void operator()(const ProposalForward&) {}
+    void operator()(const ProposalRefused&) {}
+    void operator()(const SnapshotOffer&) {}
+    void operator()(const SnapshotReply&) {}
   };
   std::visit(Visitor{state, envelope.from, out}, envelope.message);
 }

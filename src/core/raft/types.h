@@ -11,6 +11,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/encoder.h"
+#include "core/base/error.h"
 #include "core/base/tagged.h"
 
 namespace metastore::raft {
@@ -100,7 +101,67 @@ struct AppendReply {
   bool operator==(const AppendReply&) const = default;
 };
 
-using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply>;
+/// The leader asks its successor to campaign at once (thesis 3.10).
+struct TimeoutNow {
+  Term term;  ///< Of the leader that hands over.
+  bool operator==(const TimeoutNow&) const = default;
+};
+
+/// A follower asks the leader of `term` from which index on its reads are current (thesis 6.4).
+struct ReadIndexRequest {
+  Term term;
+  std::uint64_t context = 0;  ///< The newest read that is asked for: the answer stands for all before it too.
+  bool operator==(const ReadIndexRequest&) const = default;
+};
+
+struct ReadIndexReply {
+  Term term;  ///< Of the question.
+  std::uint64_t context = 0;
+  bool confirmed = false;  ///< If not: the asked member does not lead that term.
+  LogIndex index;          ///< If confirmed.
+  bool operator==(const ReadIndexReply&) const = default;
+};
+
+/// A proposal handed to the leader of `term`, and to no other (design, law 5). Raft carries it; the replica judges it.
+struct ProposalForward {
+  Term term;
+  std::uint64_t incarnation = 0;
+  std::uint64_t sequence = 0;  ///< Rises with each proposal of one incarnation: a lower one is late or a copy.
+  EntryType type = EntryType::normal;
+  Bytes data;
+  bool operator==(const ProposalForward&) const = default;
+};
+
+/// The proposal was not appended and never will be.
+struct ProposalRefused {
+  Term term;  ///< For which it was meant.
+  std::uint64_t incarnation = 0;
+  std::uint64_t sequence = 0;
+  ErrorCode reason = ErrorCode::no_leader;
+  bool operator==(const ProposalRefused&) const = default;
+};
+
+/// The leader has an image of its store for a peer that needs entries which have left memory (thesis 5). The bytes
+/// themselves flow beside Raft's messages.
+struct SnapshotOffer {
+  Term term;
+  Mark mark;                     ///< What the image stands for.
+  std::uint64_t image = 0;       ///< Names the image, so that a broken stream can be taken up again.
+  std::uint64_t size_bytes = 0;  ///< 0 if not known in advance.
+  bool operator==(const SnapshotOffer&) const = default;
+};
+
+struct SnapshotReply {
+  Term term;
+  std::uint64_t image = 0;
+  bool wanted = false;
+  std::uint64_t offset = 0;  ///< If wanted: how much of that image is already here.
+  bool operator==(const SnapshotReply&) const = default;
+};
+
+/// New alternatives go to the end: their place is their number on the wire.
+using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, TimeoutNow, ReadIndexRequest,
+                             ReadIndexReply, ProposalForward, ProposalRefused, SnapshotOffer, SnapshotReply>;
 
 struct Envelope {
   MemberId from;
@@ -116,6 +177,10 @@ void encode(Encoder& out, const LogWrite& write);
 /// What encode() wrote; whether it was whole, the decoder tells.
 ConfState decode_conf_state(Decoder& in);
 void encode(Encoder& out, const Envelope& envelope);
+/// Nothing if `bytes` are not exactly what encode() writes for one envelope, or say what no correct member does:
+/// entries that do not follow one another, terms and indexes near the end of their integers. The entries own their
+/// data. Bounds: time and memory in proportion to the bytes, whatever counts and lengths they claim.
+std::optional<Envelope> decode_envelope(BytesView bytes);
 
 /// In hexadecimal, as etcd prints members.
 std::string describe(MemberId id);
