@@ -21,6 +21,8 @@ class NetworkAsio final : public port::Network {
   /// "localhost" listens on 127.0.0.1 and, where the machine has it, on ::1, on the same port.
   Result<std::unique_ptr<port::Listener>, port::NetworkError> listen(std::string_view host, int port,
                                                                      port::Acceptor& acceptor) override;
+  /// A name is looked up on a thread of Asio's; its addresses are tried one after another.
+  std::unique_ptr<port::ConnectAttempt> connect(std::string_view host, int port, port::Connector& connector) override;
 
  private:
   LoopAsio& loop_;

@@ -7,6 +7,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "net/network_asio.h"
@@ -189,6 +190,55 @@ TEST_CASE_FIXTURE(Fixture, "without descriptors the listener waits instead of sp
   REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(taken >= Duration::milliseconds(190));
   run_until([&] { return server.connections == 1; });
+}
+
+struct Asker final : port::Connector {
+  void on_connected(std::unique_ptr<port::Connection> made) override { connection = std::move(made); }
+  void on_connect_failed(const port::ConnectError& error) override { failure = error; }
+  bool knows() const { return connection != nullptr || failure.has_value(); }
+  std::unique_ptr<port::Connection> connection;
+  std::optional<port::ConnectError> failure;
+};
+
+TEST_CASE_FIXTURE(Fixture, "a connection is made by address and by localhost, and carries bytes both ways") {
+  listen();
+  for (const std::string host : {"127.0.0.1", "localhost"}) {
+    Asker asker;
+    const auto attempt = network.connect(host, port(), asker);
+    CHECK(!asker.knows());
+    run_until([&] { return asker.knows(); });
+    REQUIRE(asker.connection != nullptr);
+    CHECK(asker.connection->remote_address() == "127.0.0.1:" + std::to_string(port()));
+    server.received.clear();
+    asker.connection->set_user(server);
+    asker.connection->write("hello");
+    run_until([&] { return server.received == "hello"; });
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a refused connection is told apart from one that cannot be") {
+  listen();
+  const unsigned short old_port = port();
+  listener.reset();
+  Asker refused, refused_twice, nameless;
+  const auto first = network.connect("127.0.0.1", old_port, refused);
+  const auto second = network.connect("localhost", old_port, refused_twice);
+  // Too long for a name: no server is asked.
+  const auto third = network.connect(std::string(64, 'x'), 1, nameless);
+  run_until([&] { return refused.knows() && refused_twice.knows() && nameless.knows(); });
+  CHECK(refused.failure->kind == port::ConnectError::Kind::refused);
+  CHECK(refused.failure->message == "Connection refused");
+  CHECK(nameless.failure->kind == port::ConnectError::Kind::unreachable);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an attempt that is given up tells nothing") {
+  listen();
+  Asker given_up, asker;
+  network.connect("127.0.0.1", port(), given_up).reset();
+  const auto attempt = network.connect("127.0.0.1", port(), asker);
+  run_until([&] { return asker.knows(); });
+  loop.context().poll();
+  CHECK(!given_up.knows());
 }
 
 }  // namespace

@@ -227,4 +227,6 @@ void LocalMember::NoPeers::send(std::vector<raft::Envelope> messages) {
   ASSERT(messages.empty());
 }
 
+void LocalMember::NoPeers::set_peers(std::vector<Peer> peers) { ASSERT(peers.empty()); }
+
 }  // namespace metastore::server

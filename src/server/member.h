@@ -98,6 +98,7 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   /// A member that is a cluster of its own has nobody to send to.
   struct NoPeers final : port::PeerExecutor {
     void send(std::vector<raft::Envelope> messages) override;
+    void set_peers(std::vector<Peer> peers) override;
   };
 
   LocalMember(const MemberOptions& options, MemberPorts ports);

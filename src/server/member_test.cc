@@ -33,6 +33,9 @@ class NotingNetwork final : public port::Network {
     if (listener) chosen_ = static_cast<net::ListenerAsio&>(*listener.value()).port();
     return listener;
   }
+  std::unique_ptr<port::ConnectAttempt> connect(std::string_view host, int port, port::Connector& connector) override {
+    return real_.connect(host, port, connector);
+  }
   int chosen() const { return chosen_; }
 
  private:

@@ -95,6 +95,15 @@ struct NetworkSim::Link {
    private:
     Link& link_;
   };
+  /// Who asked learns whether there is one.
+  class Answer final : public port::Task {
+   public:
+    explicit Answer(Link& link) : link_(link) {}
+    void run() override { link_.answer(); }
+
+   private:
+    Link& link_;
+  };
   class Reset final : public port::Task {
    public:
     explicit Reset(Link& link) : link_(link) {}
@@ -121,17 +130,24 @@ struct NetworkSim::Link {
         far(owner, *this, "127.0.0.1:" + std::to_string(32'768 + number % 28'000)) {}
   ~Link() {
     network.world_.cancel(arrival_ticket);
+    network.world_.cancel(answer_ticket);
     network.world_.cancel(reset_ticket);
     network.world_.cancel(farewell_ticket);
   }
   void arrive();
+  void answer();
+  void give_up() {
+    if (std::exchange(connector, nullptr) == nullptr) return;
+    far.arrive_end();
+    detached();
+  }
   void reset() {
     ++network.counts_.resets;
     near.lose_rest();
     far.lose_rest();
   }
   void detached() {
-    if (!near.is_attached() && !far.is_attached() && has_arrived) {
+    if (connector == nullptr && !near.is_attached() && !far.is_attached() && has_arrived) {
       farewell_ticket = network.world_.at(network.world_.now(), farewell);
     }
   }
@@ -142,10 +158,14 @@ struct NetworkSim::Link {
   End near;
   End far;
   bool has_arrived = false;
+  bool is_refused = false;
+  port::Connector* connector = nullptr;  ///< Still to be told.
   Arrival arrival{*this};
+  Answer answering{*this};
   Reset resetting{*this};
   Farewell farewell{*this};
   World::Ticket arrival_ticket;
+  World::Ticket answer_ticket;
   World::Ticket reset_ticket;
   World::Ticket farewell_ticket;
 };
@@ -162,6 +182,19 @@ class NetworkSim::ConnectionSim final : public port::Connection {
 
  private:
   End& end_;
+};
+
+class NetworkSim::AttemptSim final : public port::ConnectAttempt {
+ public:
+  AttemptSim(NetworkSim& network, std::uint64_t link) : network_(network), link_(link) {}
+  ~AttemptSim() override {
+    // One that has been answered may be long gone.
+    if (const auto link = network_.links_.find(link_); link != network_.links_.end()) link->second->give_up();
+  }
+
+ private:
+  NetworkSim& network_;
+  std::uint64_t link_;
 };
 
 class NetworkSim::ListenerSim final : public port::Listener {
@@ -261,13 +294,26 @@ NetworkSim::End& NetworkSim::End::other() const { return this == &link_.near ? l
 
 void NetworkSim::Link::arrive() {
   has_arrived = true;
+  if (connector != nullptr) {
+    const NetworkFaults& faults = network.faults_;
+    answer_ticket = network.world_.after(network.prng_.between(faults.delay_min, faults.delay_max), answering);
+  }
   const auto acceptor = network.acceptors_.find(port);
-  if (acceptor == network.acceptors_.end()) {
+  is_refused = acceptor == network.acceptors_.end();
+  if (is_refused) {
     ++network.counts_.refused;
     near.lose_rest();
     return detached();
   }
   acceptor->second->on_accepted(std::make_unique<ConnectionSim>(far));
+}
+
+void NetworkSim::Link::answer() {
+  port::Connector* const asking = std::exchange(connector, nullptr);
+  if (asking == nullptr) return;
+  if (!is_refused) return asking->on_connected(std::make_unique<ConnectionSim>(near));
+  detached();
+  asking->on_connect_failed({port::ConnectError::Kind::refused, "Connection refused"});
 }
 
 NetworkSim::NetworkSim(World& world, Prng prng, const NetworkFaults& faults)
@@ -285,7 +331,17 @@ Result<std::unique_ptr<port::Listener>, port::NetworkError> NetworkSim::listen(s
   return std::unique_ptr<port::Listener>(std::make_unique<ListenerSim>(*this, port));
 }
 
+std::unique_ptr<port::ConnectAttempt> NetworkSim::connect(std::string_view, int port, port::Connector& connector) {
+  Link& link = begin_link(port);
+  link.connector = &connector;
+  return std::make_unique<AttemptSim>(*this, link.id);
+}
+
 std::unique_ptr<port::Connection> NetworkSim::connect(int port) {
+  return std::make_unique<ConnectionSim>(begin_link(port).near);
+}
+
+NetworkSim::Link& NetworkSim::begin_link(int port) {
   ++counts_.connections;
   const std::uint64_t id = next_link_++;
   Link& link = *links_.emplace(id, std::make_unique<Link>(*this, id, port)).first->second;
@@ -293,7 +349,7 @@ std::unique_ptr<port::Connection> NetworkSim::connect(int port) {
   if (prng_.chance(faults_.reset_chance, 1000)) {
     link.reset_ticket = world_.after(prng_.between(Duration(), faults_.reset_after_max), link.resetting);
   }
-  return std::make_unique<ConnectionSim>(link.near);
+  return link;
 }
 
 void NetworkSim::forget(std::uint64_t link) { links_.erase(link); }

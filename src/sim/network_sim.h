@@ -44,6 +44,8 @@ class NetworkSim final : public port::Network {
 
   Result<std::unique_ptr<port::Listener>, port::NetworkError> listen(std::string_view host, int port,
                                                                      port::Acceptor& acceptor) override;
+  /// All hosts are one machine. Told after the way there and back; a reset may come first.
+  std::unique_ptr<port::ConnectAttempt> connect(std::string_view host, int port, port::Connector& connector) override;
   /// The near end of a new connection to `port`. If nobody listens there when it arrives, the user hears on_closed.
   std::unique_ptr<port::Connection> connect(int port);
 
@@ -55,9 +57,11 @@ class NetworkSim final : public port::Network {
  private:
   class ListenerSim;
   class ConnectionSim;
+  class AttemptSim;
   class End;
   struct Link;
 
+  Link& begin_link(int port);
   void forget(std::uint64_t link);
 
   World& world_;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -232,6 +233,64 @@ TEST_CASE("nobody listens: the connection closes; a reset closes both sides and 
   }
   CHECK(is_cut);
   CHECK(network.counts().resets > 40);
+}
+
+struct Asker final : port::Connector {
+  void on_connected(std::unique_ptr<port::Connection> made) override { connection = std::move(made); }
+  void on_connect_failed(const port::ConnectError& error) override { failure = error.kind; }
+  std::unique_ptr<port::Connection> connection;
+  std::optional<port::ConnectError::Kind> failure;
+};
+
+TEST_CASE("who asks for a connection learns after a while that there is one, or that nobody listens") {
+  World world;
+  NetworkSim network(world, Prng(5, "network"), chopping);
+  Asker alone;
+  auto attempt = network.connect("127.0.0.1", 2380, alone);
+  CHECK_FALSE(alone.failure.has_value());
+  while (world.step()) {
+  }
+  CHECK(alone.failure == port::ConnectError::Kind::refused);
+  CHECK(alone.connection == nullptr);
+
+  Door door;
+  const auto listener = std::move(network.listen("127.0.0.1", 2380, door)).value();
+  Asker asker;
+  attempt = network.connect("127.0.0.1", 2380, asker);
+  CHECK(asker.connection == nullptr);
+  while (asker.connection == nullptr) REQUIRE(world.step());
+  attempt.reset();
+  Talker client;
+  asker.connection->set_user(client);
+  asker.connection->write("hello");
+  door.connection->write("who is there?");
+  while (world.step()) {
+  }
+  CHECK(client.got == "who is there?");
+  CHECK(door.talker.got == "hello");
+}
+
+TEST_CASE("an attempt that is given up tells nothing, and the other side sees the connection end") {
+  World world;
+  NetworkSim network(world, Prng(6, "network"), chopping);
+  Door door;
+  const auto listener = std::move(network.listen("127.0.0.1", 2380, door)).value();
+  Asker early;
+  network.connect("127.0.0.1", 2380, early).reset();
+  while (world.step()) {
+  }
+  CHECK(door.talker.closed == 1);
+
+  door.connection.reset();
+  Asker late;
+  auto attempt = network.connect("127.0.0.1", 2380, late);
+  while (door.connection == nullptr) REQUIRE(world.step());
+  attempt.reset();
+  while (world.step()) {
+  }
+  CHECK(door.talker.closed == 2);
+  CHECK(early.connection == nullptr);
+  CHECK(late.connection == nullptr);
 }
 
 }  // namespace

@@ -168,6 +168,7 @@ class HandNetwork final : public port::Network {
     acceptor_ = &acceptor;
     return std::make_unique<port::Listener>();
   }
+  std::unique_ptr<port::ConnectAttempt> connect(std::string_view, int, port::Connector&) override { UNREACHABLE(); }
   void connect(Wire& wire) { acceptor_->on_accepted(std::make_unique<WireConnection>(wire)); }
 
  private:

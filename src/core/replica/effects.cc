@@ -41,6 +41,20 @@ std::string describe(const Chunk& chunk) {
   return "stream #" + std::to_string(chunk.id.value()) + ": " + place + std::to_string(bytes) + " bytes";
 }
 
+void encode(Encoder& out, const Peer& peer) {
+  out.tagged(peer.id);
+  out.u64(peer.urls.size());
+  for (const std::string& url : peer.urls) out.bytes(url);
+  out.u64(peer.data_id);
+  out.boolean(peer.is_removed);
+}
+
+std::string describe(const Peer& peer) {
+  std::string line = "peer " + raft::describe(peer.id);
+  for (const std::string& url : peer.urls) line += " " + url;
+  return line + (peer.is_removed ? " removed" : "");
+}
+
 std::string describe(const StreamEnd& end) {
   const std::string how = end.error.has_value() ? std::string(name(*end.error)) : "ok";
   return "stream #" + std::to_string(end.id.value()) + " ends: " + how;
@@ -64,6 +78,11 @@ void encode(Encoder& out, const Effects& effects) {
     out.tagged(effects.checkpoint->applied_index);
     out.bytes(effects.checkpoint->rows);
   }
+  out.boolean(effects.peers.has_value());
+  if (effects.peers.has_value()) {
+    out.u64(effects.peers->size());
+    for (const Peer& peer : *effects.peers) encode(out, peer);
+  }
   out.instant(effects.wake_at);
 }
 
@@ -77,6 +96,10 @@ std::string describe(const Effects& effects) {
   if (effects.checkpoint.has_value()) {
     lines += "checkpoint up to entry " + std::to_string(effects.checkpoint->applied_index.value()) + ", " +
              std::to_string(effects.checkpoint->rows.size()) + " bytes\n";
+  }
+  if (effects.peers.has_value()) {
+    lines += "peers: " + std::to_string(effects.peers->size()) + "\n";
+    for (const Peer& peer : *effects.peers) lines += describe(peer) + "\n";
   }
   if (effects.wake_at != Instant::never()) {
     lines += "wake at " + std::to_string(effects.wake_at.nanoseconds() / 1'000) + " us\n";

@@ -51,6 +51,15 @@ struct StreamEnd {
   bool operator==(const StreamEnd&) const = default;
 };
 
+/// Another member, as the member table has it: whom to connect to, and whom to let in.
+struct Peer {
+  MemberId id;
+  std::vector<std::string> urls;
+  std::uint64_t data_id = 0;  ///< As it published: one that says another was wiped (design D5). 0: not published yet.
+  bool is_removed = false;    ///< It is not connected to, and told so when it comes.
+  bool operator==(const Peer&) const = default;
+};
+
 struct Effects {
   std::vector<raft::LogWrite> log_writes;  ///< FIFO, coalescable; answered by LogWritten.
   std::vector<raft::Envelope> messages;    ///< No order; may vanish.
@@ -58,6 +67,7 @@ struct Effects {
   std::vector<Chunk> chunks;               ///< FIFO a call; answered by StreamDrained.
   std::vector<StreamEnd> stream_ends;      ///< Each behind its call's chunks.
   std::optional<Checkpoint> checkpoint;    ///< One under way at most; answered by CheckpointWritten.
+  std::optional<std::vector<Peer>> peers;  ///< All there are besides this member; latest wins.
   Instant wake_at = Instant::never();      ///< Latest wins; answered by Woken.
   std::vector<TraceLine> trace;            ///< FIFO; no part of the hash.
   bool operator==(const Effects&) const = default;

@@ -34,6 +34,8 @@ struct EventEncoder {
   }
   void operator()(const StreamClosed& event) { out.tagged(event.id); }
   void operator()(const CheckpointWritten& event) { out.tagged(event.applied_index); }
+  void operator()(const PeerConnected& event) { out.tagged(event.peer); }
+  void operator()(const PeerUnreachable& event) { out.tagged(event.peer); }
 };
 
 struct EventDescriber {
@@ -60,6 +62,8 @@ struct EventDescriber {
   std::string operator()(const CheckpointWritten& event) {
     return "checkpoint written up to entry " + std::to_string(event.applied_index.value());
   }
+  std::string operator()(const PeerConnected& event) { return "peer " + raft::describe(event.peer) + " connected"; }
+  std::string operator()(const PeerUnreachable& event) { return "peer " + raft::describe(event.peer) + " unreachable"; }
 
   static std::string stream(RequestId id) { return "stream #" + std::to_string(id.value()); }
 };

@@ -31,6 +31,19 @@ struct PeerMessage {
   bool operator==(const PeerMessage&) const = default;
 };
 
+/// A connection to this peer works, after there was none.
+struct PeerConnected {
+  MemberId peer;
+  bool operator==(const PeerConnected&) const = default;
+};
+
+/// The connection to this peer was refused or broke: its process is most likely gone (design D7). A peer that is only
+/// silent is not told of: it may be late.
+struct PeerUnreachable {
+  MemberId peer;
+  bool operator==(const PeerUnreachable&) const = default;
+};
+
 /// All log writes up to `id` are durable.
 struct LogWritten {
   LogWriteId id;
@@ -93,8 +106,9 @@ struct BatchEnded {
   bool operator==(const BatchEnded&) const = default;
 };
 
-using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded, StreamOpened,
-                           StreamRequest, StreamRequestsEnded, StreamDrained, StreamClosed, CheckpointWritten>;
+using Event =
+    std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded, StreamOpened, StreamRequest,
+                 StreamRequestsEnded, StreamDrained, StreamClosed, CheckpointWritten, PeerConnected, PeerUnreachable>;
 
 struct Input {
   Instant now;

@@ -85,6 +85,8 @@ void Replica::step(const Input& input, Effects& effects) {
     void operator()(const StreamDrained& event) { replica.on_stream_drained(event); }
     void operator()(const StreamClosed& event) { replica.close_stream(event.id); }
     void operator()(const CheckpointWritten& event) { replica.checkpoints_.on_written(event.applied_index); }
+    void operator()(const PeerConnected&) {}
+    void operator()(const PeerUnreachable&) {}
   };
   std::visit(Visitor{*this, input.now, effects}, input.event);
 }

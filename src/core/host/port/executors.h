@@ -42,10 +42,14 @@ class CheckpointExecutor {
   virtual void write(Checkpoint checkpoint) = 0;
 };
 
+/// Talks to the other members. What it hears comes as PeerMessage, PeerConnected and PeerUnreachable.
 class PeerExecutor {
  public:
   virtual ~PeerExecutor() = default;
+  /// Each may be lost, and is once too much waits for its member.
   virtual void send(std::vector<raft::Envelope> messages) = 0;
+  /// From now on exactly these; what waits for another is dropped.
+  virtual void set_peers(std::vector<Peer> peers) = 0;
 };
 
 /// Sees the boundary: every input before it is stepped, and what each turn wants done before it is executed.

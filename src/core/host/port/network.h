@@ -5,6 +5,7 @@
 #define METASTORE_CORE_HOST_PORT_NETWORK_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -62,12 +63,40 @@ struct NetworkError {
   std::string message;
 };
 
+/// Why no connection came to be, and the system's words for it.
+struct ConnectError {
+  enum class Kind : std::uint8_t {
+    refused,      ///< The machine answers and nobody listens there: that process is gone.
+    unreachable,  ///< No answer, no route, no such name: nothing is known of that process.
+  };
+  Kind kind = Kind::refused;
+  std::string message;
+};
+
+/// Whoever wants a connection hears one of the two, once. A connection that came to be and broke is told to its user.
+class Connector {
+ public:
+  virtual void on_connected(std::unique_ptr<Connection> connection) = 0;
+  virtual void on_connect_failed(const ConnectError& error) = 0;
+
+ protected:
+  ~Connector() = default;
+};
+
+/// Destroying an attempt gives it up: nothing is told any more.
+class ConnectAttempt {
+ public:
+  virtual ~ConnectAttempt() = default;
+};
+
 class Network {
  public:
   virtual ~Network() = default;
   /// `host` is an IP address or "localhost"; port 0 takes a free one.
   virtual Result<std::unique_ptr<Listener>, NetworkError> listen(std::string_view host, int port,
                                                                  Acceptor& acceptor) = 0;
+  /// `host` is an IP address or a name, whose addresses are tried in order. How long to wait is the caller's business.
+  virtual std::unique_ptr<ConnectAttempt> connect(std::string_view host, int port, Connector& connector) = 0;
 };
 
 }  // namespace metastore::port
