@@ -17,6 +17,18 @@ void Checkpointer::write(Checkpoint checkpoint) {
   worker_.submit(*this);
 }
 
+void Checkpointer::defragment() {
+  if (status_) worker_.submit(defragmentation_);
+}
+
+void Checkpointer::Defragmentation::done() {
+  // A checkpoint that failed before it has been reported.
+  if (!owner.status_) return;
+  if (result) return owner.inbox_.post(Defragmented{std::move(result).value()});
+  owner.status_ = result.error();
+  owner.inbox_.storage_failed(result.error());
+}
+
 void Checkpointer::run() { status_ = engine_->write(*checkpoint_); }
 
 void Checkpointer::done() {

@@ -24,9 +24,16 @@ class ManualWorker final : public port::Worker {
 
 class RecordingInbox final : public port::Inbox {
  public:
-  void post(Event event) override { written.push_back(std::get<CheckpointWritten>(event).applied_index.value()); }
+  void post(Event event) override {
+    if (const auto* checkpoint = std::get_if<CheckpointWritten>(&event)) {
+      written.push_back(checkpoint->applied_index.value());
+    } else {
+      defragmented.push_back(std::get<Defragmented>(event).failure);
+    }
+  }
   void storage_failed(const port::StorageError& error) override { failures.push_back(error.message); }
   std::vector<std::uint64_t> written;
+  std::vector<std::string> defragmented;
   std::vector<std::string> failures;
 };
 
@@ -38,7 +45,11 @@ struct FakeEngine final : port::Engine {
     return Done{};
   }
   port::StorageStatus read(Table, port::RowVisitor&) override { return Done{}; }
+  port::StorageResult<std::string> defragment() override { return defragments.at(defragmented++); }
   std::uint64_t file_bytes() override { return 0; }
+  std::vector<port::StorageResult<std::string>> defragments = {std::string(), std::string("no room"),
+                                                               port::StorageError{"the disk is gone"}};
+  std::size_t defragmented = 0;
   std::vector<std::uint64_t>& written;
 };
 
@@ -63,6 +74,24 @@ TEST_CASE("a checkpoint is answered when it is durable, and a failure is reporte
   checkpointer.write({LogIndex(14), Bytes()});
   CHECK(inbox.failures == std::vector<std::string>{"the disk is gone"});
   CHECK(inbox.written == std::vector<std::uint64_t>{5});
+}
+
+TEST_CASE("a defragmentation is answered, or why there was none; one that broke the file ends the member") {
+  std::vector<std::uint64_t> durable;
+  ManualWorker worker;
+  RecordingInbox inbox;
+  Checkpointer checkpointer(std::make_unique<FakeEngine>(durable), worker, inbox);
+  for (int i = 0; i < 3; ++i) {
+    checkpointer.defragment();
+    worker.run();
+    worker.done();
+  }
+  CHECK(inbox.defragmented == std::vector<std::string>{"", "no room"});
+  CHECK(inbox.failures == std::vector<std::string>{"the disk is gone"});
+  // Nothing more is begun, and nothing reported twice.
+  checkpointer.defragment();
+  checkpointer.write({LogIndex(5), Bytes()});
+  CHECK(inbox.written.empty());
 }
 
 }  // namespace metastore::storage

@@ -154,8 +154,9 @@ class Writer {
 
 class EngineLmdb final : public port::Engine {
  public:
-  EngineLmdb(std::string path, std::uint64_t file_bytes_max)
-      : path_(std::move(path)),
+  EngineLmdb(port::Files& files, std::string path, std::uint64_t file_bytes_max)
+      : files_(files),
+        path_(std::move(path)),
         file_bytes_max_(file_bytes_max),
         map_bytes_(std::clamp(2 * size_of(path_), std::min(map_bytes_min, file_bytes_max), file_bytes_max)) {}
 
@@ -212,6 +213,31 @@ class EngineLmdb final : public port::Engine {
     return rows(opened.value(), transaction).read(table, found, summary_, visitor);
   }
 
+  StorageResult<std::string> defragment() override {
+    const std::string path_before = path_.substr(0, path_.size() - file.size()) + std::string(file_before);
+    const auto give_up = [&](const StorageError& error) -> StorageResult<std::string> {
+      if (!files_.exists(file_before)) return error.message;
+      const StorageStatus removed = files_.remove(file_before);
+      return removed ? error.message : error.message + "; " + removed.error().message;
+    };
+    if (files_.exists(file_before)) {
+      if (const StorageStatus removed = files_.remove(file_before); !removed) return removed.error().message;
+    }
+    {
+      const StorageResult<Opened> opened = open();
+      if (!opened) return opened.error();
+      if (const StorageStatus status = check_unchanged(opened.value()); !status) return status.error();
+      const int code = opened.value().environment->copy_compactly(path_before);
+      if (code != 0) return give_up(failed("write", path_before, code));
+    }
+    // What replaces the file is trusted no more than at boot.
+    if (const StorageStatus status = check(path_before); !status) return give_up(status.error());
+    if (const StorageStatus status = files_.rename(file_before, file); !status) return give_up(status.error());
+    // From here on this is the file: were it not, after a power cut, it would lack what the log lets go of.
+    if (const StorageStatus status = files_.sync_directory(directory); !status) return status.error();
+    return std::string();
+  }
+
   std::uint64_t file_bytes() override { return size_of(path_); }
 
  private:
@@ -250,6 +276,7 @@ class EngineLmdb final : public port::Engine {
     return code;
   }
 
+  port::Files& files_;
   const std::string path_;
   const std::uint64_t file_bytes_max_;
   std::uint64_t map_bytes_;
@@ -259,10 +286,7 @@ class EngineLmdb final : public port::Engine {
 }  // namespace
 
 StorageStatus EnginesLmdb::create() {
-  if (files_.exists(file_before)) {
-    if (const StorageStatus status = files_.remove(file_before); !status) return status;
-  }
-  EngineLmdb engine(full_path(file_before), options_.file_bytes_max);
+  EngineLmdb engine(files_, full_path(file_before), options_.file_bytes_max);
   if (const StorageStatus status = engine.create(); !status) return status;
   if (const StorageStatus status = files_.rename(file_before, file); !status) return status;
   return files_.sync_directory(directory);
@@ -274,6 +298,9 @@ StorageResult<std::unique_ptr<port::Engine>> EnginesLmdb::open() {
   if (const StorageStatus status = files_.sync_directory(""); !status) return status.error();
   if (const StorageStatus status = files_.create_directory(directory); !status) return status.error();
   if (const StorageStatus status = files_.sync_directory(parent); !status) return status.error();
+  if (files_.exists(file_before)) {
+    if (const StorageStatus status = files_.remove(file_before); !status) return status.error();
+  }
   if (!files_.exists(file)) {
     if (const StorageStatus status = create(); !status) return status.error();
   }
@@ -281,7 +308,7 @@ StorageResult<std::unique_ptr<port::Engine>> EnginesLmdb::open() {
   if (const StorageStatus status = options_.checks_in_child ? check_in_child(path) : check(path); !status) {
     return status.error();
   }
-  auto engine = std::make_unique<EngineLmdb>(path, options_.file_bytes_max);
+  auto engine = std::make_unique<EngineLmdb>(files_, path, options_.file_bytes_max);
   if (const StorageStatus status = engine->load(); !status) return status.error();
   return std::unique_ptr<port::Engine>(std::move(engine));
 }

@@ -293,4 +293,49 @@ TEST_CASE("a flipped bit anywhere in a closed file is refused by name, or the ro
   CHECK(refused < 390);
 }
 
+TEST_CASE("defragmenting gives back the room that nothing uses, and nothing else changes") {
+  Rig rig;
+  auto engine = rig.opened();
+  RowWriter rows;
+  for (std::uint64_t main = 1; main <= 2'000; ++main) rows.put(Table::records, record_key(main), std::string(500, 'v'));
+  rows.put(Table::records, record_key(2'001), std::string(100'000, 'p'));
+  rows.put(Table::leases, "lease", "");
+  write(*engine, std::move(rows));
+  RowWriter gone;
+  for (std::uint64_t main = 1; main <= 1'990; ++main) gone.erase(Table::records, record_key(main));
+  write(*engine, std::move(gone));
+  const Contents contents = contents_of(*engine);
+  CHECK(contents.size() == 12);
+  CHECK(engine->file_bytes() > 1'000'000);
+
+  // What cannot be written changes nothing, and is said.
+  const std::string next = rig.directory.path() + "/member/db/next.tmp";
+  std::filesystem::create_directories(next + "/in the way");
+  const auto blocked = engine->defragment();
+  REQUIRE(blocked);
+  CHECK(blocked.value().find("next.tmp") != std::string::npos);
+  CHECK(contents_of(*engine) == contents);
+  std::filesystem::remove_all(next);
+
+  // What a power cut left of an earlier attempt is in nobody's way.
+  std::ofstream(next) << "half of it";
+  const auto done = engine->defragment();
+  REQUIRE_MESSAGE(done, done.error().message);
+  CHECK(done.value() == "");
+  CHECK(engine->file_bytes() < 250'000);
+  CHECK(contents_of(*engine) == contents);
+  CHECK((std::filesystem::status(rig.path()).permissions() & std::filesystem::perms(0077)) ==
+        std::filesystem::perms::none);
+
+  // It goes on where it was, and so does the next start.
+  RowWriter more;
+  more.put(Table::records, record_key(2'002), "more");
+  write(*engine, std::move(more));
+  engine.reset();
+  std::ofstream(next) << "half of it";
+  engine = rig.opened();
+  CHECK_FALSE(std::filesystem::exists(next));
+  CHECK(contents_of(*engine).size() == 13);
+}
+
 }  // namespace metastore::storage

@@ -46,6 +46,8 @@ class EnginesMemory final : public port::Engines {
       return Done{};
     }
 
+    port::StorageResult<std::string> defragment() override { return std::string(); }
+
     std::uint64_t file_bytes() override {
       std::uint64_t bytes = 0;
       for (const auto& [table, rows] : tables_) {

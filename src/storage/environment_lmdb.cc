@@ -1,5 +1,10 @@
 #include "storage/environment_lmdb.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "storage/remedy.h"
 #include "storage/remedy_posix.h"
 
@@ -37,6 +42,15 @@ StorageResult<std::unique_ptr<Environment>> Environment::open(const std::string&
   const int code = ::mdb_env_open(created, path.c_str(), MDB_NOSUBDIR | MDB_NOLOCK, 0600);
   if (code != 0) return failed("open", path, code);
   return environment;
+}
+
+int Environment::copy_compactly(const std::string& path) const {
+  const int out = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (out < 0) return errno;
+  int code = ::mdb_env_copyfd2(environment_, out, MDB_CP_COMPACT);
+  if (code == 0 && ::fsync(out) != 0) code = errno;
+  if (::close(out) != 0 && code == 0) code = errno;
+  return code;
 }
 
 int open_tables(const Transaction& transaction, unsigned flags, TableHandles& handles) {

@@ -42,6 +42,8 @@ class Environment {
 
   MDB_env* get() const { return environment_; }
   const std::string& path() const { return path_; }
+  /// Writes what is in use into a new file, durable when it returns; LMDB's code or errno's.
+  int copy_compactly(const std::string& path) const;
   /// Requires: no transaction is open.
   int grow_map(std::uint64_t map_bytes) { return ::mdb_env_set_mapsize(environment_, map_bytes); }
 

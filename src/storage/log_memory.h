@@ -16,6 +16,7 @@ class LogMemory final : public port::LogExecutor, public port::CheckpointExecuto
   /// Requires: not empty.
   void write(std::vector<raft::LogWrite> writes) override { inbox_.post(LogWritten{writes.back().id}); }
   void write(Checkpoint checkpoint) override { inbox_.post(CheckpointWritten{checkpoint.applied_index}); }
+  void defragment() override { inbox_.post(Defragmented{}); }
 
  private:
   port::Inbox& inbox_;

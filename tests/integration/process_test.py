@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -22,7 +23,8 @@ SERVICES = ["etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease", "etcd
 BUILT = ["/etcdserverpb.KV/Range", "/etcdserverpb.KV/RangeStream", "/etcdserverpb.KV/Put",
          "/etcdserverpb.KV/DeleteRange", "/etcdserverpb.KV/Txn", "/etcdserverpb.KV/Compact",
          "/etcdserverpb.Cluster/MemberList", "/etcdserverpb.Maintenance/Status",
-         "/etcdserverpb.Maintenance/Alarm",
+         "/etcdserverpb.Maintenance/Alarm", "/etcdserverpb.Maintenance/Defragment", "/etcdserverpb.Maintenance/Hash",
+         "/etcdserverpb.Maintenance/HashKV", "/etcdserverpb.Maintenance/MoveLeader",
          "/etcdserverpb.Watch/Watch", "/etcdserverpb.Lease/LeaseGrant", "/etcdserverpb.Lease/LeaseRevoke",
          "/etcdserverpb.Lease/LeaseKeepAlive", "/etcdserverpb.Lease/LeaseTimeToLive", "/etcdserverpb.Lease/LeaseLeases"]
 
@@ -88,6 +90,85 @@ class Process(unittest.TestCase):
         code, out, err = etcdctl(f"http://{server.endpoint}", "endpoint", "status", "-w", "json")
         self.assertEqual(0, code, err)
         return json.loads(out)[0]["Status"]
+
+    def test_past_the_quota_nothing_is_added_until_room_is_made_and_the_alarm_is_cleared(self):
+        with Server(METASTORE, ["--quota-backend-bytes=100000"]) as server:
+            def run_etcdctl(*arguments):
+                code, out, err = etcdctl(server.endpoint, *arguments)
+                return out if code == 0 else err
+
+            for i in range(20):
+                answer = run_etcdctl("put", f"k{i}", "x" * 10000)
+                if answer != "OK\n":
+                    break
+            self.assertIn("etcdserver: mvcc: database space exceeded", answer)
+            self.assertGreater(i, 5)
+            status = self.status(server)
+            alarm = f"memberID:{status['header']['member_id']} alarm:NOSPACE"
+            self.assertEqual([alarm], status["errors"])
+            self.assertEqual(alarm, run_etcdctl("alarm", "list").strip())
+            self.assertEqual((503, '{"health":"false","reason":"ALARM NOSPACE"}'),
+                             fetch(f"http://{server.endpoint}/health"))
+            self.assertEqual(200, fetch(f"http://{server.endpoint}/health?exclude=NOSPACE")[0])
+            run_etcdctl("del", "", "--prefix")
+            run_etcdctl("compact", str(self.status(server)["header"]["revision"]), "--physical")
+            full = self.status(server)
+            self.assertGreater(full["dbSize"], full["dbSizeInUse"] + 50000)
+            self.assertIn("Finished defragmenting", run_etcdctl("defrag"))
+            self.assertEqual(full["dbSizeInUse"], self.status(server)["dbSize"])
+            self.assertIn("database space exceeded", run_etcdctl("put", "small", "1"))
+            self.assertEqual(alarm, run_etcdctl("alarm", "disarm").strip())
+            self.assertEqual("OK\n", run_etcdctl("put", "small", "1"))
+            self.assertEqual("", run_etcdctl("alarm", "list"))
+
+    @needs_storage
+    def test_an_alarm_and_the_hash_of_all_keys_outlive_a_restart(self):
+        with Server(METASTORE, ["--quota-backend-bytes=1"]) as server:
+            etcdctl(server.endpoint, "put", "a", "1")
+            alarms = etcdctl(server.endpoint, "alarm", "list")[1]
+            self.assertIn("NOSPACE", alarms)
+            self.assertIn("enabled backend quota", server.log())
+            self.assertEqual(0, server.terminate())
+            server.arguments = ["--quota-backend-bytes=-1"]
+            server.start(wait=False)
+            server.wait_ready("/health?exclude=NOSPACE")
+            self.assertEqual(alarms, etcdctl(server.endpoint, "alarm", "list")[1])
+            etcdctl(server.endpoint, "alarm", "disarm")
+            self.assertEqual("OK\n", etcdctl(server.endpoint, "put", "a", "1")[1])
+            empty, one = (self.hash_kv(server, revision) for revision in (1, 2))
+            self.assertNotEqual(empty["hash"], one["hash"])
+            self.assertEqual((2, -1), (one["header"]["revision"], one["compact_revision"]))
+            self.assertEqual(0, server.terminate())
+            server.start()
+            self.assertEqual(one["hash"], self.hash_kv(server, 0)["hash"])
+
+    @needs_storage
+    def test_defragment_shrinks_the_file_and_keeps_all(self):
+        with Server(METASTORE) as server:
+            path = os.path.join(server.data_directory, "member", "db", "data.mdb")
+            for i in range(5):
+                etcdctl(server.endpoint, "put", f"k{i}", stdin="x" * 1000000)
+            deadline = time.monotonic() + 30
+            while os.path.getsize(path) < 5000000:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            etcdctl(server.endpoint, "del", "k1", "k9")
+            etcdctl(server.endpoint, "compact", "7", "--physical")
+            # What was freed leaves the file's tables with the next checkpoint.
+            while os.path.getsize(path) > 2000000:
+                self.assertLess(time.monotonic(), deadline)
+                self.assertEqual(0, etcdctl(server.endpoint, "defrag")[0])
+            kept = self.hash_kv(server, 0)
+            self.assertEqual(7, kept["header"]["revision"])
+            self.assertEqual(0, server.terminate())
+            server.start()
+            self.assertEqual(kept["hash"], self.hash_kv(server, 0)["hash"])
+            self.assertEqual("k0\n" + "x" * 1000000 + "\n", etcdctl(server.endpoint, "get", "k0")[1])
+
+    def hash_kv(self, server, revision):
+        code, out, err = etcdctl(server.endpoint, "endpoint", "hashkv", f"--rev={revision}", "-w", "json")
+        self.assertEqual(0, code, err)
+        return json.loads(out)[0]["HashKV"]
 
     @needs_storage
     def test_a_restart_keeps_all_and_raises_the_term(self):

@@ -72,13 +72,13 @@ class Server:
             self.wait_ready()
         return self
 
-    def wait_ready(self):
+    def wait_ready(self, health="/health"):
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"{self.binary} exited with {self.process.returncode}:\n{self.log()}")
             try:
-                with urllib.request.urlopen(f"http://{self.endpoint}/health", timeout=1) as answer:
+                with urllib.request.urlopen(f"http://{self.endpoint}{health}", timeout=1) as answer:
                     if json.load(answer)["health"] == "true":
                         return
             except (OSError, ValueError):

@@ -58,6 +58,9 @@ enum class Outcome : std::uint8_t {
   /* etcd maps this one to a type without a gRPC status: Unknown on the wire (contract 1.3). */         \
   X(too_many_requests, unknown, "etcdserver: too many requests", refused)                               \
   X(no_leader, unavailable, "etcdserver: no leader", refused)                                           \
+  X(not_leader, failed_precondition, "etcdserver: not leader", refused)                                 \
+  X(bad_leader_transferee, failed_precondition, "etcdserver: bad leader transferee", refused)           \
+  X(not_defragmented, unknown, "etcdserver: cannot defragment; this member's log says why", refused)    \
   X(leader_changed, unavailable, "etcdserver: leader changed", unknown)                                 \
   X(stopped, unavailable, "etcdserver: server stopped", unknown)                                        \
   X(timeout, unavailable, "etcdserver: request timed out", unknown)                                     \

@@ -17,6 +17,7 @@ namespace metastore {
   X(reads_pending_max, 20'000, "requests", "linearizable reads waiting; past it: too many requests")                  \
   X(apply_bytes_a_step, 1'048'576, "bytes", "entries applied in one step, so that a step stays near 1 ms")            \
   X(compact_records_a_step, 2'000, "records", "physical compaction in one step, so that a step stays near 1 ms")      \
+  X(hash_keys_a_step, 5'000, "keys", "HashKV in one step, so that a step stays near 1 ms")                            \
   X(log_entries_kept, 5'000, "entries", "applied entries kept in memory for slow followers")                          \
   X(mark_entries, 10'000, "entries", "between marks that let old segments go; etcd's --snapshot-count")               \
   X(checkpoint_bytes, 1'048'576, "bytes", "changes that are checkpointed before the interval is over")                \

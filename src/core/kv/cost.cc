@@ -24,4 +24,8 @@ std::uint64_t cost(const TxnRequest& request) { return std::max(cost_of(request.
 
 std::uint64_t cost(const LeaseGrantRequest&) { return lease_bytes; }
 
+std::uint64_t size_in_use(const Applier& applier) {
+  return applier.store().encoded_bytes() + applier.lessor().size() * lease_bytes;
+}
+
 }  // namespace metastore::kv

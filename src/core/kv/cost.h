@@ -1,10 +1,11 @@
-// What a request counts against the quota before it is proposed and when it is applied: etcd's own reckoning, which
-// takes what a write brings and forgives what it replaces (contract 1.4). Nothing here knows how large the quota is.
+// What counts against the quota: of a request, etcd's own reckoning, which takes what a write brings and forgives what
+// it replaces (contract 1.4); of the state, what it takes when encoded. Nothing here knows how large the quota is.
 #ifndef METASTORE_CORE_KV_COST_H_
 #define METASTORE_CORE_KV_COST_H_
 
 #include <cstdint>
 
+#include "core/kv/applier.h"
 #include "core/kv/request.h"
 
 namespace metastore::kv {
@@ -18,6 +19,9 @@ template <typename Body>
 std::uint64_t cost(const Body&) {
   return 0;
 }
+
+/// dbSizeInUse: it follows from what was applied, so it is equal on all members.
+std::uint64_t size_in_use(const Applier& applier);
 
 }  // namespace metastore::kv
 

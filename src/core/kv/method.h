@@ -31,7 +31,11 @@ enum class Kind : std::uint8_t {
   X(lease_keep_alive, stream, "/etcdserverpb.Lease/LeaseKeepAlive")   \
   X(member_list, unary, "/etcdserverpb.Cluster/MemberList")           \
   X(status, unary, "/etcdserverpb.Maintenance/Status")                \
-  X(alarm, unary, "/etcdserverpb.Maintenance/Alarm")
+  X(alarm, unary, "/etcdserverpb.Maintenance/Alarm")                  \
+  X(defragment, unary, "/etcdserverpb.Maintenance/Defragment")        \
+  X(hash, unary, "/etcdserverpb.Maintenance/Hash")                    \
+  X(hash_kv, unary, "/etcdserverpb.Maintenance/HashKV")               \
+  X(move_leader, unary, "/etcdserverpb.Maintenance/MoveLeader")
 
 enum class Method : std::uint8_t {
 #define METASTORE_METHOD_NAME(name, kind, path) name,

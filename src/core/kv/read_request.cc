@@ -271,5 +271,16 @@ bool read(BytesView message, AlarmRequest& out) {
 }
 
 bool read(BytesView message, StatusRequest&) { return is_readable(message); }
+bool read(BytesView message, DefragmentRequest&) { return is_readable(message); }
+bool read(BytesView message, HashRequest&) { return is_readable(message); }
+bool read(BytesView message, HashKvRequest& out) { return read_id(message, out.revision); }
+
+bool read(BytesView message, MoveLeaderRequest& out) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == varint_tag(1)) out.target = MemberId(reader.u64());
+  }
+  return reader.ok();
+}
 
 }  // namespace metastore::kv

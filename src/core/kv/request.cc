@@ -83,6 +83,10 @@ Refusal check(const LeaseKeepAliveRequest&) { return std::nullopt; }
 Refusal check(const MemberListRequest&) { return std::nullopt; }
 Refusal check(const StatusRequest&) { return std::nullopt; }
 Refusal check(const AlarmRequest&) { return std::nullopt; }
+Refusal check(const DefragmentRequest&) { return std::nullopt; }
+Refusal check(const HashRequest&) { return std::nullopt; }
+Refusal check(const HashKvRequest&) { return std::nullopt; }
+Refusal check(const MoveLeaderRequest&) { return std::nullopt; }
 
 Request::Body empty_body(Method method) {
   switch (method) {
@@ -103,6 +107,14 @@ Request::Body empty_body(Method method) {
       return StatusRequest{};
     case Method::alarm:
       return AlarmRequest{};
+    case Method::defragment:
+      return DefragmentRequest{};
+    case Method::hash:
+      return HashRequest{};
+    case Method::hash_kv:
+      return HashKvRequest{};
+    case Method::move_leader:
+      return MoveLeaderRequest{};
     case Method::lease_grant:
       return LeaseGrantRequest{};
     case Method::lease_revoke:
@@ -157,6 +169,10 @@ Consistency Request::consistency() const {
       [&](const MemberListRequest& list) { return local_if(!list.linearizable); },
       [](const StatusRequest&) { return Consistency::local; },
       [](const AlarmRequest&) { return Consistency::proposed; },
+      [](const DefragmentRequest&) { return Consistency::local; },
+      [](const HashRequest&) { return Consistency::local; },
+      [](const HashKvRequest&) { return Consistency::local; },
+      [](const MoveLeaderRequest&) { return Consistency::local; },
   };
   return std::visit(choose, body_);
 }

@@ -112,6 +112,18 @@ struct AlarmRequest {
   Alarm alarm;
 };
 
+struct DefragmentRequest {};
+
+struct HashRequest {};
+
+struct HashKvRequest {
+  std::int64_t revision = 0;  ///< 0 or less: the current one.
+};
+
+struct MoveLeaderRequest {
+  MemberId target;
+};
+
 /// What a request needs before it may be answered.
 enum class Consistency : std::uint8_t {
   local,         ///< Nothing: this member's own state, which may be stale.
@@ -124,7 +136,8 @@ class Request {
  public:
   using Body = std::variant<RangeRequest, PutRequest, DeleteRangeRequest, TxnRequest, CompactionRequest,
                             LeaseGrantRequest, LeaseRevokeRequest, LeaseTimeToLiveRequest, LeaseLeasesRequest,
-                            LeaseKeepAliveRequest, MemberListRequest, StatusRequest, AlarmRequest>;
+                            LeaseKeepAliveRequest, MemberListRequest, StatusRequest, AlarmRequest, DefragmentRequest,
+                            HashRequest, HashKvRequest, MoveLeaderRequest>;
 
   Request(Method method, Bytes message, Body body)
       : method_(method), message_(std::move(message)), body_(std::move(body)) {}
@@ -159,6 +172,10 @@ bool read(BytesView message, LeaseKeepAliveRequest& out);
 bool read(BytesView message, MemberListRequest& out);
 bool read(BytesView message, StatusRequest& out);
 bool read(BytesView message, AlarmRequest& out);
+bool read(BytesView message, DefragmentRequest& out);
+bool read(BytesView message, HashRequest& out);
+bool read(BytesView message, HashKvRequest& out);
+bool read(BytesView message, MoveLeaderRequest& out);
 
 /// Whether it only reads: ranges alone in both branches (contract 5.3); a nested txn counts as a write.
 bool is_read_only(const TxnRequest& txn);

@@ -122,13 +122,28 @@ std::uint64_t Store::hash() const {
 }
 
 std::uint64_t Store::hash_kv(Revision revision) const {
-  std::uint64_t sum = 0;
-  index_.visit(KeyRange::all(), [&](Record newest, KeyIndex::Position) {
-    const Record record = newest_at(newest, revision);
-    if (record && (!record.tombstone() || record.mod_revision() == revision)) sum += hash_of(record);
+  HashScan scan{revision, {}, 0};
+  ASSERT(hash_kv_some(scan, std::numeric_limits<std::size_t>::max()));
+  return scan.sum;
+}
+
+bool Store::hash_kv_some(HashScan& scan, std::size_t budget) const {
+  // A tombstone of an earlier revision may be freed between two slices: it counts for nothing.
+  KeyRange rest = KeyRange::all();
+  rest.key = scan.next_key;
+  bool is_finished = true;
+  index_.visit(rest, [&](Record newest, KeyIndex::Position) {
+    if (budget == 0) {
+      scan.next_key = newest.key();
+      is_finished = false;
+      return false;
+    }
+    --budget;
+    const Record record = newest_at(newest, scan.revision);
+    if (record && (!record.tombstone() || record.mod_revision() == scan.revision)) scan.sum += hash_of(record);
     return true;
   });
-  return sum;
+  return is_finished;
 }
 
 MemoryUse Store::memory() const {

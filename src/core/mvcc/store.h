@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,13 @@ struct MemoryUse {
 };
 
 class Transaction;
+
+/// A hash_kv() on its way, at a revision that stays the same while the store goes on.
+struct HashScan {
+  Revision revision;
+  std::string next_key;
+  std::uint64_t sum = 0;
+};
 
 /// 1. current_revision() is 1 in an empty store and rises by one with each transaction that changed something.
 /// 2. Records and history stand in revision order, without gaps above compact_revision().
@@ -148,6 +156,9 @@ class Store {
   /// there leaves, so it is the same before and after it (contract 1.9).
   /// Requires: check_readable(revision).   Bounds: O(keys).
   std::uint64_t hash_kv(Revision revision) const;
+  /// The same in slices of `budget` keys; true once the scan is finished.
+  /// Requires: check_readable(scan.revision), at each call.
+  bool hash_kv_some(HashScan& scan, std::size_t budget) const;
 
   std::size_t key_count() const { return index_.size(); }
   MemoryUse memory() const;

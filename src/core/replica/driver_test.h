@@ -67,6 +67,7 @@ struct Driver {
     for (Reply& reply : effects.replies) replies.push_back(std::move(reply));
     for (Chunk& chunk : effects.chunks) chunks.push_back(std::move(chunk));
     for (const StreamEnd& end : effects.stream_ends) stream_ends.push_back(end);
+    if (effects.defragment) ++defragmentations;
     if (effects.checkpoint.has_value()) {
       REQUIRE(!checkpoint.has_value());
       checkpoint = std::move(effects.checkpoint);
@@ -189,6 +190,7 @@ struct Driver {
   std::vector<StreamEnd> stream_ends;
   std::optional<Checkpoint> checkpoint;                       ///< Under way.
   std::map<std::pair<Table, std::string>, std::string> rows;  ///< The engine's.
+  int defragmentations = 0;                                   ///< Wanted so far.
   std::uint64_t expected = 0;                                 ///< Bytes of the message that received() is reading.
 };
 

@@ -78,6 +78,7 @@ void encode(Encoder& out, const Effects& effects) {
     out.tagged(effects.checkpoint->applied_index);
     out.bytes(effects.checkpoint->rows);
   }
+  out.boolean(effects.defragment);
   out.boolean(effects.peers.has_value());
   if (effects.peers.has_value()) {
     out.u64(effects.peers->size());
@@ -97,6 +98,7 @@ std::string describe(const Effects& effects) {
     lines += "checkpoint up to entry " + std::to_string(effects.checkpoint->applied_index.value()) + ", " +
              std::to_string(effects.checkpoint->rows.size()) + " bytes\n";
   }
+  if (effects.defragment) lines += "defragment\n";
   if (effects.peers.has_value()) {
     lines += "peers: " + std::to_string(effects.peers->size()) + "\n";
     for (const Peer& peer : *effects.peers) lines += describe(peer) + "\n";

@@ -67,6 +67,7 @@ struct Effects {
   std::vector<Chunk> chunks;               ///< FIFO a call; answered by StreamDrained.
   std::vector<StreamEnd> stream_ends;      ///< Each behind its call's chunks.
   std::optional<Checkpoint> checkpoint;    ///< One under way at most; answered by CheckpointWritten.
+  bool defragment = false;                 ///< The engine's file. One under way at most; answered by Defragmented.
   std::optional<std::vector<Peer>> peers;  ///< All there are besides this member; latest wins.
   Instant wake_at = Instant::never();      ///< Latest wins; answered by Woken.
   std::vector<TraceLine> trace;            ///< FIFO; no part of the hash.

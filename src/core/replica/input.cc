@@ -34,6 +34,7 @@ struct EventEncoder {
   }
   void operator()(const StreamClosed& event) { out.tagged(event.id); }
   void operator()(const CheckpointWritten& event) { out.tagged(event.applied_index); }
+  void operator()(const Defragmented& event) { out.bytes(event.failure); }
   void operator()(const PeerConnected& event) { out.tagged(event.peer); }
   void operator()(const PeerUnreachable& event) { out.tagged(event.peer); }
 };
@@ -62,6 +63,7 @@ struct EventDescriber {
   std::string operator()(const CheckpointWritten& event) {
     return "checkpoint written up to entry " + std::to_string(event.applied_index.value());
   }
+  std::string operator()(const Defragmented& event) { return "defragmented " + event.failure; }
   std::string operator()(const PeerConnected& event) { return "peer " + raft::describe(event.peer) + " connected"; }
   std::string operator()(const PeerUnreachable& event) { return "peer " + raft::describe(event.peer) + " unreachable"; }
 

@@ -100,15 +100,21 @@ struct CheckpointWritten {
   bool operator==(const CheckpointWritten&) const = default;
 };
 
+/// The engine's file was rewritten without the room that nothing uses, or could not be: then it is as it was.
+struct Defragmented {
+  std::string failure;  ///< A sentence; empty if it was.
+  bool operator==(const Defragmented&) const = default;
+};
+
 /// The inbox is empty: what the events before it gathered (proposals, reads, acknowledgements) is settled at once, as
 /// one log write, one message a peer and one ReadIndex round. The host ends every turn with it.
 struct BatchEnded {
   bool operator==(const BatchEnded&) const = default;
 };
 
-using Event =
-    std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded, StreamOpened, StreamRequest,
-                 StreamRequestsEnded, StreamDrained, StreamClosed, CheckpointWritten, PeerConnected, PeerUnreachable>;
+using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded, StreamOpened,
+                           StreamRequest, StreamRequestsEnded, StreamDrained, StreamClosed, CheckpointWritten,
+                           Defragmented, PeerConnected, PeerUnreachable>;
 
 struct Input {
   Instant now;

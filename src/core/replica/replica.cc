@@ -59,7 +59,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
     raft_.on_applied(applied_index_, applied_index_);
   }
   applier_->lessor().set_ttl_seconds_min(lease_ttl_seconds_min(config));
-  quota_.on_size(applier_->store().encoded_bytes());
+  quota_.on_size(kv::size_in_use(*applier_));
   watches_.on_applied(applier_->store());
   observed_compaction_ = applier_->store().compact_revision();
 }
@@ -85,6 +85,7 @@ void Replica::step(const Input& input, Effects& effects) {
     void operator()(const StreamDrained& event) { replica.on_stream_drained(event); }
     void operator()(const StreamClosed& event) { replica.close_stream(event.id); }
     void operator()(const CheckpointWritten& event) { replica.checkpoints_.on_written(event.applied_index); }
+    void operator()(const Defragmented& event) { replica.on_defragmented(event, effects); }
     void operator()(const PeerConnected&) {}
     void operator()(const PeerUnreachable&) {}
   };
@@ -98,6 +99,10 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
   const kv::Request& request = decoded.value();
   switch (request.consistency()) {
     case kv::Consistency::local:
+      if (const auto* hash = std::get_if<kv::HashKvRequest>(&request.body())) {
+        return begin_hash_kv(now, client, *hash, effects);
+      }
+      if (request.method() == kv::Method::defragment) return defragment(now, client, effects);
       return serve(now, std::move(decoded).value(), client.id, client.deadline, effects);
     case kv::Consistency::linearizable: {
       if (waiting_.size() >= config_.limits.reads_pending_max) {
@@ -189,6 +194,7 @@ void Replica::settle(Instant now, Effects& effects) {
     if (const auto id = waiting_.take(read.key)) serve(now, std::move(read.request), *id, read.deadline, effects);
   }
   answer_keep_alives(now, effects);
+  hash_some(effects);
   while (const auto expired = waiting_.take_expired(now)) {
     ++(expired->what == Waiting::For::proposal ? counts_.proposals_failed : counts_.reads_late);
     refuse(expired->request, expired->error, effects);
@@ -201,8 +207,8 @@ void Replica::settle(Instant now, Effects& effects) {
   }
   const mvcc::Store& store = applier_->store();
   const bool can_compact = !store.is_compacted() && !ranges_.are_reading_behind(store.compact_revision());
-  const bool has_work_left =
-      applied_index_ < raft_.commit_index() || can_compact || watches_have_more_ || ranges_.has_more();
+  const bool has_work_left = applied_index_ < raft_.commit_index() || can_compact || watches_have_more_ ||
+                             ranges_.has_more() || !hashes_.empty();
   effects.wake_at = has_work_left ? now
                                   : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
                                               watches_.wake_at(), applier_->lessor().next_deadline(),
@@ -255,9 +261,9 @@ void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effe
     answer(lost_key, ErrorCode::leader_changed, effects);
   }
 
-  const std::uint64_t in_use_bytes = applier_->store().encoded_bytes();
+  const std::uint64_t in_use_bytes = kv::size_in_use(*applier_);
   kv::Applied applied = applier_->apply(entry.data.view(), header(), now);
-  quota_.on_size(applier_->store().encoded_bytes());
+  quota_.on_size(kv::size_in_use(*applier_));
   watches_.on_applied(applier_->store());
   if (applied.member_attributes.has_value()) {
     kv::MemberAttributes& attributes = *applied.member_attributes;
@@ -335,6 +341,10 @@ void Replica::serve(Instant now, kv::Request request, RequestId id, Instant dead
     case kv::Method::range:
       if (std::get_if<kv::RangeRequest>(&request.body())->range.is_single()) break;
       return list(std::move(request), id, deadline, effects);
+    case kv::Method::hash:
+      return reply(hash_response(header(), applier_->store().current_revision(), hash()));
+    case kv::Method::move_leader:
+      return move_leader(std::get<kv::MoveLeaderRequest>(request.body()), id, effects);
     default:
       break;
   }
@@ -385,7 +395,7 @@ ReplicaStatus Replica::status() const {
           .commit_index = raft_.commit_index(),
           .applied_index = applied_index_,
           .revision = applier_->store().current_revision(),
-          .size_in_use_bytes = applier_->store().encoded_bytes(),
+          .size_in_use_bytes = kv::size_in_use(*applier_),
           .size_bytes = quota_.size_bytes(),
           .quota_bytes = quota_.bytes(),
           .alarms = applier_->alarms().list(kv::AlarmType::none),

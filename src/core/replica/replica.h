@@ -4,6 +4,7 @@
 #define METASTORE_CORE_REPLICA_REPLICA_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,6 +77,13 @@ class Replica {
   bool exceeds_quota(const kv::Applied& applied, std::uint64_t in_use_bytes, Effects& effects);
   void raise_alarm(Instant now, Effects& effects);
   void answer_out_of_space(Effects& effects);
+
+  /// Hashes all keys, in slices of later steps.
+  void begin_hash_kv(Instant now, const ClientRequest& client, const kv::HashKvRequest& request, Effects& effects);
+  void hash_some(Effects& effects);
+  void defragment(Instant now, const ClientRequest& client, Effects& effects);
+  void on_defragmented(const Defragmented& event, Effects& effects);
+  void move_leader(const kv::MoveLeaderRequest& request, RequestId id, Effects& effects);
   void publish(Instant now);
 
   void open_stream(const StreamOpened& stream, Effects& effects);
@@ -144,6 +152,15 @@ class Replica {
     Waiting::Key key;
     Bytes reply;
   };
+  struct HashKv {
+    Waiting::Key key;
+    mvcc::HashScan scan;
+    Revision current;  ///< As they were when it was asked for.
+    Revision compacted;
+  };
+  std::vector<Waiting::Key> defragmenting_;  ///< Answered when the engine has rewritten its file.
+  bool is_defragmenting_ = false;
+  std::deque<HashKv> hashes_;                            ///< Asked for and not finished; one at a time is worked on.
   std::vector<PhysicalCompaction> awaiting_compaction_;  ///< Replies owed once old revisions are gone.
 
   AutoCompaction auto_compaction_;

@@ -261,6 +261,17 @@ TEST_CASE("what is refused for want of room waits for a leader no longer than it
   CHECK(driver.replica.status().is_idle);
 }
 
+TEST_CASE("leases take room too, and give it back") {
+  Session session;
+  const std::uint64_t empty = session.replica.status().size_in_use_bytes;
+  CHECK(session.grant(1) == "ok");
+  CHECK(session.grant(2) == "ok");
+  CHECK(session.replica.status().size_in_use_bytes == empty + 128);
+  CHECK(session.revoke(1) == "ok");
+  CHECK(session.replica.status().size_in_use_bytes == empty + 64);
+  CHECK(session.replica.status().size_bytes == empty + 128);
+}
+
 TEST_CASE("a negative quota is none") {
   Session session(with_quota(-1));
   CHECK(session.put_key("a", 1'000'000) == "ok");

@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "core/base/encoder.h"
 #include "core/base/version.h"
+#include "core/mvcc/hash.h"
 #include "core/proto/rpc.pb.h"
 
 namespace metastore {
@@ -20,6 +22,13 @@ Bytes encoded(const google::protobuf::Message& message) {
   });
 }
 
+/// The protocol has room for 32 bits.
+std::uint32_t folded(std::uint64_t hash) {
+  std::string bytes;
+  Encoder(bytes).u64(hash);
+  return static_cast<std::uint32_t>(mvcc::hash_of(bytes));
+}
+
 }  // namespace
 
 Bytes member_list_response(const kv::Header& header, const Members& members) {
@@ -33,6 +42,24 @@ Bytes member_list_response(const kv::Header& header, const Members& members) {
     for (const std::string& url : member.client_urls) out.add_clienturls(url);
     out.set_islearner(member.is_learner);
   }
+  return encoded(response);
+}
+
+Bytes hash_kv_response(const kv::Header& header, const HashOfKeys& hash) {
+  etcdserverpb::HashKVResponse response;
+  fill(*response.mutable_header(), header);
+  response.mutable_header()->set_revision(hash.current.value());
+  response.set_hash(folded(hash.sum));
+  response.set_compact_revision(hash.compacted.value());
+  response.set_hash_revision(hash.revision.value());
+  return encoded(response);
+}
+
+Bytes hash_response(const kv::Header& header, Revision current, std::uint64_t hash) {
+  etcdserverpb::HashResponse response;
+  fill(*response.mutable_header(), header);
+  response.mutable_header()->set_revision(current.value());
+  response.set_hash(folded(hash));
   return encoded(response);
 }
 

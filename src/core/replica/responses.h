@@ -10,6 +10,15 @@
 namespace metastore {
 
 Bytes member_list_response(const kv::Header& header, const Members& members);
+/// Of all keys at a revision, as one number that depends on all their bytes.
+struct HashOfKeys {
+  std::uint64_t sum = 0;
+  Revision revision;
+  Revision current;
+  Revision compacted;
+};
+Bytes hash_kv_response(const kv::Header& header, const HashOfKeys& hash);
+Bytes hash_response(const kv::Header& header, Revision current, std::uint64_t hash);
 Bytes status_response(const kv::Header& header, const ReplicaStatus& status);
 
 }  // namespace metastore

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/base/bytes.h"
 #include "core/base/time.h"
@@ -30,6 +31,9 @@ class Engine {
   virtual StorageStatus write(const Checkpoint& checkpoint) = 0;
   /// Every row was checked: damage is an error that names the file and the row, never a wrong value.
   virtual StorageStatus read(Table table, RowVisitor& visitor) = 0;
+  /// Rewrites the file without the room that nothing uses. What stood in it stands in it afterwards, also if the power
+  /// goes meanwhile. The sentence tells why nothing was done, and is empty if it was; an error ends the member.
+  virtual StorageResult<std::string> defragment() = 0;
   /// Of the file, for status pages; no decision may depend on it.
   virtual std::uint64_t file_bytes() = 0;
 

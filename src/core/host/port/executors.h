@@ -40,6 +40,8 @@ class CheckpointExecutor {
   virtual ~CheckpointExecutor() = default;
   /// Requires: the last one was answered by CheckpointWritten.
   virtual void write(Checkpoint checkpoint) = 0;
+  /// Requires: the last one was answered by Defragmented.
+  virtual void defragment() = 0;
 };
 
 /// Talks to the other members. What it hears comes as PeerMessage, PeerConnected and PeerUnreachable.

@@ -1,0 +1,80 @@
+// The replica's side of what operators ask of one member: hashes, defragmenting, handing over. Beside replica.cc, since
+// it is one subject.
+#include <utility>
+
+#include "core/base/assert.h"
+#include "core/kv/cost.h"
+#include "core/replica/replica.h"
+#include "core/replica/responses.h"
+
+namespace metastore {
+
+void Replica::begin_hash_kv(Instant now, const ClientRequest& client, const kv::HashKvRequest& request,
+                            Effects& effects) {
+  const mvcc::Store& store = applier_->store();
+  const Revision revision = request.revision <= 0 ? store.current_revision() : Revision(request.revision);
+  if (const Status<> readable = store.check_readable(revision); !readable) {
+    return effects.replies.push_back({client.id, readable.error()});
+  }
+  if (waiting_.size() >= config_.limits.reads_pending_max) {
+    return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
+  }
+  hashes_.push_back({.key = waiting_.add(client.id, Waiting::For::read, now, client.deadline),
+                     .scan = {.revision = revision, .next_key = {}, .sum = 0},
+                     .current = store.current_revision(),
+                     .compacted = store.compact_revision()});
+}
+
+void Replica::hash_some(Effects& effects) {
+  while (!hashes_.empty() && !waiting_.contains(hashes_.front().key)) hashes_.pop_front();
+  if (hashes_.empty()) return;
+  HashKv& hash = hashes_.front();
+  const mvcc::Store& store = applier_->store();
+  if (const Status<> readable = store.check_readable(hash.scan.revision); !readable) {
+    answer(hash.key, readable.error(), effects);
+  } else if (store.hash_kv_some(hash.scan, config_.limits.hash_keys_a_step)) {
+    answer(hash.key,
+           hash_kv_response(header(), {.sum = hash.scan.sum,
+                                       .revision = hash.scan.revision,
+                                       .current = hash.current,
+                                       .compacted = hash.compacted}),
+           effects);
+  } else {
+    return;
+  }
+  hashes_.pop_front();
+}
+
+void Replica::defragment(Instant now, const ClientRequest& client, Effects& effects) {
+  if (waiting_.size() >= config_.limits.reads_pending_max) {
+    return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
+  }
+  // Who asks while the file is being rewritten gets what he asks for, so one is under way at most.
+  defragmenting_.push_back(waiting_.add(client.id, Waiting::For::read, now, client.deadline));
+  if (std::exchange(is_defragmenting_, true)) return;
+  effects.defragment = true;
+  effects.trace.push_back({TraceLevel::info, "starting defragment", {}});
+}
+
+void Replica::on_defragmented(const Defragmented& event, Effects& effects) {
+  ASSERT(is_defragmenting_);
+  is_defragmenting_ = false;
+  std::variant<Bytes, ErrorCode> result = Bytes();  // It has no header (contract 1.4).
+  if (event.failure.empty()) {
+    quota_.on_defragmented(kv::size_in_use(*applier_));
+    effects.trace.push_back({TraceLevel::info, "finished defragment", {}});
+  } else {
+    result = ErrorCode::not_defragmented;
+    effects.trace.push_back({TraceLevel::warn, "failed to defragment", {{"error", event.failure}}});
+  }
+  for (const Waiting::Key key : std::exchange(defragmenting_, {})) answer(key, result, effects);
+}
+
+void Replica::move_leader(const kv::MoveLeaderRequest& request, RequestId id, Effects& effects) {
+  if (raft_.role() != raft::Role::leader) return refuse(id, ErrorCode::not_leader, effects);
+  // A member that is a cluster of its own has nobody else to move it to.
+  if (request.target != config_.member) return refuse(id, ErrorCode::bad_leader_transferee, effects);
+  effects.replies.push_back({id, Bytes()});
+}
+
+}  // namespace metastore
