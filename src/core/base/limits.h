@@ -23,6 +23,8 @@ namespace metastore {
   X(checkpoint_bytes, 1'048'576, "bytes", "changes that are checkpointed before the interval is over")                \
   X(checkpoint_waiting_bytes_max, 268'435'456, "bytes", "behind a checkpoint under way; past it: too many requests")  \
   X(log_bytes_max, 67'108'864, "bytes", "applied entries kept in memory for slow followers")                          \
+  X(log_held_bytes_max, 268'435'456, "bytes", "the same while a peer takes a snapshot, lest it need another")         \
+  X(promotion_lag_entries_max, 1'000, "entries", "that a learner lacks when it is promoted")                          \
   X(append_message_bytes_max, 1'048'576, "bytes", "entries in one message to a peer, unless one alone is larger")     \
   X(append_window_bytes_max, 8'388'608, "bytes", "entries sent to one peer ahead of its acknowledgement")             \
   X(raft_messages_held_max, 4'096, "messages", "waiting for this member's own disk; past it they are lost")           \

@@ -8,15 +8,29 @@
 namespace metastore::raft {
 
 const Entry* Disk::entry(LogIndex index) const {
-  return index == LogIndex() || index > last_index() ? nullptr : &entries[index.value() - 1];
+  return index <= mark.index || index > last_index() ? nullptr : &entries[index.value() - mark.index.value() - 1];
+}
+
+bool Disk::holds(const Entry& wanted) const {
+  const Entry* held = entry(wanted.index);
+  return wanted.index <= mark.index || (held != nullptr && *held == wanted);
 }
 
 void Disk::apply(const LogWrite& write) {
   if (write.hard_state) hard_state = *write.hard_state;
-  if (write.append.empty()) return;
-  ASSERT(write.append.front().index <= last_index().next());
-  entries.resize(write.append.front().index.value() - 1);
-  entries.insert(entries.end(), write.append.begin(), write.append.end());
+  if (!write.append.empty()) {
+    ASSERT(write.append.front().index > mark.index);
+    ASSERT(write.append.front().index <= last_index().next());
+    entries.resize(write.append.front().index.value() - mark.index.value() - 1);
+    entries.insert(entries.end(), write.append.begin(), write.append.end());
+  }
+  if (!write.mark) return;
+  ASSERT(write.mark->index > mark.index);
+  const Entry* marked = entry(write.mark->index);
+  const bool is_held = marked != nullptr && marked->term == write.mark->term;
+  const std::uint64_t dropped = is_held ? write.mark->index.value() - mark.index.value() : entries.size();
+  entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(dropped));
+  mark = *write.mark;
 }
 
 void Oracle::on_write(const Node& node, const LogWrite& write) {
@@ -24,7 +38,7 @@ void Oracle::on_write(const Node& node, const LogWrite& write) {
   ASSERT(!leads || write.append.empty() || write.append.front().index == node.written.last_index().next());
   const Entry* before = write.append.empty() ? nullptr : node.written.entry(write.append.front().index.previous());
   for (const Entry& entry : write.append) {
-    const std::pair content(entry.data, before == nullptr ? Term() : before->term);
+    const std::pair content(entry.data, before == nullptr ? node.written.mark.term : before->term);
     const auto [found, is_new] = entries_.try_emplace({entry.index, entry.term}, content);
     ASSERT(found->second == content);
     before = &entry;
@@ -63,18 +77,30 @@ void Oracle::on_send(const Node& node, const Envelope& envelope) {
       ASSERT(node.durable.hard_state.term >= reply.term);
       ASSERT(!reply.accepted || node.durable.last_index() >= reply.match_index);
     }
-    void operator()(const TimeoutNow&) {}
-    void operator()(const ReadIndexRequest&) {}
-    void operator()(const ReadIndexReply&) {}
+    void operator()(const TimeoutNow& order) {
+      ASSERT(node.durable.hard_state.term == order.term);
+      ASSERT(node.durable.hard_state.vote == node.config.id);
+    }
+    void operator()(const ReadIndexRequest& request) { ASSERT(node.durable.hard_state.term >= request.term); }
+    void operator()(const ReadIndexReply& reply) {
+      ASSERT(!reply.confirmed || node.durable.hard_state.vote == node.config.id);
+    }
+    void operator()(const SnapshotOffer& offer) {
+      ASSERT(offer.mark.term == oracle.committed_[offer.mark.index.value() - 1].term);
+    }
+    void operator()(const SnapshotReply& reply) { ASSERT(node.durable.hard_state.term >= reply.term); }
     void operator()(const ProposalForward&) {}
     void operator()(const ProposalRefused&) {}
-    void operator()(const SnapshotOffer&) {}
-    void operator()(const SnapshotReply&) {}
   };
   std::visit(Visitor{*this, node, envelope.to}, envelope.message);
 }
 
 void Oracle::on_committed(const Node& node, LogIndex index, const std::map<MemberId, Node>& nodes) {
+  // A snapshot, or a mark at a restart, stands for it.
+  if (index <= node.raft->compacted_index()) {
+    ASSERT(index <= committed());
+    return;
+  }
   const Entry& entry = node.raft->entry(index);
   if (index <= committed()) {
     ASSERT(committed_[index.value() - 1] == entry);
@@ -82,10 +108,8 @@ void Oracle::on_committed(const Node& node, LogIndex index, const std::map<Membe
   }
   committed_.push_back(entry);
   // Whoever says it first must be right: a quorum holds it durably.
-  const int is_held = reached_by_quorum(node.raft->conf_state(), [&](MemberId id) {
-    const Entry* held = nodes.at(id).durable.entry(index);
-    return held != nullptr && *held == entry ? 1 : 0;
-  });
+  const int is_held = reached_by_quorum(node.raft->conf_state(),
+                                        [&](MemberId id) { return nodes.at(id).durable.holds(entry) ? 1 : 0; });
   ASSERT(is_held == 1);
 }
 
@@ -103,9 +127,7 @@ void Oracle::on_step(Node& node, const std::map<MemberId, Node>& nodes) {
   ASSERT(found->second == node.config.id);
   if (!is_new) return;
   for (const Entry& entry : committed_) {
-    const Entry* held = node.written.entry(entry.index);
-    ASSERT(held != nullptr);
-    ASSERT(*held == entry);
+    ASSERT(node.written.holds(entry));
   }
 }
 
@@ -116,6 +138,7 @@ Cluster::Cluster(std::uint64_t count, std::uint64_t voters, std::uint64_t seed, 
     node.config = config;
     node.config.id = MemberId(id);
     node.config.seed = seed * 100 + id;
+    node.durable.mark.conf_state = node.written.mark.conf_state = conf_;
     restart(node.config.id);
   }
 }
@@ -134,7 +157,10 @@ void Cluster::end_step(Node& node, Output& out) {
     network.push_back(std::move(envelope));
   }
   oracle_.on_step(node, nodes);
-  node.raft->on_applied(node.raft->commit_index(), node.raft->commit_index());
+  // What commits behind a snapshot waits until that is installed.
+  if (!node.installs_at) node.raft->on_applied(node.raft->commit_index(), node.raft->commit_index());
+  for (const MemberId peer : out.snapshots_wanted) open_image(node, peer);
+  for (const Envelope& offer : out.snapshots_offered) node.offered = std::get<SnapshotOffer>(offer.message);
   for (TraceLine& line : out.trace) trace.push_back({id, std::move(line)});
   for (const ReadReady& ready : out.reads_ready) {
     ASSERT(ready.index >= read_floor_.at(ready.context));
@@ -145,6 +171,29 @@ void Cluster::end_step(Node& node, Output& out) {
     ASSERT(read_floor_.erase(context) == 1);
     reads_failed.push_back({id, context});
   }
+}
+
+void Cluster::open_image(Node& node, MemberId peer) {
+  const Mark mark = node.raft->mark_at(node.raft->commit_index());
+  ASSERT(node.raft->on_snapshot_opened(peer, mark.index));
+  node.images[peer] = mark;
+  const Envelope offer{node.config.id, peer, SnapshotOffer{node.raft->term(), mark, ++images_, 0}};
+  oracle_.on_send(node, offer);
+  network.push_back(offer);
+}
+
+void Cluster::end_image(MemberId from, MemberId to, bool is_whole) {
+  const Mark mark = node(from).images.at(to);
+  node(from).images.erase(to);
+  Node& receiver = node(to);
+  is_whole = is_whole && is_up(to) && receiver.offered && receiver.offered->mark == mark && !receiver.installs_at;
+  if (is_whole) {
+    Output out;
+    receiver.offered.reset();
+    receiver.installs_at = receiver.raft->install_snapshot(now, mark, out);
+    end_step(receiver, out);
+  }
+  node(from).raft->on_snapshot_sent(now, to, is_whole);
 }
 
 void Cluster::wake(MemberId id) {
@@ -172,6 +221,10 @@ void Cluster::write(MemberId id, std::size_t count) {
   }
   Output out;
   writer.raft->on_log_written(now, last, out);
+  if (writer.installs_at && *writer.installs_at <= last) {
+    writer.installs_at.reset();
+    writer.raft->on_snapshot_installed();
+  }
   end_step(writer, out);
 }
 
@@ -195,6 +248,19 @@ bool Cluster::read(MemberId id, std::uint64_t context) {
   return is_taken;
 }
 
+bool Cluster::transfer(MemberId from, MemberId to) {
+  Output out;
+  const bool has_begun = node(from).raft->transfer_leadership(now, to, out);
+  end_step(node(from), out);
+  return has_begun;
+}
+
+void Cluster::unreachable(MemberId id, MemberId peer) {
+  Output out;
+  node(id).raft->on_peer_unreachable(now, peer, out);
+  end_step(node(id), out);
+}
+
 void Cluster::crash(MemberId id, std::size_t surviving) {
   Node& victim = node(id);
   for (; surviving > 0; --surviving) {
@@ -204,6 +270,9 @@ void Cluster::crash(MemberId id, std::size_t surviving) {
   victim.writes.clear();
   victim.written = victim.durable;
   victim.raft.reset();
+  victim.images.clear();
+  victim.offered.reset();
+  victim.installs_at.reset();
   victim.term = victim.durable.hard_state.term;
   victim.commit = LogIndex();
 }
@@ -211,8 +280,7 @@ void Cluster::crash(MemberId id, std::size_t surviving) {
 void Cluster::restart(MemberId id) {
   Node& node = nodes.at(id);
   ASSERT(node.raft == nullptr);
-  Recovered recovered{.hard_state = node.durable.hard_state, .entries = node.durable.entries};
-  recovered.compacted.conf_state = conf_;
+  Recovered recovered{node.durable.hard_state, node.durable.mark, node.durable.entries};
   node.raft = std::make_unique<Raft>(node.config, std::move(recovered), now);
   Output out;
   end_step(node, out);
@@ -220,8 +288,19 @@ void Cluster::restart(MemberId id) {
 
 void Cluster::replace_disk(MemberId id, Disk disk) {
   ASSERT(!is_up(id));
+  disk.mark.conf_state = conf_;
   node(id).written = node(id).durable = std::move(disk);
 }
+
+namespace {
+
+/// Equal as far as both have entries.
+bool is_same_log(const Disk& a, const Disk& b) {
+  if (a.last_index() != b.last_index()) return false;
+  return std::all_of(a.entries.begin(), a.entries.end(), [&b](const Entry& entry) { return b.holds(entry); });
+}
+
+}  // namespace
 
 bool Cluster::is_settled(const std::set<MemberId>& except) const {
   const Node* leader = nullptr;
@@ -235,7 +314,8 @@ bool Cluster::is_settled(const std::set<MemberId>& except) const {
     if (except.contains(id)) return true;
     const Node& node = nodes.at(id);
     return is_up(id) && node.raft->leader() == leader->config.id && node.raft->term() == leader->raft->term() &&
-           node.raft->commit_index() == leader->raft->last_index() && node.durable.entries == leader->durable.entries;
+           node.raft->commit_index() == leader->raft->last_index() && is_same_log(node.durable, leader->durable) &&
+           !node.installs_at;
   });
 }
 

@@ -20,20 +20,27 @@ namespace metastore::raft {
 /// What a member would find if it started again now.
 struct Disk {
   HardState hard_state;
-  std::vector<Entry> entries;  ///< From index 1.
+  Mark mark;
+  std::vector<Entry> entries;  ///< From the mark on.
 
-  LogIndex last_index() const { return LogIndex(entries.size()); }
+  LogIndex last_index() const { return mark.index.plus(entries.size()); }
+  /// Null for what the mark stands for, and behind the end.
   const Entry* entry(LogIndex index) const;
+  /// Whether an entry of that content stands there, or the mark stands for it.
+  bool holds(const Entry& entry) const;
   void apply(const LogWrite& write);
 };
 
 struct Node {
   Config config;
   Disk durable;
-  Disk written;                 ///< `durable` and the writes under way.
-  std::deque<LogWrite> writes;  ///< Under way: not durable yet.
-  std::unique_ptr<Raft> raft;   ///< Null while the member is down.
-  Term term;                    ///< What was last seen, to see that it never falls.
+  Disk written;                           ///< `durable` and the writes under way.
+  std::deque<LogWrite> writes;            ///< Under way: not durable yet.
+  std::unique_ptr<Raft> raft;             ///< Null while the member is down.
+  std::map<MemberId, Mark> images;        ///< Opened for peers, neither whole there nor given up.
+  std::optional<SnapshotOffer> offered;   ///< Whose image is on its way here.
+  std::optional<LogWriteId> installs_at;  ///< The write behind which a staged image is swapped in.
+  Term term;                              ///< What was last seen, to see that it never falls.
   LogIndex commit;
 };
 
@@ -85,6 +92,10 @@ class Cluster {
   bool propose(MemberId id, std::string_view data);
   bool propose(MemberId id, EntryType type, Bytes data);
   bool read(MemberId id, std::uint64_t context);
+  bool transfer(MemberId from, MemberId to);
+  void unreachable(MemberId id, MemberId peer);
+  /// The image that `from` opened for `to` has come whole, if it was offered there; otherwise it is given up.
+  void end_image(MemberId from, MemberId to, bool is_whole);
   /// Of the writes under way the oldest `surviving` reach the disk all the same.
   void crash(MemberId id, std::size_t surviving);
   void restart(MemberId id);
@@ -96,9 +107,11 @@ class Cluster {
 
  private:
   void end_step(Node& node, Output& out);
+  void open_image(Node& node, MemberId peer);
 
   ConfState conf_;
   Oracle oracle_;
+  std::uint64_t images_ = 0;
   std::map<std::uint64_t, LogIndex> read_floor_;  ///< What a read must see, by context.
 };
 

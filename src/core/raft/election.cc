@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/base/assert.h"
+#include "core/raft/handover.h"
 #include "core/raft/replication.h"
 
 namespace metastore::raft {
@@ -21,26 +22,35 @@ bool is_up_to_date(const State& state, const VoteRequest& request) {
   return std::tuple(request.last_term, request.last_index) >= std::tuple(state.log.last_term(), state.log.last_index());
 }
 
-void ask_for_votes(State& state, Term term, bool pre_vote, LogWriteId write, Output& out) {
+enum class Campaign { pre_vote, vote, handed_over };
+
+void ask_for_votes(State& state, Campaign campaign, Term term, LogWriteId write, Output& out) {
+  const VoteRequest request{term, state.log.last_index(), state.log.last_term(), campaign == Campaign::pre_vote,
+                            campaign == Campaign::handed_over};
   for (const MemberId id : all_members(state.conf())) {
     if (id == state.config.id || !is_voter(state.conf(), id)) continue;
-    send(state, id, VoteRequest{term, state.log.last_index(), state.log.last_term(), pre_vote}, write, out);
+    send(state, id, request, write, out);
   }
+}
+
+void follow_nobody(State& state, Output& out) {
+  state.leader = MemberId();
+  state.forwarded_reads.fail(out);
 }
 
 void become_pre_candidate(State& state, Output& out) {
   state.role = Role::pre_candidate;
-  state.leader = MemberId();
+  follow_nobody(state, out);
   state.votes = {{state.config.id, true}};
-  ask_for_votes(state, state.term.next(), true, LogWriteId(), out);
+  ask_for_votes(state, Campaign::pre_vote, state.term.next(), LogWriteId(), out);
 }
 
-void become_candidate(State& state, Output& out) {
+void become_candidate(State& state, Campaign campaign, Output& out) {
   state.role = Role::candidate;
-  state.leader = MemberId();
+  follow_nobody(state, out);
   state.votes.clear();
   state.set_term_and_vote(state.term.next(), state.config.id);
-  ask_for_votes(state, state.term, false, state.vote_write, out);
+  ask_for_votes(state, campaign, state.term, state.vote_write, out);
   send(state, state.config.id, VoteReply{state.term, state.term, false, true}, state.vote_write, out);
 }
 
@@ -58,6 +68,17 @@ void refuse(State& state, MemberId from, const VoteRequest& request, std::string
   send(state, from, VoteReply{state.term, request.term, request.pre_vote, false}, state.vote_write, out);
 }
 
+bool can_campaign(const State& state, Output& out) {
+  const bool is_stalled = state.outbox.stalled_at(state.config.election_timeout) <= state.now;
+  if (is_stalled || state.is_installing) {
+    trace(out, TraceLevel::info,
+          is_stalled ? "timeout while the disk stalls -> wait, no vote could be cast"
+                     : "timeout while a snapshot is being installed -> wait",
+          {{"term", state.term}});
+  }
+  return !is_stalled && !state.is_installing;
+}
+
 }  // namespace
 
 void reset_election_deadline(State& state) {
@@ -67,9 +88,13 @@ void reset_election_deadline(State& state) {
 
 void become_follower(State& state, Term term, MemberId leader, Output& out) {
   ASSERT(term >= state.term);
+  if (term > state.term || leader != state.leader) state.forwarded_reads.fail(out);
   if (term > state.term) state.set_term_and_vote(term, MemberId());
   if (state.leadership) {
-    state.leadership->reads.fail(out);
+    // Others will ask again and be refused.
+    for (const ReadAsked& read : state.leadership->reads.take_all()) {
+      if (read.by == state.config.id) out.reads_failed.push_back(read.context);
+    }
     state.leadership.reset();
   }
   if (state.role != Role::follower) reset_election_deadline(state);
@@ -80,16 +105,45 @@ void become_follower(State& state, Term term, MemberId leader, Output& out) {
 
 void on_election_deadline(State& state, Output& out) {
   reset_election_deadline(state);
-  if (state.outbox.stalled_at(state.config.election_timeout) <= state.now) {
-    trace(out, TraceLevel::info, "timeout while the disk stalls -> wait, no vote could be cast",
-          {{"term", state.term}});
-  } else if (state.config.pre_vote && !state.is_only_voter()) {
+  if (!can_campaign(state, out)) return;
+  if (state.config.pre_vote && !state.is_only_voter()) {
     trace(out, TraceLevel::info, "timeout -> ask for pre-votes", {{"was", describe(state.role)}, {"term", state.term}});
     become_pre_candidate(state, out);
   } else {
     trace(out, TraceLevel::info, "timeout -> campaign", {{"was", describe(state.role)}, {"term", state.term.next()}});
-    become_candidate(state, out);
+    become_candidate(state, Campaign::vote, out);
   }
+}
+
+void forget_leader(State& state, Output& out) {
+  trace(out, TraceLevel::info, "leader out of reach -> forget it", {{"leader", state.leader}, {"term", state.term}});
+  become_follower(state, state.term, MemberId(), out);
+  // Drawn, since all its followers lose it at once.
+  const Duration interval = state.config.heartbeat_interval;
+  const Instant soon = state.now + state.deadlines.between(interval, interval * 2);
+  state.election_deadline = std::min(state.election_deadline, soon);
+}
+
+Instant election_due_at(const State& state) {
+  return is_voter(state.conf(), state.config.id) ? state.election_deadline : Instant::never();
+}
+
+void hear_leader(State& state, MemberId from, Term term, Output& out) {
+  ASSERT(term > state.term || state.role != Role::leader);
+  if (term > state.term || state.leader != from) {
+    trace(out, TraceLevel::info, "leader found -> follow", {{"leader", from}, {"term", term}});
+    become_follower(state, term, from, out);
+  }
+  state.leader_heard = state.now;
+  reset_election_deadline(state);
+}
+
+void on_timeout_now(State& state, MemberId from, const TimeoutNow& order, Output& out) {
+  if (order.term != state.term || from != state.leader || !is_voter(state.conf(), state.config.id)) return;
+  if (!can_campaign(state, out)) return;
+  trace(out, TraceLevel::info, "leader hands over -> campaign", {{"leader", from}, {"term", state.term.next()}});
+  reset_election_deadline(state);
+  become_candidate(state, Campaign::handed_over, out);
 }
 
 Instant leadership_ends_at(const State& state) {
@@ -109,6 +163,7 @@ void check_leadership(State& state, Output& out) {
         is_stalled ? "disk stalled for an election timeout -> step down"
                    : "no quorum heard for an election timeout -> step down",
         {{"term", state.term}});
+  if (is_stalled) hand_over_to_best(state, out);
   become_follower(state, state.term, MemberId(), out);
 }
 
@@ -158,7 +213,7 @@ void on_vote_reply(State& state, MemberId from, const VoteReply& reply, Output& 
     case VoteResult::won:
       if (reply.pre_vote) {
         trace(out, TraceLevel::info, "quorum of pre-votes -> campaign", {{"term", campaign_term}});
-        return become_candidate(state, out);
+        return become_candidate(state, Campaign::vote, out);
       }
       trace(out, TraceLevel::info, "quorum of votes -> lead", {{"term", state.term}});
       return become_leader(state, out);

@@ -11,6 +11,12 @@ namespace metastore::raft {
 void reset_election_deadline(State& state);
 /// Leaves every other role. `leader` is 0 if nobody is known to lead `term`. Requires: term >= state.term.
 void become_follower(State& state, Term term, MemberId leader, Output& out);
+/// Whoever was followed leads no more, or is out of reach: pre-votes are asked for soon unless it is heard again.
+void forget_leader(State& state, Output& out);
+/// Never for who may not campaign. Requires: role != Role::leader.
+Instant election_due_at(const State& state);
+/// `from` leads `term`. Requires: term >= state.term.
+void hear_leader(State& state, MemberId from, Term term, Output& out);
 /// The election deadline has come, and the member is no leader.
 void on_election_deadline(State& state, Output& out);
 /// Steps down a leader whom no quorum, or whose own disk, has answered for an election timeout.
@@ -18,6 +24,7 @@ void check_leadership(State& state, Output& out);
 /// When check_leadership has something to say. Requires: role == Role::leader.
 Instant leadership_ends_at(const State& state);
 
+void on_timeout_now(State& state, MemberId from, const TimeoutNow& order, Output& out);
 void on_vote_request(State& state, MemberId from, const VoteRequest& request, Output& out);
 void on_vote_reply(State& state, MemberId from, const VoteReply& reply, Output& out);
 

@@ -88,16 +88,28 @@ LogWriteId Log::write_of(LogIndex index, LogWriteId next) const {
   return next;
 }
 
-void Log::on_applied(LogIndex index, LogIndex checkpointed, const Limits& limits) {
+void Log::on_applied(LogIndex index, LogIndex checkpointed, LogIndex held, const Limits& limits) {
   ASSERT(checkpointed <= index);
   ASSERT(index >= applied_);
   ASSERT(index <= last_index());
   for (; applied_ < index; applied_ = applied_.next()) applied_bytes_ += size_bytes(entry(applied_.next()));
-  compact(checkpointed, limits);
+  compact(checkpointed, held, limits);
 }
 
-void Log::compact(LogIndex checkpointed, const Limits& limits) {
+void Log::restart_at(LogIndex index, Term term) {
+  ASSERT(!matches(index, term));
+  ASSERT(index > applied_);
+  entries_.clear();
+  // What these writes hold counts for nothing any more.
+  batches_.clear();
+  compacted_index_ = applied_ = written_ = persisted_ = index;
+  compacted_term_ = term;
+  applied_bytes_ = 0;
+}
+
+void Log::compact(LogIndex checkpointed, LogIndex held, const Limits& limits) {
   while (compacted_index_ < std::min(checkpointed, persisted_)) {
+    if (compacted_index_ >= held && applied_bytes_ <= limits.log_held_bytes_max) return;
     const std::uint64_t applied_entries = applied_.value() - compacted_index_.value();
     if (applied_entries <= limits.log_entries_kept && applied_bytes_ <= limits.log_bytes_max) return;
     applied_bytes_ -= size_bytes(entries_.front());

@@ -54,8 +54,11 @@ class Log {
   LogWriteId write_of(LogIndex index, LogWriteId next) const;
 
   /// Entries up to `index` are in the store, and those up to `checkpointed` durably: those may leave memory.
-  /// Requires: checkpointed <= index.
-  void on_applied(LogIndex index, LogIndex checkpointed, const Limits& limits);
+  /// Those behind `held` stay unless they take more than limits.log_held_bytes_max. Requires: checkpointed <= index.
+  void on_applied(LogIndex index, LogIndex checkpointed, LogIndex held, const Limits& limits);
+  /// A snapshot stands for everything up to `index`, and no entry remains. Requires: last_index() < index, or another
+  /// term there; whoever claims the mark waits for its write.
+  void restart_at(LogIndex index, Term term);
 
   void check_invariants() const;
 
@@ -65,7 +68,7 @@ class Log {
     LogIndex last;  ///< The newest of its entries that has not been replaced since.
   };
 
-  void compact(LogIndex checkpointed, const Limits& limits);
+  void compact(LogIndex checkpointed, LogIndex held, const Limits& limits);
 
   LogIndex compacted_index_;
   Term compacted_term_;

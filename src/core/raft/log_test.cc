@@ -56,18 +56,18 @@ TEST_CASE("applied entries leave memory past a count or past a size, unpersisted
   Log log(LogIndex(), Term(), of_terms({1, 1, 2, 2}));
   log.append(entry(5, 3));
   log.append(entry(6, 3));
-  log.on_applied(LogIndex(3), LogIndex(3), limits);
+  log.on_applied(LogIndex(3), LogIndex(3), LogIndex(1000), limits);
   CHECK(log.compacted() == LogIndex(1));
   CHECK(log.term_at(LogIndex(1)) == Term(1));
-  log.on_applied(LogIndex(6), LogIndex(6), limits);
+  log.on_applied(LogIndex(6), LogIndex(6), LogIndex(1000), limits);
   CHECK(log.compacted() == LogIndex(4));
   limits.log_entries_kept = 0;
-  log.on_applied(LogIndex(6), LogIndex(6), limits);
+  log.on_applied(LogIndex(6), LogIndex(6), LogIndex(1000), limits);
   CHECK(log.compacted() == LogIndex(4));
   CHECK(log.last_index() == LogIndex(6));
   CHECK(log.take_unwritten(LogWriteId(1)).size() == 2);
   log.on_written(LogWriteId(1));
-  log.on_applied(LogIndex(6), LogIndex(6), limits);
+  log.on_applied(LogIndex(6), LogIndex(6), LogIndex(1000), limits);
   CHECK(log.compacted() == LogIndex(6));
   CHECK(log.last_term() == Term(3));
   log.check_invariants();
@@ -77,7 +77,7 @@ TEST_CASE("applied entries leave memory past a count or past a size, unpersisted
   for (std::uint64_t index = 7; index <= 12; ++index) log.append(entry(index, 3, 900));
   log.take_unwritten(LogWriteId(2));
   log.on_written(LogWriteId(2));
-  log.on_applied(LogIndex(12), LogIndex(12), limits);
+  log.on_applied(LogIndex(12), LogIndex(12), LogIndex(1000), limits);
   CHECK(log.compacted() == LogIndex(10));
   log.check_invariants();
 }

@@ -16,26 +16,44 @@ void Progress::on_sent(LogIndex last, std::uint64_t bytes) {
 
 void Progress::on_accepted(LogIndex match) {
   match_index_ = std::max(match_index_, match);
+  // A late answer from before: what lies between has left memory all the same.
+  if (mode_ == Mode::snapshot && match_index_.next() < next_index_) return;
   while (!inflights_.empty() && inflights_.front().last <= match_index_) {
     inflight_bytes_ -= inflights_.front().bytes;
     inflights_.pop_front();
   }
   // Behind an index that is known to match nothing can be rejected, so a probed peer is sure of its place again.
-  if (mode_ == Mode::probe) next_index_ = match_index_.next();
+  if (mode_ != Mode::replicate) next_index_ = match_index_.next();
   mode_ = Mode::replicate;
   next_index_ = std::max(next_index_, match_index_.next());
 }
 
 bool Progress::on_rejected(LogIndex rejected, LogIndex hint) {
-  if (rejected <= match_index_ || rejected >= next_index_) return false;
+  if (mode_ == Mode::snapshot || rejected <= match_index_ || rejected >= next_index_) return false;
   if (mode_ == Mode::probe && rejected != next_index_.previous()) return false;
   probe_from(std::min(rejected, hint.next()));
   return true;
 }
 
+void Progress::on_compacted(LogIndex compacted) {
+  if (next_index_ > compacted) return;
+  if (mode_ == Mode::replicate) mode_ = Mode::probe;
+  next_index_ = compacted.next();
+  forget_inflights();
+}
+
 void Progress::probe_from(LogIndex next) {
   mode_ = Mode::probe;
   next_index_ = std::max(next, match_index_.next());
+  forget_inflights();
+}
+
+void Progress::await_snapshot() {
+  mode_ = Mode::snapshot;
+  forget_inflights();
+}
+
+void Progress::forget_inflights() {
   inflights_.clear();
   inflight_bytes_ = 0;
 }

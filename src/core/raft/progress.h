@@ -1,6 +1,7 @@
 // What a leader knows of one peer's log, and what it may send next (thesis 10.2.1, pipelining; etcd's words).
 // It sends nothing itself. A probe carries no entries and asks whether the logs agree before next_index; while
-// replicating, entries are sent ahead of their acknowledgement, up to a window in bytes.
+// replicating, entries are sent ahead of their acknowledgement, up to a window in bytes. A peer that needs entries
+// which have left memory gets a snapshot, and heartbeats meanwhile.
 #ifndef METASTORE_CORE_RAFT_PROGRESS_H_
 #define METASTORE_CORE_RAFT_PROGRESS_H_
 
@@ -11,10 +12,10 @@
 
 namespace metastore::raft {
 
-/// Invariants: 1. match_index < next_index. 2. match_index never falls. 3. Nothing is in flight to a probed peer.
+/// Invariants: 1. match_index < next_index. 2. match_index never falls. 3. Nothing is in flight unless replicating.
 class Progress {
  public:
-  enum class Mode : std::uint8_t { probe, replicate };
+  enum class Mode : std::uint8_t { probe, replicate, snapshot };
 
   /// Begins by replicating at `next`, since the logs of a healthy cluster agree: a wrong guess costs one rejection.
   explicit Progress(LogIndex next) : next_index_(next) {}
@@ -34,8 +35,12 @@ class Progress {
   /// The peer's log does not agree at `rejected`; `hint` is the newest index at which it may.
   /// Returns false for an answer that is late and says nothing about next_index.
   bool on_rejected(LogIndex rejected, LogIndex hint);
-  /// Nothing before `next` can be sent: what is in flight is forgotten and the peer is probed there, or further on.
+  /// Entries up to `compacted` cannot be sent any more.
+  void on_compacted(LogIndex compacted);
+  /// What is in flight is forgotten, and the peer is probed at `next`, or where it is known to match.
   void probe_from(LogIndex next);
+  /// The peer needs entries that have left memory: rejections say nothing new until it accepts what is sent now.
+  void await_snapshot();
 
   void check_invariants() const;
 
@@ -44,6 +49,8 @@ class Progress {
     LogIndex last;
     std::uint64_t bytes;
   };
+
+  void forget_inflights();
 
   Mode mode_ = Mode::replicate;
   LogIndex match_index_;

@@ -5,6 +5,8 @@
 
 #include "core/base/assert.h"
 #include "core/raft/election.h"
+#include "core/raft/handover.h"
+#include "core/raft/snapshot.h"
 
 namespace metastore::raft {
 namespace {
@@ -49,6 +51,7 @@ void settle_configuration(State& state, Output& out) {
     if (conf.auto_leave) append_own(state, EntryType::conf_change_v2, Bytes(), out);
   } else if (!is_voter(conf, state.config.id)) {
     trace(out, TraceLevel::info, "committed configuration without this leader -> step down", {{"term", state.term}});
+    hand_over_to_best(state, out);
     become_follower(state, state.term, MemberId(), out);
   }
 }
@@ -80,7 +83,7 @@ void send_append(State& state, MemberId to, Peer& peer, std::vector<Entry> entri
 }
 
 void send_to(State& state, MemberId id, Peer& peer, Output& out) {
-  if (peer.progress.next_index() <= state.log.compacted()) peer.progress.probe_from(state.log.compacted().next());
+  peer.progress.on_compacted(state.log.compacted());
   const std::uint64_t window = state.config.limits.append_window_bytes_max;
   bool has_sent = false;
   while (peer.progress.next_index() <= state.log.last_index() && peer.progress.can_send_entries(window)) {
@@ -111,13 +114,7 @@ LogIndex append_own(State& state, EntryType type, Bytes data, Output& out) {
 
 void on_append_request(State& state, MemberId from, const AppendRequest& request, Output& out) {
   if (request.term < state.term) return reject(state, from, request, out);
-  ASSERT(request.term > state.term || state.role != Role::leader);
-  if (request.term > state.term || state.leader != from) {
-    trace(out, TraceLevel::info, "leader found -> follow", {{"leader", from}, {"term", request.term}});
-    become_follower(state, request.term, from, out);
-  }
-  state.leader_heard = state.now;
-  reset_election_deadline(state);
+  hear_leader(state, from, request.term, out);
 
   // What is committed here is in every later leader's log (thesis 3.6.3), whether or not it is still in memory.
   const bool is_known = request.previous_index < state.commit;
@@ -157,19 +154,20 @@ void on_append_reply(State& state, MemberId from, const AppendReply& reply, Outp
   peer.round_echoed = std::max(peer.round_echoed, reply.read_round);
   if (reply.accepted) {
     ASSERT(reply.match_index <= state.log.last_index());
-    peer.is_left_behind = false;
     peer.progress.on_accepted(reply.match_index);
+    if (peer.progress.mode() != Progress::Mode::snapshot) peer.snapshot_index = LogIndex();
     return advance_commit(state, out);
+  }
+  if (peer.progress.mode() == Progress::Mode::snapshot) {
+    if (state.now >= peer.snapshot_lost_at) want_snapshot(state, from, peer, out);
+    return;
   }
   const LogIndex hint = state.log.newest_not_above(reply.hint_index, reply.hint_term);
   if (!peer.progress.on_rejected(reply.rejected_index, hint)) return;
   if (peer.progress.next_index() > state.log.compacted()) {
     peer.is_owed = true;
-  } else if (!peer.is_left_behind) {
-    // Probing goes on at the pace of heartbeats.
-    peer.is_left_behind = true;
-    trace(out, TraceLevel::warn, "peer needs entries that have left memory -> it cannot catch up from this log",
-          {{"peer", from}, {"compacted_index", state.log.compacted()}});
+  } else {
+    want_snapshot(state, from, peer, out);
   }
 }
 
@@ -188,7 +186,14 @@ void advance_reads(State& state, Output& out) {
     const std::uint64_t echoed = reached_by_quorum(state.conf(), [&state, &leading](MemberId id) {
       return id == state.config.id ? leading.reads.number() : leading.peers.at(id).round_echoed;
     });
-    leading.reads.confirm(echoed, out);
+    for (const ReadAsked& read : leading.reads.confirm(echoed)) {
+      if (read.by == state.config.id) {
+        out.reads_ready.push_back({read.context, leading.reads.index()});
+      } else {
+        send(state, read.by, ReadIndexReply{state.term, read.context, true, leading.reads.index()}, state.vote_write,
+             out);
+      }
+    }
   };
   confirm();
   if (!leading.reads.can_begin() || state.commit < leading.first_index) return;

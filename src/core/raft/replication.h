@@ -20,7 +20,7 @@ void on_append_reply(State& state, MemberId from, const AppendReply& reply, Outp
 /// Requires: role == Role::leader.        Ensures: commit never falls.
 /// Test:     testdata/commit_older_term.txt
 void advance_commit(State& state, Output& out);
-/// Begins and confirms ReadIndex rounds. Requires: role == Role::leader.
+/// Begins and confirms ReadIndex rounds, and answers the members that asked. Requires: role == Role::leader.
 void advance_reads(State& state, Output& out);
 /// Sends every peer what it is owed: new entries within its window, a probe, a heartbeat, a commit index, a round.
 /// Requires: role == Role::leader.

@@ -61,13 +61,14 @@ class Story {
   bool was_converged() const { return was_converged_; }
 
  private:
-  /// members=3 [voters=N] [seed=N] [pre_vote=0] [message_bytes=N] [window_bytes=N] [kept=N]
+  /// members=3 [voters=N] [seed=N] [pre_vote=0] [message_bytes=N] [window_bytes=N] [kept=N] [promotion_lag=N]
   void begin(const script::Command& command) {
     Config config;
     config.pre_vote = command.number("pre_vote", 1) != 0;
     Limits& limits = config.limits;
     limits.append_message_bytes_max = static_cast<std::uint64_t>(command.number("message_bytes", 1 << 20));
     limits.append_window_bytes_max = static_cast<std::uint64_t>(command.number("window_bytes", 1 << 23));
+    limits.promotion_lag_entries_max = static_cast<std::uint64_t>(command.number("promotion_lag", 1000));
     limits.log_entries_kept = static_cast<std::uint64_t>(command.number("kept", 5000));
     const std::int64_t members = command.number("members", 3);
     cluster_ = std::make_unique<Cluster>(static_cast<std::uint64_t>(members),
@@ -78,15 +79,37 @@ class Story {
 
   void act(const script::Command& command) {
     const std::map<std::string, void (Story::*)(const script::Command&)> verbs = {
-        {"quiet", &Story::on_loudness}, {"facts", &Story::on_loudness},      {"loud", &Story::on_loudness},
-        {"disk", &Story::on_disk},      {"advance", &Story::on_advance},     {"timeout", &Story::on_timeout},
-        {"settle", &Story::on_settle},  {"propose", &Story::on_propose},     {"change", &Story::on_change},
-        {"read", &Story::on_read},      {"partition", &Story::on_partition}, {"heal", &Story::on_heal},
-        {"crash", &Story::on_crash},    {"restart", &Story::on_restart},     {"stall", &Story::on_stall},
-        {"write", &Story::on_write},    {"resume", &Story::on_stall},        {"hold", &Story::on_hold},
-        {"release", &Story::on_hold},   {"held", &Story::on_held},           {"deliver", &Story::on_deliver},
-        {"drop", &Story::on_drop},      {"duplicate", &Story::on_duplicate}, {"reverse", &Story::on_reverse},
-        {"status", &Story::on_status},  {"logs", &Story::on_logs},           {"converge", &Story::on_converge}};
+        {"quiet", &Story::on_loudness},
+        {"facts", &Story::on_loudness},
+        {"loud", &Story::on_loudness},
+        {"disk", &Story::on_disk},
+        {"advance", &Story::on_advance},
+        {"timeout", &Story::on_timeout},
+        {"settle", &Story::on_settle},
+        {"propose", &Story::on_propose},
+        {"change", &Story::on_change},
+        {"read", &Story::on_read},
+        {"partition", &Story::on_partition},
+        {"heal", &Story::on_heal},
+        {"crash", &Story::on_crash},
+        {"restart", &Story::on_restart},
+        {"stall", &Story::on_stall},
+        {"write", &Story::on_write},
+        {"resume", &Story::on_stall},
+        {"hold", &Story::on_hold},
+        {"release", &Story::on_hold},
+        {"held", &Story::on_held},
+        {"deliver", &Story::on_deliver},
+        {"transfer", &Story::on_transfer},
+        {"unreachable", &Story::on_unreachable},
+        {"image", &Story::on_image},
+        {"peers", &Story::on_peers},
+        {"drop", &Story::on_drop},
+        {"duplicate", &Story::on_duplicate},
+        {"reverse", &Story::on_reverse},
+        {"status", &Story::on_status},
+        {"logs", &Story::on_logs},
+        {"converge", &Story::on_converge}};
     const auto verb = verbs.find(command.verb);
     REQUIRE_MESSAGE(verb != verbs.end(), "unknown verb " << command.verb);
     (this->*verb->second)(command);
@@ -228,7 +251,7 @@ class Story {
   void on_propose(const script::Command& command) {
     const MemberId id = member(command.word(0));
     for (std::int64_t i = 0; i < command.number("times", 1); ++i) {
-      if (!cluster_->propose(id, "entry " + std::to_string(++proposals_))) return say(id, "refuses: it does not lead");
+      if (!cluster_->propose(id, "entry " + std::to_string(++proposals_))) return say(id, "refuses");
     }
     say(id, "appends up to " + std::to_string(cluster_->node(id).raft->last_index().value()));
   }
@@ -255,7 +278,7 @@ class Story {
   void on_read(const script::Command& command) {
     const MemberId id = member(command.word(0));
     ++reads_;
-    if (!cluster_->read(id, reads_)) say(id, "refuses: it does not lead");
+    if (!cluster_->read(id, reads_)) say(id, "refuses: no leader is known");
     tell();
     if (out_.empty()) say("read " + std::to_string(reads_) + " waits");
   }
@@ -269,6 +292,35 @@ class Story {
       } else {
         groups_.back().insert(member(word));
       }
+    }
+  }
+
+  /// transfer A>B
+  void on_transfer(const script::Command& command) {
+    const auto [from, to] = link(command.word(0));
+    if (!cluster_->transfer(from, to)) say(from, "refuses to hand over");
+  }
+
+  /// unreachable A>B: A's connection to B was refused or reset.
+  void on_unreachable(const script::Command& command) {
+    const auto [id, peer] = link(command.word(0));
+    cluster_->unreachable(id, peer);
+  }
+
+  /// image A>B [lost=1]: the image that A opened for B has come whole, or its stream has ended without that.
+  void on_image(const script::Command& command) {
+    const auto [from, to] = link(command.word(0));
+    REQUIRE_MESSAGE(cluster_->node(from).images.contains(to), "no image is under way");
+    cluster_->end_image(from, to, command.number("lost") == 0);
+  }
+
+  /// peers MEMBER: what it knows of the others as their leader.
+  void on_peers(const script::Command& command) {
+    const MemberId id = member(command.word(0));
+    for (const PeerStatus& peer : cluster_->node(id).raft->peers()) {
+      say(describe(peer.id) + " match=" + std::to_string(peer.match_index.value()) +
+          " next=" + std::to_string(peer.next_index.value()) + (peer.is_snapshotted ? " snapshot" : "") +
+          (peer.is_caught_up ? " caught up" : ""));
     }
   }
 
@@ -379,7 +431,9 @@ class Story {
     for (const auto& [id, node] : cluster_->nodes) {
       std::string row = describe(id) + (cluster_->is_up(id) ? " " + describe(node.raft->role()) : " down");
       row.resize(16, ' ');
-      const std::size_t committed = node.commit.value();
+      const LogIndex marked = node.written.mark.index;
+      if (marked != LogIndex()) row += " " + std::to_string(marked.value()) + "|";
+      const std::size_t committed = std::max(node.commit, marked).value() - marked.value();
       std::size_t durable = 0;
       while (durable < node.written.entries.size() && durable < node.durable.entries.size() &&
              node.written.entries[durable] == node.durable.entries[durable]) {
@@ -407,6 +461,7 @@ class Story {
     const Instant limit = cluster_->now + Duration::seconds(20);
     settle();
     while (!cluster_->is_settled(except)) {
+      end_images(except);
       REQUIRE_MESSAGE(cluster_->now < limit, "the story leaves a dead cluster behind");
       wake_due(cluster_->now + Duration::milliseconds(10));
       cluster_->now = cluster_->now + Duration::milliseconds(10);
@@ -416,6 +471,15 @@ class Story {
     const Raft& raft = *std::find_if(cluster_->nodes.begin(), cluster_->nodes.end(), leads)->second.raft;
     say("all follow " + describe(raft.leader()) + " in term " + std::to_string(raft.term().value()) +
         " with one log up to " + std::to_string(raft.last_index().value()));
+  }
+
+  void end_images(const std::set<MemberId>& except) {
+    for (const auto& [from, node] : cluster_->nodes) {
+      for (const auto& [to, mark] : std::map<MemberId, Mark>(node.images)) {
+        if (!except.contains(to)) cluster_->end_image(from, to, true);
+      }
+    }
+    settle();
   }
 
   enum Loudness { quiet, facts, loud };

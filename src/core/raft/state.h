@@ -29,7 +29,17 @@ struct Peer {
   std::uint64_t round_sent = 0;    ///< The newest ReadIndex round that it was told,
   std::uint64_t round_echoed = 0;  ///< and that it answered.
   bool is_owed = true;             ///< A message is due though there may be nothing new: a heartbeat or a probe.
-  bool is_left_behind = false;     ///< It needs entries that have left memory.
+  /// Of the image under way to it, whose successors stay in memory; 0 if there is none.
+  LogIndex snapshot_index = {};
+  /// When an image that it has, and has not acknowledged until then, counts as lost.
+  Instant snapshot_lost_at = Instant::never();
+};
+
+/// Leadership on its way to another member (thesis 3.10).
+struct Handover {
+  MemberId to;
+  Instant ends_at;       ///< When this member gives up and goes on leading.
+  bool is_told = false;  ///< To campaign; it is told again with each heartbeat.
 };
 
 /// What exists only while this member leads.
@@ -38,6 +48,7 @@ struct Leadership {
   Instant heartbeat_at;
   std::map<MemberId, Peer> peers;
   ReadRounds reads;
+  std::optional<Handover> handover;
 };
 
 struct State {
@@ -56,7 +67,7 @@ struct State {
   Membership membership;
 
   Outbox outbox;
-  LogWriteId vote_write;         ///< The write that makes term and vote durable.
+  LogWriteId vote_write;         ///< The write that makes term, vote and an installed mark durable.
   HardState written_hard_state;  ///< What the newest write holds.
   LogIndex marked;               ///< Of the newest mark.
 
@@ -64,6 +75,8 @@ struct State {
   Instant leader_heard;            ///< By a follower, from `leader`.
   std::map<MemberId, bool> votes;  ///< Of a candidate or pre-candidate.
   std::optional<Leadership> leadership;
+  ForwardedReads forwarded_reads;
+  bool is_installing = false;  ///< The log begins at the mark of a snapshot that is not in the store yet.
 
   /// Requires: role == Role::leader.
   Leadership& leading() { return *leadership; }
