@@ -11,6 +11,9 @@ namespace {
 
 /// A turn of one range is so small a part of the step, so that several get on in it.
 constexpr std::uint64_t turns_a_step = 4;
+/// While clients propose, only so small a part of the step is done, and for so long after the last of them.
+constexpr std::uint64_t yields_a_step = 16;
+constexpr Duration proposing = Duration::milliseconds(2);
 /// A range that holds no more than this is served whatever the others hold.
 constexpr std::uint64_t held_bytes_allowed = 4'096;
 
@@ -30,14 +33,19 @@ void Ranges::begin(const mvcc::Store& store, RequestId id, kv::Listing listing, 
   if (go_on(range, store, keys_left_, effects)) make_ready(range);
 }
 
-void Ranges::run(const mvcc::Store& store, Instant now, Effects& effects) {
+void Ranges::run(const mvcc::Store& store, Instant now, Instant proposed_at, Effects& effects) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     end(ranges_.find(deadlines_.begin()->second), ErrorCode::deadline_exceeded, effects);
   }
-  // Those that have just come leave something to the others.
   const std::uint64_t keys_a_turn = limits_.range_keys_a_step / turns_a_step + 1;
-  keys_left_ = std::max(keys_left_, keys_a_turn);
-  bytes_left_ = std::max(bytes_left_, chunk_bytes_);
+  if (now < proposed_at + proposing) {
+    keys_left_ = limits_.range_keys_a_step / yields_a_step + 1;
+    bytes_left_ = chunk_bytes_;
+  } else {
+    // Those that have just come leave something to the others.
+    keys_left_ = std::max(keys_left_, keys_a_turn);
+    bytes_left_ = std::max(bytes_left_, chunk_bytes_);
+  }
   while (!ready_.empty() && keys_left_ > 0 && bytes_left_ >= chunk_bytes_) {
     const auto range = ranges_.find(ready_.front());
     ready_.pop_front();

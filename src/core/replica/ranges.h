@@ -28,8 +28,9 @@ class Ranges {
 
   /// Answers at once, if that takes no more than is left of this step, or begins to.
   void begin(const mvcc::Store& store, RequestId id, kv::Listing listing, Instant deadline, Effects& effects);
-  /// Goes on with those that may, and ends those whose deadline has come. At the end of each turn.
-  void run(const mvcc::Store& store, Instant now, Effects& effects);
+  /// Goes on with those that may, and ends those whose deadline has come. At the end of each turn. The last
+  /// proposal came at `proposed_at`: soon after that it is little, since proposals may wait for the next turn.
+  void run(const mvcc::Store& store, Instant now, Instant proposed_at, Effects& effects);
   /// Whether some could go on now.
   bool has_more() const { return !ready_.empty(); }
 

@@ -49,6 +49,8 @@ struct Listed : Driver {
     turn(std::move(puts));
     settle();
     replies.clear();
+    // Nobody has proposed anything for a while.
+    now = now + Duration::seconds(1);
   }
   void compact(std::uint64_t id, std::int64_t revision) {
     etcdserverpb::CompactionRequest request_;
@@ -160,6 +162,27 @@ TEST_CASE("a step looks at so many keys and answers so many bytes, however many 
   for (int i = 0; i < 10; ++i) driver.turn();
   CHECK(driver.replies.size() == 20);
   CHECK(driver.chunks.empty());
+}
+
+TEST_CASE("while clients propose, a step does less for lists that are under way") {
+  const auto turns_of_a_list = [](bool is_proposed) {
+    Config config = small_steps();
+    config.limits.range_bytes_a_step = config.limits.stream_credit_bytes = 100'000;
+    Listed driver(config);
+    driver.turn({driver.request(1'000, kv::Method::range, all(0, true))});
+    int turns = 0;
+    for (; driver.replies.empty() && driver.stream_ends.empty() && turns < 1'000; ++turns) {
+      if (!is_proposed) driver.now = driver.now + Duration::milliseconds(3);
+      std::vector<Event> events;
+      if (is_proposed) events.push_back(driver.request(2'000 + turns, kv::Method::put, put("a", "x")));
+      driver.turn(std::move(events));
+      std::erase_if(driver.replies, [](const Reply& reply) { return reply.id >= RequestId(2'000); });
+    }
+    return turns;
+  };
+  const int alone = turns_of_a_list(false);
+  CHECK(alone > 3);
+  CHECK(turns_of_a_list(true) > 5 * alone);
 }
 
 TEST_CASE("stalled lists hold no more than their credit, and a small one is answered beside them") {

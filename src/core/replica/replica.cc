@@ -127,6 +127,7 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
 }
 
 void Replica::propose(Instant now, const ClientRequest& client, Effects& effects) {
+  proposed_at_ = now;
   const std::uint64_t unapplied = raft_.commit_index().value() - applied_index_.value();
   if (unapplied > config_.limits.unapplied_entries_max || waiting_.size() >= config_.limits.proposals_pending_max ||
       checkpoints_.is_overdue(applier_->store())) {
@@ -200,7 +201,7 @@ void Replica::settle(Instant now, Effects& effects) {
     refuse(expired->request, expired->error, effects);
   }
   serve_streams(now, effects);
-  ranges_.run(applier_->store(), now, effects);
+  ranges_.run(applier_->store(), now, proposed_at_, effects);
   if (!said_ready_ && is_published() && raft_.leader() != MemberId()) {
     said_ready_ = true;
     effects.trace.push_back({TraceLevel::info, "ready to serve client requests", {}});

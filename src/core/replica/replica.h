@@ -133,6 +133,7 @@ class Replica {
   Waiting waiting_;
   Reads reads_;
   Ranges ranges_;
+  Instant proposed_at_;  ///< When a client last asked for a change.
   Proposals proposals_;
   Checkpoints checkpoints_;
   Streams streams_;
