@@ -34,26 +34,98 @@ TEST_CASE("a connection that asks much at once gets a share of each turn, and do
   Member member(with(10));
   Caller flood(member);
   Caller healthy(member);
+  const auto ask = [&] {
+    healthy.client.call(put, Bytes::copy_of("healthy"), std::nullopt);
+    healthy.line.user->on_bytes(said(healthy));
+  };
+  ask();
+  member.loop.advance(Duration::seconds(1));
   for (int i = 0; i < 25; ++i) flood.client.call(range, Bytes::copy_of("flood"), std::nullopt);
   flood.line.user->on_bytes(said(flood));
-  CHECK(member.inbox.requests.size() == 10);
-  healthy.client.call(put, Bytes::copy_of("healthy"), std::nullopt);
-  healthy.line.user->on_bytes(said(healthy));
-  REQUIRE(member.inbox.requests.size() == 11);
-  CHECK(member.inbox.requests[10].message.view() == "healthy");
+  CHECK(member.inbox.requests.size() == 11);
+  ask();
+  REQUIRE(member.inbox.requests.size() == 12);
+  CHECK(member.inbox.requests[11].message.view() == "healthy");
   member.loop.turn();
   CHECK(flood.line.paused);
   CHECK(!healthy.line.paused);
-  CHECK(member.inbox.requests.size() == 21);
+  CHECK(member.inbox.requests.size() == 22);
   member.loop.turn();
-  CHECK(member.inbox.requests.size() == 26);
+  CHECK(member.inbox.requests.size() == 27);
   CHECK(!flood.line.paused);
-  for (std::uint64_t id = 1; id <= 26; ++id) member.answer(RequestId(id), Bytes::copy_of("answer"));
+  for (std::uint64_t id = 1; id <= 27; ++id) member.answer(RequestId(id), Bytes::copy_of("answer"));
   flood.exchange();
   healthy.exchange();
   CHECK(flood.results.size() == 25);
-  CHECK(healthy.results.size() == 1);
+  CHECK(healthy.results.size() == 2);
   CHECK(member.gateway.idle());
+}
+
+TEST_CASE("while one client says little, all that say much share as much in a turn as it could say at once") {
+  constexpr std::uint64_t light_bytes = 1'000;
+  SessionOptions options;
+  options.limits.light_read_bytes = light_bytes;
+  Member member(options);
+  Caller healthy(member);
+  healthy.client.call(put, Bytes(), std::nullopt);
+  healthy.exchange();
+  std::vector<std::unique_ptr<Caller>> floods;
+  const auto messages = [&] { return member.inbox.requests.size(); };
+  for (int i = 0; i < 8; ++i) {
+    floods.push_back(std::make_unique<Caller>(member));
+    for (int j = 0; j < 20; ++j) floods.back()->client.call(range, Bytes::copy_of(std::string(200, 'f')), std::nullopt);
+    floods.back()->line.user->on_bytes(said(*floods.back()));
+  }
+  CHECK(messages() == 1);
+  for (int turn = 1; turn <= 10; ++turn) {
+    healthy.client.call(put, Bytes::copy_of("light"), std::nullopt);
+    const std::size_t before = messages();
+    healthy.line.user->on_bytes(said(healthy));
+    REQUIRE(messages() == before + 1);
+    CHECK(member.inbox.requests.back().message.view() == "light");
+    member.loop.turn();
+    CHECK(messages() - before <= 1 + light_bytes / 200);
+  }
+  CHECK(messages() > 11);
+  SUBCASE("and what they said comes in whole once nobody else speaks") {
+    member.loop.advance(Duration::seconds(1));
+    member.settle();
+    CHECK(messages() == 11 + 8 * 20);
+  }
+  SUBCASE("and what they said is forgotten when they end") {
+    const std::size_t before = messages();
+    for (const auto& flood : floods) flood->line.user->on_closed();
+    member.settle();
+    CHECK(messages() == before);
+  }
+}
+
+TEST_CASE("of a client that is refused before all its words were looked at the end is still heard") {
+  Member member;
+  Caller healthy(member);
+  for (int i = 0; i < 2; ++i) {
+    healthy.client.call(put, Bytes(), std::nullopt);
+    healthy.line.user->on_bytes(said(healthy));
+  }
+  Line& stranger = member.connect();
+  stranger.user->on_bytes("nonsense\r\n\r\n" + std::string(20'000, 'x'));
+  member.loop.turn();
+  stranger.drain();
+  member.loop.turn();
+  CHECK(stranger.shut_down);
+  CHECK(!stranger.paused);
+}
+
+TEST_CASE("a client's own small words do not hold back its large ones") {
+  Member member;
+  Caller caller(member);
+  caller.client.call(put, Bytes(), std::nullopt);
+  caller.exchange();
+  caller.client.call(put, Bytes(), std::nullopt);
+  caller.line.user->on_bytes(said(caller));
+  caller.client.call(put, Bytes::copy_of(std::string(30'000, 'a')), std::nullopt);
+  caller.line.user->on_bytes(said(caller));
+  CHECK(member.inbox.requests.size() == 3);
 }
 
 TEST_CASE("what is given up while it waits for its turn is never asked") {

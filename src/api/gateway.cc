@@ -9,6 +9,9 @@
 namespace metastore::api {
 namespace {
 
+/// A client that has just said something little is taken to wait for an answer, and to say more behind it.
+constexpr Duration talking = Duration::milliseconds(2);
+
 Failure failure_of(ErrorCode code) { return {status_code(code), std::string(text(code))}; }
 
 }  // namespace
@@ -228,6 +231,41 @@ void Gateway::reply(std::vector<Reply> replies) {
   }
 }
 
+bool Gateway::admits(const Session& session, std::uint64_t bytes) {
+  if (!session.is_known() || bytes > options_.limits.light_read_bytes) return queued_.empty() && !yields(session);
+  if (session.number() != light_.number) light_ = {.number = session.number(), .others_at = light_.at};
+  light_.at = loop_.now();
+  return true;
+}
+
+bool Gateway::yields(const Session& session) const {
+  return loop_.now() < (session.number() == light_.number ? light_.others_at : light_.at) + talking;
+}
+
+void Gateway::queue(Session& session) {
+  if (session.waits_for_share) return;
+  session.waits_for_share = true;
+  queued_.push_back(session.number());
+  loop_.run_soon(*this);
+}
+
+void Gateway::share_turn() {
+  std::uint64_t taken = 0;
+  for (std::size_t waiting = queued_.size(); waiting > 0; --waiting) {
+    const auto found = sessions_.find(queued_.front());
+    if (found != sessions_.end()) {
+      Session& session = *found->second;
+      const std::uint64_t bytes = yields(session) ? options_.limits.light_read_bytes : options_.limits.turn_read_bytes;
+      if (taken >= bytes) break;
+      session.waits_for_share = false;
+      taken += session.take(bytes - taken);
+      if (session.has_more()) queue(session);
+    }
+    queued_.pop_front();
+  }
+  if (!queued_.empty()) loop_.run_soon(*this);
+}
+
 void Gateway::touch(Session& session) {
   if (session.waits_for_flush) return;
   session.waits_for_flush = true;
@@ -237,6 +275,7 @@ void Gateway::touch(Session& session) {
 
 void Gateway::run() {
   if (!refused_.empty()) reply(std::exchange(refused_, {}));
+  share_turn();
   flushed_.clear();
   flushed_.swap(touched_);
   bulky_.clear();

@@ -55,6 +55,10 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   const DoorCounts& counts() const { return counts_; }
 
   // What sessions tell.
+  /// Whether `bytes` that were read may be looked at now. What little clients say goes before what others say much of
+  /// and what strangers say: those wait for their share of a turn (queue), which is small as long as little is said.
+  bool admits(const Session& session, std::uint64_t bytes);
+  void queue(Session& session);
   RequestIds& ids() { return ids_; }
   /// Each call by its name, at once and in order, though it may be some turns until it is asked.
   void expect_call(Session& session, const CallReceived& call);
@@ -94,6 +98,9 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
 
   void run() override;
   void accept(std::unique_ptr<port::Connection> connection, Admission admission);
+  /// Whether another client, one that says little, has just spoken and may go on soon.
+  bool yields(const Session& session) const;
+  void share_turn();
   /// Returns what it wrote. The session may be gone behind it.
   std::uint64_t flush(Session& session, std::uint64_t bytes_max);
   /// Asks the replica for the next probe, or answers.
@@ -134,6 +141,14 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   std::uint64_t held_bytes_ = 0;    ///< By all sessions.
   std::uint64_t session_last_ = 0;
   std::uint64_t sessions_refused_ = 0;
+  /// Who last said something little, when, and when somebody else did before.
+  struct Light {
+    std::uint64_t number = 0;
+    Instant at;
+    Instant others_at;
+  };
+  Light light_;
+  std::deque<std::uint64_t> queued_;  ///< The numbers of sessions that wait for a share; some may be gone.
   std::vector<Session*> touched_;
   std::vector<Session*> flushed_;  ///< Scratch of run.
   std::vector<Session*> bulky_;    ///< Scratch of run.

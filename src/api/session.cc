@@ -19,6 +19,10 @@ constexpr std::string_view pages_alone = "only pages of metrics and health are s
 /// One frame's worth: whoever waits for no more delays nobody.
 constexpr std::uint64_t bulky_bytes = 16'384;
 
+/// What a request costs at least, and any share of a client that has not asked anything yet, in bytes read.
+constexpr std::uint64_t request_bytes = 64;
+constexpr std::uint64_t stranger_bytes = 1'024;
+
 std::uint64_t message_bytes(const CallEvent& event) {
   const auto* call = std::get_if<CallReceived>(&event);
   const auto* request = std::get_if<StreamRequest>(&event);
@@ -47,6 +51,16 @@ Session::~Session() { loop_.cancel(*this); }
 void Session::on_bytes(BytesView bytes) {
   heard_at_ = loop_.now();
   if (closing_ || gone_) return;
+  if (!has_more() && gateway_.admits(*this, bytes.size())) {
+    receive(bytes);
+  } else {
+    unread_.append(bytes);
+    gateway_.queue(*this);
+  }
+  gateway_.touch(*this);
+}
+
+void Session::receive(BytesView bytes) {
   if (auto* opening = std::get_if<Opening>(&protocol_)) {
     opening->bytes.append(bytes);
     const std::size_t compared = std::min(opening->bytes.size(), http2_greeting.size());
@@ -60,7 +74,25 @@ void Session::on_bytes(BytesView bytes) {
     std::get<Http1Session>(protocol_).receive(bytes);
     dispatch_requests();
   }
+}
+
+std::uint64_t Session::take(std::uint64_t bytes_max) {
+  if (gone_ || closing_) return 0;
+  share_ = options_.limits.turn_requests;
+  ask_more();
+  std::uint64_t bytes = 0;
+  if (asked_.empty() && !unread_.empty()) {
+    bytes = std::min<std::uint64_t>(bytes_max, unread_.size() - unread_at_);
+    receive(BytesView(unread_).substr(unread_at_, bytes));
+    unread_at_ += bytes;
+  }
+  if (unread_at_ == unread_.size()) {
+    unread_.clear();
+    unread_at_ = 0;
+  }
   gateway_.touch(*this);
+  const std::uint64_t requests = options_.limits.turn_requests - share_;
+  return std::max({bytes, requests * request_bytes, is_known_ ? 0 : stranger_bytes});
 }
 
 void Session::open(std::string bytes) {
@@ -109,12 +141,14 @@ void Session::dispatch_events() {
     } else {
       held_message_bytes_ += message_bytes(event);
       asked_.push_back(std::move(event));
+      gateway_.queue(*this);
     }
   }
   events_.clear();
 }
 
 void Session::ask(CallEvent& event) {
+  is_known_ = true;
   const Overloaded visitor{
       [this](CallReceived& call) { gateway_.on_call(*this, std::move(call)); },
       [this](const CallOpened& call) { gateway_.on_opened(call); },
@@ -126,20 +160,19 @@ void Session::ask(CallEvent& event) {
 }
 
 void Session::ask_more() {
-  share_ = options_.limits.turn_requests;
   while (!asked_.empty() && (gone_ || closing_ || share_ > 0)) {
     if (share_ > 0) --share_;
     held_message_bytes_ -= message_bytes(asked_.front());
     ask(asked_.front());
     asked_.pop_front();
   }
-  if (!asked_.empty()) gateway_.touch(*this);
 }
 
 void Session::dispatch_requests() {
   auto& http1 = std::get<Http1Session>(protocol_);
   while (auto request = http1.next()) {
     unfinished_since_.reset();
+    is_known_ = true;
     gateway_.on_request(*this, *request);
   }
   if (!http1.request_unfinished()) {
@@ -162,7 +195,7 @@ void Session::hold(CallReceived call) {
 
 std::uint64_t Session::held_bytes() const {
   const auto* http2 = std::get_if<Http2Session>(&protocol_);
-  return held_message_bytes_ + written_bytes_ + (http2 == nullptr ? 0 : http2->held_bytes());
+  return held_message_bytes_ + unread_.size() + written_bytes_ + (http2 == nullptr ? 0 : http2->held_bytes());
 }
 
 void Session::release_calls() {
@@ -207,7 +240,7 @@ bool Session::is_bulky() const {
 std::uint64_t Session::flush(std::uint64_t bytes_max) {
   if (gone_ || closing_) return 0;
   std::uint64_t written_bytes = 0;
-  ask_more();
+  share_ = options_.limits.turn_requests;
   if (std::holds_alternative<Http1Session>(protocol_)) dispatch_requests();
   if (!writing_) {
     std::string out;
@@ -230,6 +263,7 @@ std::uint64_t Session::flush(std::uint64_t bytes_max) {
       connection_->write(std::move(out));
     } else if (protocol_finished()) {
       closing_ = true;
+      unread_.clear();
       cancel_calls();
       loop_.run_at(*this, loop_.now() + options_.closing_timeout);
       connection_->shut_down();
@@ -261,11 +295,11 @@ void Session::update_reading() {
   const std::uint64_t bytes_max = options_.limits.connection_send_bytes_max;
   bool paused = false;
   if (const auto* http2 = std::get_if<Http2Session>(&protocol_)) {
-    paused = !asked_.empty();
-    paused |= writing_ &&
-              (http2->waiting_bytes() > bytes_max || http2->waiting_frames() > options_.limits.connection_frames_max);
+    paused = writing_ &&
+             (http2->waiting_bytes() > bytes_max || http2->waiting_frames() > options_.limits.connection_frames_max);
   }
   if (const auto* http1 = std::get_if<Http1Session>(&protocol_)) paused = http1->waiting_bytes() > bytes_max;
+  paused |= has_more();
   if (paused == reading_paused_) return;
   reading_paused_ = paused;
   connection_->pause_reading(paused);
@@ -342,6 +376,7 @@ void Session::run() {
 void Session::drop() {
   if (gone_) return;
   gone_ = true;
+  unread_.clear();
   loop_.cancel(*this);
   cancel_calls();
   gateway_.touch(*this);

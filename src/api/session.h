@@ -56,7 +56,15 @@ class Session final : private port::ConnectionUser, private port::Task {
   /// Ends the connection at once, whatever is under way.
   void expel() { drop(); }
 
-  /// Once a turn, if anything happened: takes the next requests, and writes up to `bytes_max`. Returns what it wrote.
+  /// Its share of a turn: requests that wait, then up to `bytes_max` of what was read. Returns what that cost, in
+  /// bytes.
+  std::uint64_t take(std::uint64_t bytes_max);
+  /// Whether something waits for its next share.
+  bool has_more() const { return !asked_.empty() || !unread_.empty(); }
+  /// It has asked something.
+  bool is_known() const { return is_known_; }
+
+  /// Once a turn, if anything happened: writes up to `bytes_max`. Returns what it wrote.
   std::uint64_t flush(std::uint64_t bytes_max);
   /// It has so much to write that those with little go first.
   bool is_bulky() const;
@@ -66,8 +74,9 @@ class Session final : private port::ConnectionUser, private port::Task {
   /// The connection has ended, all calls are canceled: to be destroyed.
   bool gone() const { return gone_; }
 
-  /// Kept by the gateway: whether this session waits for its flush.
+  /// Kept by the gateway: whether this session waits for its flush, and for its next share.
   bool waits_for_flush = false;
+  bool waits_for_share = false;
   /// Kept by the gateway: what its budget counts for this session.
   std::uint64_t counted_bytes = 0;
 
@@ -83,11 +92,12 @@ class Session final : private port::ConnectionUser, private port::Task {
   /// The deadline that was set last: for closing, for being too slow, for silence.
   void run() override;
 
+  void receive(BytesView bytes);
   void open(std::string bytes);
   void dispatch_events();
   /// Hands to the gateway what was asked.
   void ask(CallEvent& event);
-  /// The share of a new turn.
+  /// Of what waits, as many as the share allows; all, when nobody will be answered.
   void ask_more();
   void dispatch_requests();
   void release_calls();
@@ -110,6 +120,8 @@ class Session final : private port::ConnectionUser, private port::Task {
   std::variant<Opening, Http2Session, Http1Session> protocol_;
   std::vector<CallEvent> events_;  ///< Scratch.
   std::deque<CallEvent> asked_;    ///< Requests beyond this turn's share, in the order of their arrival.
+  std::string unread_;             ///< Bytes beyond it, behind those requests.
+  std::size_t unread_at_ = 0;      ///< Where they begin.
   std::deque<CallReceived> held_;  ///< Behind replies that the client does not take, in the order of their arrival.
   std::uint64_t held_message_bytes_ = 0;
   std::uint64_t share_;              ///< How many requests this turn may still take.
@@ -119,6 +131,7 @@ class Session final : private port::ConnectionUser, private port::Task {
   std::optional<Instant> owed_since_;        ///< The client has taken nothing since, and something waits for it.
   std::optional<Instant> unfinished_since_;  ///< Of an HTTP/1 request.
   bool writes_replies_ = false;              ///< What is being written holds data of replies.
+  bool is_known_ = false;
   bool writing_ = false;
   bool reading_paused_ = false;
   bool closing_ = false;  ///< Our side is shut; the peer's is awaited.
