@@ -235,7 +235,7 @@ class Hostile(unittest.TestCase):
         assert (report["errors"], report["revisions"]) == (0, PUTS), report
         return report["seconds"]
 
-    def under(self, name, rounds):
+    def under(self, name, rounds, share=0.5):
         attack = Attack(self.server.client_port)
         quiet = PUTS * 3 / sum(self.healthy() for _ in range(3)) if SECONDS else 0
         before = resident(self.server)
@@ -245,7 +245,8 @@ class Hostile(unittest.TestCase):
         done = [0]
 
         def run():
-            # On a machine of its own an attacker would not take the server's processor by what it does itself.
+            # On a machine of its own an attacker would not take the server's processor by what it does itself: here
+            # it gets what the others leave.
             if SECONDS:
                 os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
             deadline = time.monotonic() + SECONDS
@@ -270,7 +271,7 @@ class Hostile(unittest.TestCase):
         self.assertIsNone(self.server.process.poll())
         self.assertLessEqual(growth, GROWTH_MAX)
         if SECONDS:
-            self.assertGreaterEqual(rate, quiet / 2)
+            self.assertGreaterEqual(rate, quiet * share)
 
     def test_random_bytes(self):
         self.under("random_bytes", 3)
@@ -297,7 +298,8 @@ class Hostile(unittest.TestCase):
         self.under("calls_without_end", 3)
 
     def test_watches_without_end(self):
-        self.under("watches_without_end", 3)
+        # Of hundreds of watchers each is told of every put, which costs the server more than the put.
+        self.under("watches_without_end", 3, share=0.1)
 
     def test_lists_to_stalled_readers(self):
         self.under("lists_to_stalled_readers", 4)

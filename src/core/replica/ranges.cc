@@ -37,15 +37,12 @@ void Ranges::run(const mvcc::Store& store, Instant now, Instant proposed_at, Eff
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     end(ranges_.find(deadlines_.begin()->second), ErrorCode::deadline_exceeded, effects);
   }
-  const std::uint64_t keys_a_turn = limits_.range_keys_a_step / turns_a_step + 1;
-  if (now < proposed_at + proposing) {
-    keys_left_ = limits_.range_keys_a_step / yields_a_step + 1;
-    bytes_left_ = chunk_bytes_;
-  } else {
-    // Those that have just come leave something to the others.
-    keys_left_ = std::max(keys_left_, keys_a_turn);
-    bytes_left_ = std::max(bytes_left_, chunk_bytes_);
-  }
+  const bool yields = now < proposed_at + proposing;
+  const std::uint64_t keys_a_step = yields ? limits_.range_keys_a_step / yields_a_step + 1 : limits_.range_keys_a_step;
+  const std::uint64_t keys_a_turn = keys_a_step / turns_a_step + 1;
+  // Those that have just come leave something to the others.
+  keys_left_ = std::clamp(keys_left_, keys_a_turn, keys_a_step);
+  bytes_left_ = std::max(bytes_left_, chunk_bytes_);
   while (!ready_.empty() && keys_left_ > 0 && bytes_left_ >= chunk_bytes_) {
     const auto range = ranges_.find(ready_.front());
     ready_.pop_front();
@@ -53,8 +50,8 @@ void Ranges::run(const mvcc::Store& store, Instant now, Instant proposed_at, Eff
     range->second.is_ready = false;
     if (go_on(range, store, keys_a_turn, effects)) make_ready(range);
   }
-  keys_left_ = limits_.range_keys_a_step;
-  bytes_left_ = limits_.range_bytes_a_step;
+  keys_left_ = keys_a_step;
+  bytes_left_ = yields ? chunk_bytes_ : limits_.range_bytes_a_step;
 }
 
 bool Ranges::go_on(Found range, const mvcc::Store& store, std::uint64_t keys, Effects& effects) {

@@ -51,6 +51,7 @@ struct Listed : Driver {
     replies.clear();
     // Nobody has proposed anything for a while.
     now = now + Duration::seconds(1);
+    turn({});
   }
   void compact(std::uint64_t id, std::int64_t revision) {
     etcdserverpb::CompactionRequest request_;
