@@ -1,0 +1,73 @@
+// What members say to each other when they meet: who they are, and why they will not talk (design D5). Raft's own
+// messages are in core/raft/types.h. Decoding is total: whatever the bytes are, the answer is a value or nothing.
+#ifndef METASTORE_NET_PEER_CODEC_H_
+#define METASTORE_NET_PEER_CODEC_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/bytes.h"
+#include "core/base/tagged.h"
+
+namespace metastore::net {
+
+/// Who a member is, to its peers.
+struct PeerIdentity {
+  MemberId member;
+  ClusterId cluster;
+  std::uint64_t data_id = 0;
+  std::uint64_t incarnation = 0;
+  bool operator==(const PeerIdentity&) const = default;
+};
+
+/// Two connections lead to each peer, so that what is large delays nothing that is urgent.
+enum class Lane : std::uint8_t { urgent = 0, bulk = 1 };
+
+/// Opens a connection.
+struct Hello {
+  PeerIdentity from;
+  MemberId to;
+  Lane lane = Lane::urgent;
+  bool operator==(const Hello&) const = default;
+};
+
+/// Lets the caller in.
+struct Welcome {
+  PeerIdentity from;
+  bool operator==(const Welcome&) const = default;
+};
+
+enum class RefusalReason : std::uint8_t {
+  not_a_peer,  ///< What came is not our protocol, or another version of it.
+  wrong_cluster,
+  wrong_member,     ///< The caller meant another.
+  unknown_member,   ///< Not in the member table: never added, or not known here yet.
+  removed_member,   ///< It can never come back.
+  other_data,       ///< Its data directory is another than the one it joined with.
+  old_incarnation,  ///< A later run of the same member has been here.
+  damaged,          ///< What it sent later was no correct frame or message.
+};
+inline constexpr std::uint64_t refusal_reasons = 8;
+
+/// Ends a connection. The sentence is for people, and says what to do.
+struct Refusal {
+  RefusalReason reason = RefusalReason::not_a_peer;
+  std::string sentence;
+  bool operator==(const Refusal&) const = default;
+};
+
+/// No correct hello, welcome or refusal is longer.
+inline constexpr std::size_t greeting_bytes_max = 1'024;
+
+std::string encode(const Hello& hello);
+std::string encode(const Welcome& welcome);
+std::string encode(const Refusal& refusal);
+std::optional<Hello> decode_hello(BytesView bytes);
+std::optional<Welcome> decode_welcome(BytesView bytes);
+/// What is not fit to print is replaced.
+std::optional<Refusal> decode_refusal(BytesView bytes);
+
+}  // namespace metastore::net
+
+#endif  // METASTORE_NET_PEER_CODEC_H_

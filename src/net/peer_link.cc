@@ -1,0 +1,64 @@
+#include "net/peer_link.h"
+
+#include <utility>
+
+namespace metastore::net {
+namespace {
+
+bool is_ordered(const raft::Envelope& message) {
+  if (const auto* append = std::get_if<raft::AppendRequest>(&message.message)) return !append->entries.empty();
+  return std::holds_alternative<raft::ProposalForward>(message.message);
+}
+
+}  // namespace
+
+PeerLink::PeerLink(const PeerIdentity& self, const Limits& limits, std::uint64_t seed, const PeerPorts& ports)
+    : around_{ports, limits, self, {limits.peer_receive_bytes_max, 0}, {}}, door_(around_), prng_(seed, "peers") {}
+
+void PeerLink::send(std::vector<raft::Envelope> messages) {
+  for (raft::Envelope& message : messages) {
+    const auto found = peers_.find(message.to);
+    if (found == peers_.end()) {
+      ++around_.counts.messages_dropped;
+      continue;
+    }
+    Channels& channels = *found->second;
+    // Entries must not overtake each other, or the peer refuses them: while something large is on its way, what
+    // belongs behind it goes there too.
+    const bool is_bulk =
+        size_bytes(message) > around_.limits.peer_bulk_bytes || (is_ordered(message) && !channels.bulk.is_settled());
+    (is_bulk ? channels.bulk : channels.urgent).queue(std::move(message));
+  }
+  for (const auto& [id, channels] : peers_) {
+    channels->urgent.flush();
+    channels->bulk.flush();
+  }
+}
+
+void PeerLink::set_peers(std::vector<Peer> peers) {
+  door_.set_peers(peers);
+  std::map<MemberId, std::unique_ptr<Channels>> next;
+  for (Peer& peer : peers) {
+    if (peer.is_removed) continue;
+    const auto found = peers_.find(peer.id);
+    std::unique_ptr<Channels> channels;
+    if (found != peers_.end() && found->second->peer.urls == peer.urls) {
+      channels = std::move(found->second);
+      channels->urgent.set_data_id(peer.data_id);
+      channels->bulk.set_data_id(peer.data_id);
+    } else {
+      channels.reset(new Channels{peer,
+                                  {around_, peer, Lane::urgent, Prng(prng_.next(), "urgent")},
+                                  {around_, peer, Lane::bulk, Prng(prng_.next(), "bulk")}});
+    }
+    next.insert_or_assign(peer.id, std::move(channels));
+  }
+  peers_ = std::move(next);
+}
+
+bool PeerLink::is_connected(MemberId peer) const {
+  const auto found = peers_.find(peer);
+  return found != peers_.end() && found->second->urgent.is_connected();
+}
+
+}  // namespace metastore::net
