@@ -187,6 +187,7 @@ class ForgetfulEngines final : public port::Engines {
     port::StorageStatus write(const Checkpoint&) override { return Done{}; }
     port::StorageStatus read(Table, port::RowVisitor&) override { return Done{}; }
     std::uint64_t file_bytes() override { return 0; }
+    port::StorageResult<std::string> defragment() override { return std::string(); }
   };
 };
 
@@ -343,7 +344,8 @@ TEST_CASE("a linearizable range costs few allocations and no log write, and shar
   guarded.answer();
   const auto [cost, burst] = cost_of(guarded, [&](int i) { guarded.range(i * 7 % 1'000); });
   CHECK(cost.allocations <= 11.5);
-  CHECK(cost.allocated_bytes <= 3'200);
+  // Of them 176 are its event, which has room for the largest message between members.
+  CHECK(cost.allocated_bytes <= 3'400);
   CHECK(cost.log_bytes == 0);
   CHECK(cost.socket_bytes <= 350);
   CHECK(burst.socket_writes == 1);
