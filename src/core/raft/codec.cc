@@ -66,7 +66,7 @@ struct Writer {
   }
   template <typename T>
   void put(const T& value) {
-    std::apply([this](const auto&... field) { (put(field), ...); }, fields(value));
+    std::apply([this](const auto&... field) { (this->put(field), ...); }, fields(value));
   }
 };
 
@@ -109,7 +109,7 @@ struct Reader {
   }
   template <typename T>
   void get(T& value) {
-    std::apply([this](auto&... field) { (get(field), ...); }, fields(value));
+    std::apply([this](auto&... field) { (this->get(field), ...); }, fields(value));
   }
 };
 
