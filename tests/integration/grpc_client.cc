@@ -111,10 +111,10 @@ void sizes(Client& client, std::size_t request_bytes_max) {
 }
 
 /// Calls `path` with an empty message (streams are half-closed after it) and gives the status.
-grpc::Status call(Client& client, const std::string& path) {
+grpc::Status call(Client& client, const std::string& path, std::chrono::milliseconds patience) {
   grpc::GenericStub stub(client.channel);
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  context.set_deadline(std::chrono::system_clock::now() + patience);
   grpc::CompletionQueue queue;
   void* tag = nullptr;
   bool ok = false;
@@ -147,9 +147,11 @@ void rpcs(Client& client, const std::vector<std::string>& services, const std::v
     for (int i = 0; i < service->method_count(); ++i) {
       const std::string path = "/" + name + "/" + service->method(i)->name();
       const bool is_built = std::find(built.begin(), built.end(), path) != built.end();
-      const grpc::Status status = call(client, path);
+      // A watch goes on when its client has asked for all it wants.
+      const bool goes_on = path == "/etcdserverpb.Watch/Watch";
+      const grpc::Status status = call(client, path, std::chrono::milliseconds(goes_on ? 200 : 5000));
       expect_equal(path + " is unimplemented", !is_built, status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
-      expect_equal(path + " answers in time", false, status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+      expect_equal(path + " answers in time", !goes_on, status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED);
       ++called;
     }
   }

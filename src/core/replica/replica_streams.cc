@@ -44,12 +44,10 @@ void Replica::on_stream_request(Instant now, const StreamRequest& message, Effec
 }
 
 void Replica::on_stream_requests_ended(RequestId id, Effects& effects) {
-  const std::optional<kv::Method> method = streams_.find(id);
-  if (method == kv::Method::lease_keep_alive) {
-    keep_alives_.end_requests(id);
-    if (!keep_alives_.is_finished(id)) return;
-  }
-  if (method.has_value()) end_stream(id, std::nullopt, effects);
+  // A watch goes on: its client listens (contract 1.6).
+  if (streams_.find(id) != kv::Method::lease_keep_alive) return;
+  keep_alives_.end_requests(id);
+  if (keep_alives_.is_finished(id)) end_stream(id, std::nullopt, effects);
 }
 
 void Replica::on_stream_drained(const StreamDrained& event) {

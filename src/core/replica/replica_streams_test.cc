@@ -82,12 +82,7 @@ TEST_CASE("every stream ends once, and for the right reason") {
   driver.lead();
   driver.stream_ends.clear();
 
-  driver.turn({StreamRequestsEnded{RequestId(2)}, StreamRequest{RequestId(2), watch("a", "")}});
-  CHECK(driver.stream_ends == std::vector<StreamEnd>{{RequestId(2), std::nullopt}});
-  CHECK(driver.received<WatchResponse>(RequestId(2)).empty());
-  driver.stream_ends.clear();
-
-  driver.turn({open(3), StreamRequest{RequestId(3), Bytes::copy_of("\xff")}});
+  driver.turn({StreamClosed{RequestId(2)}, open(3), StreamRequest{RequestId(3), Bytes::copy_of("\xff")}});
   CHECK(driver.stream_ends == std::vector<StreamEnd>{{RequestId(3), ErrorCode::undecodable}});
   driver.stream_ends.clear();
 
@@ -101,6 +96,16 @@ TEST_CASE("every stream ends once, and for the right reason") {
   driver.turn({StreamClosed{RequestId(5)}, StreamDrained{RequestId(5), 10}, Stopping{}, open(7)});
   CHECK(driver.stream_ends ==
         std::vector<StreamEnd>{{RequestId(6), ErrorCode::stopped}, {RequestId(7), ErrorCode::stopped}});
+}
+
+TEST_CASE("a client that has asked for all it wants still gets its events") {
+  Driver driver;
+  driver.lead();
+  driver.turn({StreamOpened{stream, kv::Method::watch}, StreamRequest{stream, watch("k", "")},
+               StreamRequestsEnded{stream}, driver.request(1, kv::Method::put, put("k", "1"))});
+  driver.settle();
+  CHECK(driver.stream_ends.empty());
+  CHECK(events(driver.received<WatchResponse>(stream)) == "k=1@2 ");
 }
 
 TEST_CASE("what a stream does not drain is not sent ahead, and nothing is lost by that") {
