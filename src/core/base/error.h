@@ -45,6 +45,7 @@ enum class Outcome : std::uint8_t {
   X(value_provided, invalid_argument, "etcdserver: value is provided", refused)                         \
   X(lease_provided, invalid_argument, "etcdserver: lease is provided", refused)                         \
   X(too_many_ops, invalid_argument, "etcdserver: too many operations in txn request", refused)          \
+  X(txn_too_large, invalid_argument, "metastore: a txn reads at most 100000 keys and 32 MiB", refused)  \
   X(duplicate_key, invalid_argument, "etcdserver: duplicate key given in txn request", refused)         \
   X(invalid_sort_option, invalid_argument, "etcdserver: invalid sort option", refused)                  \
   X(compacted, out_of_range, "etcdserver: mvcc: required revision has been compacted", refused)         \

@@ -40,7 +40,7 @@ namespace metastore {
   X(light_read_bytes, 4'096, "bytes", "read at once: whoever says no more goes first, others share as much a turn")   \
   X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
   X(range_keys_a_step, 5'000, "keys", "looked at for lists in one step, so that a step stays near 1 ms")              \
-  X(range_bytes_a_step, 1'048'576, "bytes", "of lists answered in one step, so that a step stays near 1 ms")          \
+  X(range_bytes_a_step, 1'048'576, "bytes", "of lists, and of other reads, answered in one step: it stays near 1 ms") \
   X(range_chunk_bytes, 131'072, "bytes", "sent at a time of a list that is too large for one step")                   \
   X(ranges_credit_bytes, 33'554'432, "bytes", "sent of all such lists and not yet taken; then each may less ahead")   \
   X(ranges_held_bytes, 67'108'864, "bytes", "requests and sorted keys of lists; past it: too many requests")          \
@@ -58,6 +58,7 @@ namespace metastore {
   X(resets_burst_max, 10'000, "resets", "streams a client resets at once; past it: GOAWAY")                           \
   X(resets_a_second, 1'000, "resets", "streams a client resets, sustained; past it: GOAWAY")                          \
   X(lease_expiries_a_step, 1'000, "leases", "revocations proposed in one step, so that a step stays near 1 ms")       \
+  X(watchers_bytes_max, 67'108'864, "bytes", "keys and places of all watchers; past it no more are made")             \
   X(watch_catch_up_records, 1'000, "records", "history read for lagging watchers in one step")                        \
   X(watch_response_bytes, 262'144, "bytes", "history read for lagging watchers in one step, but for whole revisions") \
   X(connections_max, 10'000, "connections", "client connections of one member")                                       \

@@ -44,7 +44,9 @@ Result<Bytes> Applier::read(const Request& request, const Header& header, Instan
   const auto* txn = std::get_if<TxnRequest>(&request.body());
   ASSERT(txn != nullptr);
   ASSERT(is_read_only(*txn));
-  const Result<TxnResponse> response = read_txn(store_, *txn);
+  TxnWork work;
+  const Result<TxnResponse> response = read_txn(store_, *txn, work);
+  txn_keys_read_ += work.keys;
   if (response) counts_.add(*txn, response.value());
   return reply(header, response);
 }
@@ -112,7 +114,9 @@ Applied Applier::apply(BytesView data, const Header& header, Instant now) {
         applied.reply = encode(header, delete_range(state, request));
       },
       [&](const TxnRequest& request) {
-        const Result<TxnResponse> response = write_txn(state, request);
+        TxnWork work;
+        const Result<TxnResponse> response = write_txn(state, request, work);
+        txn_keys_read_ += work.keys;
         if (response) counts_.add(request, response.value());
         applied.reply = reply(header, response);
       },

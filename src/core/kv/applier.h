@@ -56,6 +56,9 @@ class Applier {
   /// `now` matters to the leases of a leader alone. What an alarm forbids is refused (contract 5.9).
   Applied apply(BytesView command, const Header& header, Instant now);
 
+  /// What transactions have looked at since the start, so that whoever has it done can stop in time.
+  std::uint64_t txn_keys_read() const { return txn_keys_read_; }
+
   /// Of the store, the leases and the alarms.
   std::uint64_t hash() const { return store_.hash() + lessor_.hash() + alarms_.hash(); }
 
@@ -70,6 +73,7 @@ class Applier {
   lease::Lessor lessor_;
   Alarms alarms_;
   Counts counts_;
+  std::uint64_t txn_keys_read_ = 0;
 };
 
 }  // namespace metastore::kv

@@ -79,9 +79,10 @@ TEST_CASE("a txn compares leases") {
   Compare compare{.target = CompareTarget::lease, .range = {"a", ""}};
   compare.operand = std::int64_t{7};
   compare.operand_target = CompareTarget::lease;
-  CHECK(read_txn(store, {.compare = {compare}}).value().succeeded);
+  TxnWork work;
+  CHECK(read_txn(store, {.compare = {compare}}, work).value().succeeded);
   compare.operand = std::int64_t{8};
-  CHECK(!read_txn(store, {.compare = {compare}}).value().succeeded);
+  CHECK(!read_txn(store, {.compare = {compare}}, work).value().succeeded);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "core/kv/txn.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "core/base/assert.h"
 #include "core/base/overloaded.h"
 #include "core/kv/range.h"
+#include "core/kv/selection.h"
 
 namespace metastore::kv {
 namespace {
@@ -68,11 +70,24 @@ bool holds(const Compare& compare, Record record) {
   return compares(compare.result, property(compare.target, record), operand<std::int64_t>(compare));
 }
 
-bool holds(const View& view, const Compare& compare) {
-  if (compare.range.is_single()) return holds(compare, view.store.get(compare.range.key, view.latest));
+/// Visits the records of `range` until `visit(Record)` returns false or the work is too much.
+template <typename Visit>
+void look_at(const mvcc::Store& store, const mvcc::KeyRange& range, Revision revision, TxnWork& work, Visit&& visit) {
+  store.keys(range, revision, [&](Record newest, Record record) {
+    if (!record && newest.mod_revision() <= store.compact_revision()) return true;
+    ++work.keys;
+    return !work.is_too_much() && (!record || visit(record));
+  });
+}
+
+bool holds(const View& view, const Compare& compare, TxnWork& work) {
+  if (compare.range.is_single()) {
+    ++work.keys;
+    return holds(compare, view.store.get(compare.range.key, view.latest));
+  }
   bool found = false;
   bool all_hold = true;
-  view.store.range(compare.range, view.latest, [&](Record record) {
+  look_at(view.store, compare.range, view.latest, work, [&](Record record) {
     found = true;
     all_hold = holds(compare, record);
     return all_hold;
@@ -80,12 +95,15 @@ bool holds(const View& view, const Compare& compare) {
   return found ? all_hold : holds(compare, Record());
 }
 
-void decide(const View& before, const TxnRequest& txn, Path& path) {
+/// What comes of it means nothing if the work is too much.
+void decide(const View& before, const TxnRequest& txn, TxnWork& work, Path& path) {
   bool succeeded = true;
-  for (const Compare& compare : txn.compare) succeeded = succeeded && holds(before, compare);
+  for (const Compare& compare : txn.compare) {
+    succeeded = succeeded && !work.is_too_much() && holds(before, compare, work);
+  }
   path.push_back(succeeded);
   for (const Operation& operation : branch(txn, succeeded)) {
-    if (const auto* nested = std::get_if<TxnRequest>(&operation.request)) decide(before, *nested, path);
+    if (const auto* nested = std::get_if<TxnRequest>(&operation.request)) decide(before, *nested, work, path);
   }
 }
 
@@ -95,6 +113,61 @@ struct Before {
   const lease::Lessor* lessor;  ///< Null for a read-only txn, which asks no lease.
 };
 
+/// What the checked part of a transaction will have read and put.
+struct Sum {
+  TxnWork& work;
+  std::vector<const PutRequest*> puts = {};  ///< What a range may find besides.
+};
+
+/// Counting the keys of the present walks leaves, which cost little; those of the past are looked at.
+constexpr std::uint64_t looks_a_count = 100;
+constexpr std::uint64_t counted_a_look = 64;
+
+void add_count(const View& view, const mvcc::KeyRange& range, Revision revision, TxnWork& work) {
+  work.keys += looks_a_count;
+  if (revision == view.latest) {
+    work.keys += view.store.count(range, revision) / counted_a_look;
+  } else {
+    look_at(view.store, range, revision, work, [](Record) { return true; });
+  }
+}
+
+/// Adds what execute() will read.
+void add(const View& view, const RangeRequest& request, Sum& sum) {
+  const mvcc::Store& store = view.store;
+  const Revision revision = request.revision > 0 ? Revision(request.revision) : view.latest;
+  TxnWork& work = sum.work;
+  if (request.count_only) return add_count(view, request.range, revision, work);
+  ++work.keys;
+  const std::uint64_t limit = fetch_limit(request);
+  std::uint64_t fetched = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t largest_bytes = 0;
+  const auto add = [&](std::uint64_t size) {
+    bytes += size;
+    largest_bytes = std::max(largest_bytes, size);
+  };
+  const auto fetch = [&](Record record) {
+    if (passes(request, record)) add(record_field_size(2, record, shown(request)));
+    return ++fetched < limit && (request.limit > 0 || work.bytes + bytes <= TxnWork::bytes_max);
+  };
+  if (request.range.is_single()) {
+    if (const Record record = store.get(request.range.key, revision)) fetch(record);
+  } else {
+    look_at(store, request.range, revision, work, fetch);
+    if (fetched == limit) add_count(view, request.range, revision, work);
+  }
+  for (const PutRequest* put : sum.puts) {
+    constexpr std::uint64_t revisions_and_tags = 64;
+    ++work.keys;
+    if (request.range.contains(put->key)) add(put->key.size() + put->value.size() + revisions_and_tags);
+    if (work.is_too_much()) return;
+  }
+  const auto shown_max = static_cast<std::uint64_t>(std::max<std::int64_t>(request.limit, 0));
+  const bool is_cut = shown_max > 0 && shown_max < bytes;
+  work.bytes += is_cut ? std::min(bytes, shown_max * largest_bytes) : bytes;
+}
+
 Refusal check(const Before& before, const PutRequest& request) {
   if (request.lease != 0 && !before.lessor->exists(LeaseId(request.lease))) return ErrorCode::lease_not_found;
   if ((request.ignore_value || request.ignore_lease) && !before.view.store.get(request.key, before.view.latest)) {
@@ -103,20 +176,27 @@ Refusal check(const Before& before, const PutRequest& request) {
   return std::nullopt;
 }
 
-Refusal check(const Before& before, const RangeRequest& request) {
+Refusal check(const Before& before, const RangeRequest& request, Sum& sum) {
   // Quirk: a negative revision is refused here once the store was compacted, though a range by itself takes it.
-  if (request.revision == 0) return std::nullopt;
   if (request.revision > before.view.latest.value()) return ErrorCode::future_revision;
-  if (request.revision < before.view.store.compact_revision().value()) return ErrorCode::compacted;
+  if (request.revision != 0 && request.revision < before.view.store.compact_revision().value()) {
+    return ErrorCode::compacted;
+  }
+  add(before.view, request, sum);
+  if (sum.work.is_too_much()) return ErrorCode::txn_too_large;
   return std::nullopt;
 }
 
-Refusal check(const Before& before, const TxnRequest& txn, Path::const_iterator& path) {
+Refusal check(const Before& before, const TxnRequest& txn, Path::const_iterator& path, Sum& sum) {
   const Overloaded check_one{
       [](std::monostate) -> Refusal { return std::nullopt; },
       [](const DeleteRangeRequest&) -> Refusal { return std::nullopt; },
-      [&](const TxnRequest& nested) -> Refusal { return check(before, nested, path); },
-      [&](const auto& request) -> Refusal { return check(before, request); },
+      [&](const TxnRequest& nested) -> Refusal { return check(before, nested, path, sum); },
+      [&](const RangeRequest& request) -> Refusal { return check(before, request, sum); },
+      [&](const PutRequest& request) -> Refusal {
+        sum.puts.push_back(&request);
+        return check(before, request);
+      },
   };
   for (const Operation& operation : branch(txn, *path++)) {
     if (const Refusal refusal = std::visit(check_one, operation.request)) return refusal;
@@ -191,11 +271,13 @@ TxnResponse execute(const Target& target, const TxnRequest& txn, Path::const_ite
   return response;
 }
 
-Result<Path> decide_and_check(const Before& before, const TxnRequest& request) {
+Result<Path> decide_and_check(const Before& before, const TxnRequest& request, TxnWork& work) {
   Path path;
-  decide(before.view, request, path);
+  decide(before.view, request, work, path);
+  if (work.is_too_much()) return ErrorCode::txn_too_large;
   Path::const_iterator at = path.begin();
-  if (const Refusal refusal = check(before, request, at)) return *refusal;
+  Sum sum{work};
+  if (const Refusal refusal = check(before, request, at, sum)) return *refusal;
   ASSERT(at == path.end());
   return path;
 }
@@ -203,7 +285,8 @@ Result<Path> decide_and_check(const Before& before, const TxnRequest& request) {
 }  // namespace
 
 Result<PutResponse> put(const State& state, const PutRequest& request) {
-  if (const Refusal refusal = check({View(state.store), &state.lessor}, request)) return *refusal;
+  const View view(state.store);
+  if (const Refusal refusal = check({view, &state.lessor}, request)) return *refusal;
   Transaction transaction(state.store);
   PutResponse response = execute(Changes{transaction, state.lessor}, request);
   transaction.commit();
@@ -217,8 +300,9 @@ DeleteRangeResponse delete_range(const State& state, const DeleteRangeRequest& r
   return response;
 }
 
-Result<TxnResponse> write_txn(const State& state, const TxnRequest& request) {
-  const Result<Path> path = decide_and_check({View(state.store), &state.lessor}, request);
+Result<TxnResponse> write_txn(const State& state, const TxnRequest& request, TxnWork& work) {
+  const View view(state.store);
+  const Result<Path> path = decide_and_check({view, &state.lessor}, request, work);
   if (!path) return path.error();
   Transaction transaction(state.store);
   const Changes changes{transaction, state.lessor};
@@ -238,8 +322,9 @@ Result<LeaseRevokeResponse> revoke(const State& state, LeaseId id) {
   return LeaseRevokeResponse{state.store.current_revision(), keys.value().size()};
 }
 
-Result<TxnResponse> read_txn(const mvcc::Store& store, const TxnRequest& request) {
-  const Result<Path> path = decide_and_check({View(store), nullptr}, request);
+Result<TxnResponse> read_txn(const mvcc::Store& store, const TxnRequest& request, TxnWork& work) {
+  const View view(store);
+  const Result<Path> path = decide_and_check({view, nullptr}, request, work);
   if (!path) return path.error();
   Path::const_iterator at = path.value().begin();
   TxnResponse response = execute({store, nullptr}, request, at);

@@ -3,6 +3,8 @@
 #ifndef METASTORE_CORE_KV_TXN_H_
 #define METASTORE_CORE_KV_TXN_H_
 
+#include <cstdint>
+
 #include "core/base/result.h"
 #include "core/kv/request.h"
 #include "core/kv/response.h"
@@ -17,19 +19,32 @@ struct State {
   lease::Lessor& lessor;
 };
 
+/// What the comparisons and ranges of one transaction have read. It is counted in what all members and all replays of
+/// the log see alike, so never in what compaction has freed so far. The bounds are no limits that can be set, because
+/// they decide what an entry of the log means.
+struct TxnWork {
+  static constexpr std::uint64_t keys_max = 100'000;
+  static constexpr std::uint64_t bytes_max = 33'554'432;
+
+  std::uint64_t keys = 0;   ///< Looked at.
+  std::uint64_t bytes = 0;  ///< To be shown, at the most.
+
+  bool is_too_much() const { return keys > keys_max || bytes > bytes_max; }
+};
+
 /// Errors: lease_not_found, key_not_found.
 Result<PutResponse> put(const State& state, const PutRequest& request);
 
 DeleteRangeResponse delete_range(const State& state, const DeleteRangeRequest& request);
 
-/// Errors: those of put(), future_revision, compacted; nothing has changed then.
-Result<TxnResponse> write_txn(const State& state, const TxnRequest& request);
+/// Adds to `work`. Errors: those of put(), future_revision, compacted, txn_too_large; nothing has changed then.
+Result<TxnResponse> write_txn(const State& state, const TxnRequest& request, TxnWork& work);
 
 /// Deletes the lease and all keys that hang on it, in one revision.   Errors: lease_not_found.
 Result<LeaseRevokeResponse> revoke(const State& state, LeaseId id);
 
-/// Requires: is_read_only(request).
-Result<TxnResponse> read_txn(const mvcc::Store& store, const TxnRequest& request);
+/// As write_txn(). Requires: is_read_only(request).
+Result<TxnResponse> read_txn(const mvcc::Store& store, const TxnRequest& request, TxnWork& work);
 
 }  // namespace metastore::kv
 

@@ -80,8 +80,17 @@ class Store {
     });
   }
 
-  /// The same, until `budget` keys have been looked at, existing or not: each takes one of it. A record for which
-  /// `visit` returns false counts as not visited. Returns the key at which to go on, if there is more in the range.
+  /// Visits every key of `range` that the index knows, existing or not, by its newest record and the one at `revision`,
+  /// until `visit(Record newest, Record)` returns false. A key whose newest record is a compacted tombstone may be
+  /// there or not.   Requires: as get().
+  template <typename Visit>
+  void keys(const KeyRange& range, Revision revision, Visit&& visit) const {
+    index_.visit(range, [&](Record newest, KeyIndex::Position) { return visit(newest, at(newest, revision)); });
+  }
+
+  /// The same as range(), until `budget` keys have been looked at, existing or not: each takes one of it. A record for
+  /// which `visit` returns false counts as not visited. Returns the key at which to go on, if there is more in the
+  /// range.
   template <typename Visit>
   std::optional<BytesView> range_some(const KeyRange& range, Revision revision, std::uint64_t& budget,
                                       Visit&& visit) const {

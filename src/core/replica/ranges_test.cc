@@ -322,5 +322,45 @@ TEST_CASE("so many lists may be under way") {
   CHECK(driver.replies.size() == 2);
 }
 
+TEST_CASE("reads that come all at once are answered in the order they came, a step's worth at a time") {
+  Listed listed;
+  listed.turn({listed.request(1'000, kv::Method::put, put("big", std::string(1'500, 'v')))});
+  listed.settle();
+  listed.replies.clear();
+  std::vector<Event> reads;
+  for (int i = 0; i < 20; ++i) {
+    reads.push_back(listed.request(2'000 + i, kv::Method::range, testing::range("big", i % 2 == 0)));
+  }
+  listed.turn(std::move(reads));
+  std::size_t answered = 0;
+  for (int turns = 0; answered < 20; ++turns) {
+    REQUIRE(turns < 20);
+    CHECK(listed.replies.size() <= answered + 2);
+    answered = listed.replies.size();
+    if (answered < 20) CHECK(listed.wake_at <= listed.now);
+    listed.turn();
+  }
+  listed.settle();
+  CHECK(listed.replies.size() == 20);
+  CHECK(listed.replica.status().is_idle);
+}
+
+TEST_CASE("what was applied is answered a step's worth at a time, too") {
+  Config config = small_steps();
+  config.limits.apply_bytes_a_step = 10'000;
+  Listed listed(config);
+  etcdserverpb::TxnRequest txn;
+  for (int i = 0; i < 50; ++i) txn.add_success()->mutable_request_range()->set_key(key(i));
+  txn.add_success()->mutable_request_put()->set_key("other");
+  std::vector<Event> txns;
+  for (int i = 0; i < 10; ++i) txns.push_back(listed.request(3'000 + i, kv::Method::txn, encoded(txn)));
+  listed.turn(std::move(txns));
+  listed.turn({LogWritten{listed.log.back().id}});
+  listed.written = listed.log.size();
+  CHECK(listed.replies.size() < 10);
+  listed.settle();
+  CHECK(listed.replies.size() == 10);
+}
+
 }  // namespace
 }  // namespace metastore

@@ -31,6 +31,31 @@ raft::Recovered recovered_log(Recovered& recovered) {
   return std::move(recovered.log);
 }
 
+/// What was answered since it was made: what that took, in bytes or their like.
+class Answered {
+ public:
+  Answered(const Effects& effects, const kv::Applier& applier)
+      : effects_(effects), applier_(applier), replies_(effects.replies.size()), keys_(applier.txn_keys_read()) {}
+
+  std::uint64_t cost_since() const {
+    // An empty answer costs something too.
+    std::uint64_t cost = 64 + (applier_.txn_keys_read() - keys_) * bytes_a_key;
+    for (std::size_t i = replies_; i < effects_.replies.size(); ++i) {
+      if (const auto* reply = std::get_if<Bytes>(&effects_.replies[i].result)) cost += reply->size();
+    }
+    return cost;
+  }
+
+ private:
+  /// To look at a key takes about as long as to send so much.
+  static constexpr std::uint64_t bytes_a_key = 256;
+
+  const Effects& effects_;
+  const kv::Applier& applier_;
+  const std::size_t replies_;
+  const std::uint64_t keys_;
+};
+
 /// One and a half election timeouts, rounded up to seconds (contract 5.6).
 std::int64_t lease_ttl_seconds_min(const Config& config) {
   constexpr std::int64_t second = 1'000'000'000;
@@ -103,13 +128,15 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
         return begin_hash_kv(now, client, *hash, effects);
       }
       if (request.method() == kv::Method::defragment) return defragment(now, client, effects);
-      return serve(now, std::move(decoded).value(), client.id, client.deadline, effects);
+      [[fallthrough]];
     case kv::Consistency::linearizable: {
+      const bool is_local = request.consistency() == kv::Consistency::local;
       if (waiting_.size() >= config_.limits.reads_pending_max) {
         return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
       }
       const Waiting::Key key = waiting_.add(client.id, Waiting::For::read, now, client.deadline);
-      return reads_.gather({key, std::move(decoded).value(), client.deadline});
+      Read read{key, std::move(decoded).value(), client.deadline};
+      return is_local ? readable_.push_back(std::move(read)) : reads_.gather(std::move(read));
     }
     case kv::Consistency::proposed:
       if (!quota_.has_room(quota_.size_bytes(),
@@ -192,8 +219,9 @@ void Replica::settle(Instant now, Effects& effects) {
       if (const auto stream = waiting_.find(read.key)) keep_alives_.confirm(*stream, read.key);
       continue;
     }
-    if (const auto id = waiting_.take(read.key)) serve(now, std::move(read.request), *id, read.deadline, effects);
+    readable_.push_back(std::move(read));
   }
+  serve_reads(now, effects);
   answer_keep_alives(now, effects);
   hash_some(effects);
   while (const auto expired = waiting_.take_expired(now)) {
@@ -209,7 +237,7 @@ void Replica::settle(Instant now, Effects& effects) {
   const mvcc::Store& store = applier_->store();
   const bool can_compact = !store.is_compacted() && !ranges_.are_reading_behind(store.compact_revision());
   const bool has_work_left = applied_index_ < raft_.commit_index() || can_compact || watches_have_more_ ||
-                             ranges_.has_more() || !hashes_.empty();
+                             ranges_.has_more() || !hashes_.empty() || !readable_.empty();
   effects.wake_at = has_work_left ? now
                                   : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
                                               watches_.wake_at(), applier_->lessor().next_deadline(),
@@ -237,9 +265,10 @@ void Replica::apply_committed(Instant now, Effects& effects) {
   std::uint64_t bytes_left = config_.limits.apply_bytes_a_step;
   while (applied_index_ < raft_.commit_index() && bytes_left > 0) {
     const raft::Entry& entry = raft_.entry(applied_index_.next());
-    // An empty entry costs something too.
-    bytes_left -= std::min<std::uint64_t>(bytes_left, entry.data.size() + 64);
+    const std::uint64_t entry_bytes = entry.data.size();
+    const Answered before(effects, *applier_);
     apply(now, entry, effects);
+    bytes_left -= std::min(bytes_left, entry_bytes + before.cost_since());
   }
   raft_.on_applied(applied_index_, checkpoints_.written());
 }
@@ -328,6 +357,19 @@ void Replica::take_checkpoint(Instant now, Effects& effects) {
   if (checkpoint_due_at() == Instant::never()) return;
   if (!checkpoints_.is_due(now, applied_index_, applier_->store())) return;
   effects.checkpoint = checkpoints_.take(now, raft_.mark_at(applied_index_), *applier_, members_, cluster_version_);
+}
+
+void Replica::serve_reads(Instant now, Effects& effects) {
+  std::uint64_t bytes_left = config_.limits.range_bytes_a_step;
+  while (readable_served_ < readable_.size() && bytes_left > 0) {
+    Read& read = readable_[readable_served_++];
+    const Answered before(effects, *applier_);
+    if (const auto id = waiting_.take(read.key)) serve(now, std::move(read.request), *id, read.deadline, effects);
+    bytes_left -= std::min(bytes_left, before.cost_since());
+  }
+  if (readable_served_ * 2 < readable_.size()) return;
+  readable_.erase(readable_.begin(), readable_.begin() + static_cast<std::ptrdiff_t>(readable_served_));
+  readable_served_ = 0;
 }
 
 void Replica::serve(Instant now, kv::Request request, RequestId id, Instant deadline, Effects& effects) {

@@ -114,6 +114,8 @@ class Replica {
   void observe_leader();
   Instant checkpoint_due_at() const;
   void take_checkpoint(Instant now, Effects& effects);
+  /// Answers reads that may be answered, as many as one step bears.
+  void serve_reads(Instant now, Effects& effects);
   void serve(Instant now, kv::Request request, RequestId id, Instant deadline, Effects& effects);
   /// What cannot be answered by a look at one key.
   void list(kv::Request request, RequestId id, Instant deadline, Effects& effects);
@@ -132,6 +134,8 @@ class Replica {
   Members members_;
   Waiting waiting_;
   Reads reads_;
+  std::vector<Read> readable_;       ///< Reads that may be answered, in the order of their turns.
+  std::size_t readable_served_ = 0;  ///< How many of them have been.
   Ranges ranges_;
   Instant proposed_at_;  ///< When a client last asked for a change.
   Proposals proposals_;
