@@ -14,6 +14,7 @@ constexpr std::size_t spare_batches_max = 1024;
 constexpr std::size_t spare_batch_events = 64;
 constexpr std::string_view required_revision_compacted = "etcdserver: mvcc: required revision has been compacted";
 constexpr std::string_view range_is_empty = "mvcc: watcher range is empty";
+constexpr std::string_view too_many_watchers = "metastore: too many watchers, or too long keys (watchers_bytes_max)";
 constexpr std::string_view duplicate_id = "mvcc: duplicate watch ID provided on the WatchStream";
 
 }  // namespace
@@ -83,6 +84,7 @@ void Hub::create(Stream& stream, const CreateRequest& request, const mvcc::Store
   if (!range.is_single() && !range.is_open() && range.end <= range.key) return refuse(range_is_empty);
   if (request.start_revision < 0) return refuse(required_revision_compacted);
   if (request.watch_id != 0 && stream.watchers.contains(request.watch_id)) return refuse(duplicate_id);
+  if (watchers_bytes_ + watcher->held_bytes() > limits_.watchers_bytes_max) return refuse(too_many_watchers);
   watcher->id = request.watch_id;
   if (request.watch_id == 0) {
     while (stream.watchers.contains(stream.next_watch_id)) ++stream.next_watch_id;
@@ -98,6 +100,7 @@ void Hub::create(Stream& stream, const CreateRequest& request, const mvcc::Store
 
   Watcher& placed = *stream.watchers.emplace(watcher->id, std::move(watcher)).first->second;
   ++watcher_count_;
+  watchers_bytes_ += placed.held_bytes();
   index_.insert(placed.range(), placed);
   send(stream, header, current, {.watch_id = placed.id, .created = true}, {}, out);
   if (placed.next <= current) become_lagging(placed);
@@ -115,6 +118,7 @@ void Hub::erase(Stream& stream, Watcher& watcher) {
   if (!watcher.batch.empty()) std::erase(touched_, &watcher);
   index_.erase(watcher.range(), watcher);
   --watcher_count_;
+  watchers_bytes_ -= watcher.held_bytes();
   stream.watchers.erase(watcher.id);
 }
 
@@ -351,10 +355,12 @@ void Hub::check_invariants() const {
   index_.check_invariants();
   std::size_t count = 0;
   std::size_t lagging = 0;
+  std::uint64_t bytes = 0;
   for (const auto& [id, stream] : streams_) {
     std::size_t blocked = 0;
     for (const auto& [watch_id, watcher] : stream.watchers) {
       ++count;
+      bytes += watcher->held_bytes();
       ASSERT(watcher->batch.empty() || watcher->state != WatcherState::blocked);
       if (watcher->state == WatcherState::blocked) ++blocked;
       if (watcher->state != WatcherState::lagging) continue;
@@ -365,6 +371,7 @@ void Hub::check_invariants() const {
     ASSERT(blocked == 0 || stream.credit <= 0);
   }
   ASSERT(count == watcher_count_);
+  ASSERT(bytes == watchers_bytes_);
   ASSERT(lagging == lagging_.size());
 }
 

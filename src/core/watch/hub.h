@@ -120,6 +120,7 @@ class Hub {
   Revision compact_revision_ = mvcc::never_compacted;
   std::uint64_t last_sequence_ = 0;
   std::size_t watcher_count_ = 0;
+  std::uint64_t watchers_bytes_ = 0;  ///< What they hold.
   std::uint64_t events_sent_ = 0;
 };
 

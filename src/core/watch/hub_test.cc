@@ -96,6 +96,30 @@ TEST_CASE("a watch from now on gets what comes, once, in order") {
   CHECK(driver.flush().empty());
 }
 
+TEST_CASE("watchers are bounded by what they hold, and one that is gone leaves its room") {
+  Limits limits;
+  limits.watchers_bytes_max = 2'000;
+  Driver driver(limits);
+  driver.hub.open(stream);
+  driver.watch({.key = std::string(400, 'k')});
+  driver.watch({.key = "a", .range_end = std::string(300, 'z')});
+  CHECK(told(driver.flush()) ==
+        "0: created header@1\n"
+        "-1: created canceled (metastore: too many watchers, or too long keys "
+        "(watchers_bytes_max)) header@1\n");
+  driver.watch({.key = "a"});
+  driver.watch({.key = "a", .range_end = "z"});
+  driver.watch({.key = "b"});
+  driver.watch({.key = "c"});
+  CHECK(driver.hub.watcher_count() == 4);
+  driver.ask(CancelRequest{0});
+  driver.watch({.key = "a", .range_end = std::string(300, 'z')});
+  CHECK(driver.hub.watcher_count() == 4);
+  driver.flush();
+  driver.hub.close(stream);
+  driver.hub.check_invariants();
+}
+
 TEST_CASE("a watch from the past gets history first, then what comes") {
   Driver driver;
   driver.put("a");

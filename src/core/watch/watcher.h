@@ -37,6 +37,8 @@ struct Watcher {
   bool sent_in_interval = false;  ///< So that no progress notification is due.
 
   mvcc::KeyRange range() const { return {key, range_end}; }
+  /// What it takes, about: the index keeps its range, too, and an end up to twice.
+  std::uint64_t held_bytes() const { return 256 + 2 * key.size() + 3 * range_end.size(); }
 };
 
 /// What a WatchResponse says besides its header and events.
