@@ -20,6 +20,9 @@ std::uint64_t cost(const Body&) {
   return 0;
 }
 
+/// Of what came and may yet turn out to be wrong; 0 if it cannot be read.
+std::uint64_t cost(Method method, BytesView message);
+
 /// dbSizeInUse: it follows from what was applied, so it is equal on all members.
 std::uint64_t size_in_use(const Applier& applier);
 

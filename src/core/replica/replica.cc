@@ -120,7 +120,13 @@ void Replica::step(const Input& input, Effects& effects) {
 void Replica::on_request(Instant now, const ClientRequest& client, Effects& effects) {
   if (stopping_) return effects.replies.push_back({client.id, ErrorCode::stopped});
   Result<kv::Request> decoded = kv::decode(client.method, client.message, config_.limits);
-  if (!decoded) return effects.replies.push_back({client.id, decoded.error()});
+  if (!decoded) {
+    // Whether there is room is looked at first (contract 1.4).
+    if (!quota_.has_room(quota_.size_bytes(), kv::cost(client.method, client.message.view()))) {
+      return refuse_for_space(now, client, effects);
+    }
+    return effects.replies.push_back({client.id, decoded.error()});
+  }
   const kv::Request& request = decoded.value();
   switch (request.consistency()) {
     case kv::Consistency::local:

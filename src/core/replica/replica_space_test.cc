@@ -228,6 +228,15 @@ TEST_CASE("a write past the quota is refused once this member's alarm stands, an
   CHECK(again.alarms() == "");
 }
 
+TEST_CASE("whether there is room is looked at before what is asked") {
+  Session session(with_quota(empty_size() + 3'000));
+  CHECK(session.put_key("", 1'000) == "empty_key");
+  CHECK(session.put_key("", 3'000) == "no_space");
+  CHECK(session.alarms() == "NOSPACE 7");
+  CHECK(session.put_key("") == "empty_key");
+  CHECK(session.ask(kv::Method::put, Bytes::copy_of("\xff")) == "undecodable");
+}
+
 TEST_CASE("of writes that each had room, the one that finds none is applied, told so, and raises the alarm") {
   Session session(with_quota(empty_size() + 3'000));
   session.turn({session.request(1, kv::Method::put, put("a", std::string(1'500, 'v'))),
