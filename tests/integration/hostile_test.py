@@ -41,9 +41,14 @@ def head(path):
             literal(b"content-type", b"application/grpc") + literal(b"te", b"trailers"))
 
 
-def call(stream, path, message):
+def data(stream, message, ends=True):
     body = b"\0" + struct.pack(">I", len(message)) + message
-    return frame(1, 4, stream, head(path)) + frame(0, 1, stream, body)
+    pieces = [body[i:i + 16384] for i in range(0, len(body), 16384)]
+    return b"".join(frame(0, int(ends and i == len(pieces) - 1), stream, piece) for i, piece in enumerate(pieces))
+
+
+def call(stream, path, message):
+    return frame(1, 4, stream, head(path)) + data(stream, message)
 
 
 def greeting(window=65535):
@@ -54,14 +59,24 @@ def greeting(window=65535):
 RANGE_ALL = b"\x0a\x05list/\x12\x05list0"
 
 
+def varint(value):
+    low = bytes([value & 0x7F | (0x80 if value > 0x7F else 0)])
+    return low + varint(value >> 7) if value > 0x7F else low
+
+
 def field(number, payload):
-    return bytes([number << 3 | 2, len(payload)]) + payload
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
 def hundred_puts(batch):
     """A TxnRequest."""
     return b"".join(field(2, field(2, field(1, b"list/%05d/%02d" % (batch, i)) + field(2, b"v" * 40)))
                     for i in range(100))
+
+
+LIST_ALL = field(2, field(1, RANGE_ALL))
+# Whether the version of each key is greater than 0.
+COMPARE_ALL = field(1, b"\x08\x01" + field(3, b"list/") + field(64, b"list0"))
 
 
 class Attack:
@@ -198,6 +213,27 @@ class Attack:
             self.send(self.connect(4096), greeting(0x7FFFFFFF) + call(1, b"/etcdserverpb.KV/Range", RANGE_ALL))
 
 
+    def transactions_of_lists(self):
+        """Of 128 lists, and of 128 comparisons, of all keys; half of them put a key besides."""
+        if len(self.open) >= 60:
+            self.close()
+        put = field(2, field(2, field(1, b"mine")))
+        kinds = (LIST_ALL * 127, COMPARE_ALL * 128, LIST_ALL * 127 + put, COMPARE_ALL * 128 + put)
+        self.send(self.connect(4096), greeting(0x7FFFFFFF) + b"".join(
+            call(2 * i + 1, b"/etcdserverpb.KV/Txn", kinds[i % 4]) for i in range(16)))
+
+    def watches_of_long_keys(self):
+        """Of keys of 1.5 MB that nobody will put."""
+        if len(self.open) > 8:
+            self.close()
+        one = self.connect()
+        self.send(one, greeting(0x7FFFFFFF) + frame(1, 4, 1, head(b"/etcdserverpb.Watch/Watch")))
+        one.settimeout(20)
+        for i in range(100):
+            if not self.send(one, data(1, field(1, field(1, b"%03d" % i * 500000)), ends=False)):
+                return
+
+
 def resident(server, key="VmRSS"):
     with open(f"/proc/{server.process.pid}/status") as status:
         return next(int(line.split()[1]) << 10 for line in status if line.startswith(key + ":"))
@@ -300,6 +336,12 @@ class Hostile(unittest.TestCase):
     def test_watches_without_end(self):
         # Of hundreds of watchers each is told of every put, which costs the server more than the put.
         self.under("watches_without_end", 3, share=0.1)
+
+    def test_transactions_of_lists(self):
+        self.under("transactions_of_lists", 3)
+
+    def test_watches_of_long_keys(self):
+        self.under("watches_of_long_keys", 3)
 
     def test_lists_to_stalled_readers(self):
         self.under("lists_to_stalled_readers", 4)
