@@ -1,6 +1,6 @@
 """Drawn requests to ours and to Debian's etcd get the same answers: responses, codes, texts, revisions.
 
-Usage: differential_test.py METASTORE ETCD GRPC_CLIENT [FIRST_SEED LAST_SEED]"""
+Usage: differential_test.py METASTORE ETCD GRPC_CLIENT WATCH_CLIENT [FIRST_SEED LAST_SEED]"""
 
 import os
 import subprocess
@@ -9,9 +9,10 @@ import unittest
 
 from servers import Server
 
-METASTORE, ETCD, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:4])
-FIRST_SEED, LAST_SEED = map(int, sys.argv[4:6]) if len(sys.argv) > 4 else (1, 3)
+METASTORE, ETCD, GRPC_CLIENT, WATCH_CLIENT = map(os.path.abspath, sys.argv[1:5])
+FIRST_SEED, LAST_SEED = map(int, sys.argv[5:7]) if len(sys.argv) > 5 else (1, 3)
 REQUESTS = 2000
+WATCH_ROUNDS = 10
 
 
 class Differential(unittest.TestCase):
@@ -20,6 +21,13 @@ class Differential(unittest.TestCase):
             with self.subTest(seed=seed), Server(METASTORE) as ours, Server(ETCD) as theirs:
                 done = subprocess.run([GRPC_CLIENT, ours.endpoint, "differential", str(seed), str(REQUESTS),
                                        theirs.endpoint], capture_output=True, text=True, timeout=120, check=False)
+                self.assertEqual((0, ""), (done.returncode, done.stderr))
+
+    def test_the_same_watches_are_told_the_same(self):
+        for seed in range(FIRST_SEED, LAST_SEED + 1):
+            with self.subTest(seed=seed), Server(METASTORE) as ours, Server(ETCD) as theirs:
+                done = subprocess.run([WATCH_CLIENT, ours.endpoint, theirs.endpoint, str(seed), str(WATCH_ROUNDS)],
+                                      capture_output=True, text=True, timeout=150, check=False)
                 self.assertEqual((0, ""), (done.returncode, done.stderr))
 
 
