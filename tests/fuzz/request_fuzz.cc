@@ -61,7 +61,7 @@ void check(Method method, BytesView bytes) {
   const std::uint64_t id = (std::uint64_t{1} << 63) | 1;
   const Bytes command = encode_command(id, method, bytes);
   PROPERTY(command.size() == command_size(method, bytes.size()));
-  const auto decoded = decode_command(command.view());
+  const auto decoded = kv::decode_command(command.view());
   PROPERTY(decoded.has_value());
   PROPERTY(decoded->id == id);
   etcdserverpb::InternalRaftRequest theirs;
