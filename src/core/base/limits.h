@@ -63,16 +63,16 @@ namespace metastore {
   X(watch_response_bytes, 262'144, "bytes", "history read for lagging watchers in one step, but for whole revisions") \
   X(connections_max, 10'000, "connections", "client connections of one member")                                       \
   X(peer_frame_bytes_max, 8'388'608, "bytes", "one message to a peer; more where request_bytes_max asks for it")      \
-  X(peer_receive_bytes_max, 50'331'648, "bytes", "of unfinished frames of all peers; past it: disconnected")           \
-  X(peer_urgent_bytes_max, 4'194'304, "bytes", "small messages that wait for one peer; past it the oldest are lost")   \
-  X(peer_bulk_bytes_max, 16'777'216, "bytes", "large messages that wait for one peer; past it the oldest are lost")    \
-  X(peer_bulk_bytes, 65'536, "bytes", "larger messages go to a peer on a connection of their own")                     \
-  X(peer_strangers_max, 32, "connections", "to the peer port that have not said who they are; past it: closed")        \
-  X(peer_hello_ms, 2'000, "milliseconds", "for a peer to answer, or a stranger to say who it is; then: closed")        \
-  X(peer_ping_ms, 500, "milliseconds", "between questions whether a peer is there")                                    \
-  X(peer_silence_ms, 5'000, "milliseconds", "without a word from a peer; four times that on its bulk connection")      \
-  X(peer_retry_min_ms, 20, "milliseconds", "before a peer is called again; doubled each time it fails")                \
-  X(peer_retry_max_ms, 1'000, "milliseconds", "at most between two calls of a peer")                                   \
+  X(peer_receive_bytes_max, 50'331'648, "bytes", "of unfinished frames of all peers; past it: disconnected")          \
+  X(peer_urgent_bytes_max, 4'194'304, "bytes", "small messages that wait for one peer; past it the oldest are lost")  \
+  X(peer_bulk_bytes_max, 16'777'216, "bytes", "large messages that wait for one peer; past it the oldest are lost")   \
+  X(peer_bulk_bytes, 65'536, "bytes", "larger messages go to a peer on a connection of their own")                    \
+  X(peer_strangers_max, 32, "connections", "to the peer port that have not said who they are; past it: closed")       \
+  X(peer_hello_ms, 2'000, "milliseconds", "for a peer to answer, or a stranger to say who it is; then: closed")       \
+  X(peer_ping_ms, 500, "milliseconds", "between questions whether a peer is there")                                   \
+  X(peer_silence_ms, 5'000, "milliseconds", "without a word from a peer; four times that on its bulk connection")     \
+  X(peer_retry_min_ms, 20, "milliseconds", "before a peer is called again; doubled each time it fails")               \
+  X(peer_retry_max_ms, 1'000, "milliseconds", "at most between two calls of a peer")                                  \
   X(connections_refused_max, 100, "connections", "past connections_max: told so before they are closed")
 
 struct Limits {
