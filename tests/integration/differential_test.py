@@ -12,7 +12,7 @@ from servers import Server
 METASTORE, ETCD, GRPC_CLIENT, WATCH_CLIENT = map(os.path.abspath, sys.argv[1:5])
 FIRST_SEED, LAST_SEED = map(int, sys.argv[5:7]) if len(sys.argv) > 5 else (1, 3)
 REQUESTS = 2000
-WATCH_ROUNDS = 10
+WATCH_ROUNDS = 5
 
 
 class Differential(unittest.TestCase):
