@@ -163,6 +163,18 @@ Plan draw_plan(std::uint64_t seed) {
   return plan;
 }
 
+Plan without_faults(Plan plan) {
+  plan.fault_weights = {};
+  plan.flip_percent = 0;
+  plan.boot_crash_percent = 0;
+  plan.disk.stall_chance = 0;
+  plan.network.reset_chance = 0;
+  const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
+  plan.limits = Limits();
+  plan.limits.wal_segment_bytes = segment_bytes;
+  return plan;
+}
+
 std::string describe(const Plan& plan) {
   std::string out;
   const auto line = [&out](std::string_view name, const std::string& value) {

@@ -91,6 +91,8 @@ struct Plan {
 };
 
 Plan draw_plan(std::uint64_t seed);
+/// The same, but nothing fails, and limits are as users have them.
+Plan without_faults(Plan plan);
 /// One "name=value" a line.
 std::string describe(const Plan& plan);
 
