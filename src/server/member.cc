@@ -138,7 +138,7 @@ Status<BootError> LocalMember::recover(const MemberOptions& options) {
   host_.start({.log = log_store_ ? static_cast<port::LogExecutor&>(*log_store_) : log_memory_,
                .checkpoints = checkpointer_ ? static_cast<port::CheckpointExecutor&>(*checkpointer_) : log_memory_,
                .clients = ports_.clients != nullptr ? *ports_.clients : gateway_,
-               .peers = no_peers_,
+               .peers = ports_.peers != nullptr ? *ports_.peers : no_peers_,
                .trace = ports_.trace,
                .supervisor = ports_.supervisor,
                .observer = ports_.observer},

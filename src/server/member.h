@@ -69,6 +69,8 @@ struct MemberPorts {
   port::Observer* observer = nullptr;
   /// If set, replies go here instead of to the gateway, for requests that were posted to inbox().
   port::ClientExecutor* clients = nullptr;
+  /// If set, what is meant for other members goes here; their answers are posted to inbox().
+  port::PeerExecutor* peers = nullptr;
   /// If set, its figures stand among the metrics.
   const port::Process* process = nullptr;
 };

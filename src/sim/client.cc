@@ -20,8 +20,13 @@ constexpr Duration reconnect_max = Duration::milliseconds(200);
 
 }  // namespace
 
-Client::Client(Stage& stage, Door& door, Role role, std::uint64_t id)
-    : stage_(stage), door_(door), role_(role), id_(id), prng_(stage.plan.seed, "client " + std::to_string(id)) {
+Client::Client(Stage& stage, Doors& doors, Role role, std::uint64_t id)
+    : stage_(stage),
+      doors_(doors),
+      door_(&doors.first()),
+      role_(role),
+      id_(id),
+      prng_(stage.plan.seed, "client " + std::to_string(id)) {
   pause();
 }
 
@@ -49,7 +54,8 @@ void Client::pause() {
 }
 
 void Client::ask() {
-  if (!door_.is_open()) return pause_for(reconnect_max);
+  door_ = &doors_.next(*door_, prng_);
+  if (!door_->is_open()) return pause_for(reconnect_max);
   std::optional<Request> request = role_ == Role::surveyor  ? next_survey()
                                    : role_ == Role::auditor ? next_audit()
                                                             : next_request();
@@ -67,11 +73,11 @@ void Client::ask() {
   operation_ = &stage_.history.begin(id_, std::move(*request), stage_.world.now());
   stage_.judge.on_invoked(*operation_);
   patience_ticket_ = stage_.world.after(patience + grace, patience_);
-  door_.submit(*this, method_of(operation_->request), Bytes::copy_of(encode_request(operation_->request)), patience);
+  door_->submit(*this, method_of(operation_->request), Bytes::copy_of(encode_request(operation_->request)), patience);
 }
 
 void Client::give_up() {
-  door_.abandon(*this);
+  door_->abandon(*this);
   finish({std::nullopt, ""});
 }
 

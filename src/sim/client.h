@@ -11,6 +11,7 @@
 #include "core/base/bytes.h"
 #include "core/base/prng.h"
 #include "core/host/port/loop.h"
+#include "sim/calling.h"
 #include "sim/history.h"
 #include "sim/judge.h"
 #include "sim/plan.h"
@@ -21,6 +22,7 @@
 namespace metastore::sim {
 
 class Door;
+class Doors;
 
 /// How a request ended, as its client sees it.
 struct Answer {
@@ -45,7 +47,7 @@ class Client {
   /// The auditor asks after every lease once the workload is over, until those that may end have ended.
   enum class Role : std::uint8_t { worker, surveyor, auditor };
 
-  Client(Stage& stage, Door& door, Role role, std::uint64_t id);
+  Client(Stage& stage, Doors& doors, Role role, std::uint64_t id);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -64,25 +66,6 @@ class Client {
   void on_answer(Answer answer);
 
  private:
-  /// Its pause is over.
-  class Turn final : public port::Task {
-   public:
-    explicit Turn(Client& client) : client_(client) {}
-    void run() override { client_.ask(); }
-
-   private:
-    Client& client_;
-  };
-  /// It waits no longer.
-  class Patience final : public port::Task {
-   public:
-    explicit Patience(Client& client) : client_(client) {}
-    void run() override { client_.give_up(); }
-
-   private:
-    Client& client_;
-  };
-
   void pause();
   void pause_for(Duration longest);
   void ask();
@@ -94,12 +77,13 @@ class Client {
   void learn(const Operation& operation);
 
   Stage& stage_;
-  Door& door_;
+  Doors& doors_;
+  Door* door_;  ///< Of the member that it asks.
   Role role_;
   std::uint64_t id_;
   Prng prng_;
-  Turn turn_{*this};
-  Patience patience_{*this};
+  Calling<&Client::ask> turn_{*this};
+  Calling<&Client::give_up> patience_{*this};
   World::Ticket turn_ticket_;
   World::Ticket patience_ticket_;
   Operation* operation_ = nullptr;

@@ -41,7 +41,7 @@ class Door::Delivery final : public port::Task {
 /// One client's connection.
 class Door::Line final : private port::Task {
  public:
-  Line(NetworkSim& network, Client& client) : client_(client), http2_(network, *this) {}
+  Line(NetworkSim& network, int port, Client& client) : client_(client), http2_(network, port, *this) {}
 
   void call(kv::Method method, Bytes message, Duration patience) {
     stream_ = http2_.calls().call(kv::path(method), std::move(message), patience);
@@ -73,8 +73,12 @@ class Door::Line final : private port::Task {
   std::optional<api::StreamId> stream_;
 };
 
-Door::Door(World& world, const Plan& plan, NetworkSim* network)
-    : world_(world), plan_(plan), prng_(plan.seed, "door"), network_(network) {}
+Door::Door(World& world, const Plan& plan, NetworkSim* network, std::uint64_t number)
+    : world_(world),
+      plan_(plan),
+      port_(client_port(number)),
+      prng_(plan.seed, numbered("door", number)),
+      network_(network) {}
 
 Door::~Door() = default;
 
@@ -157,7 +161,7 @@ void Door::submit(Client& client, kv::Method method, Bytes message, Duration pat
   ASSERT(is_open());
   if (network_ != nullptr) {
     std::unique_ptr<Line>& line = lines_[client.id()];
-    if (line == nullptr) line = std::make_unique<Line>(*network_, client);
+    if (line == nullptr) line = std::make_unique<Line>(*network_, port_, client);
     return line->call(method, std::move(message), patience);
   }
   std::unique_ptr<Delivery>& delivery = deliveries_[client.id()];
@@ -171,6 +175,17 @@ void Door::submit(Client& client, kv::Method method, Bytes message, Duration pat
 void Door::abandon(Client& client) {
   if (const auto line = lines_.find(client.id()); line != lines_.end()) line->second->abandon();
   if (const auto delivery = deliveries_.find(client.id()); delivery != deliveries_.end()) delivery->second->abandon();
+}
+
+Doors::Doors(World& world, const Plan& plan, NetworkSim* network) {
+  for (std::uint64_t number = 1; number <= plan.members; ++number) {
+    doors_.push_back(std::make_unique<Door>(world, plan, network, number));
+  }
+}
+
+Door& Doors::next(Door& former, Prng& prng) {
+  if (doors_.size() == 1 || (former.is_open() && !prng.chance(1, 8))) return former;
+  return *doors_[prng.below(doors_.size())];
 }
 
 }  // namespace metastore::sim

@@ -28,7 +28,7 @@ class StreamCall;
 class Door final : public port::ClientExecutor {
  public:
   /// With `network` requests travel over it, without it they are posted.
-  Door(World& world, const Plan& plan, NetworkSim* network);
+  Door(World& world, const Plan& plan, NetworkSim* network, std::uint64_t number);
   ~Door() override;
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
@@ -43,6 +43,8 @@ class Door final : public port::ClientExecutor {
 
   /// Requires: is_open(), and no other request of this client is under way.
   void submit(Client& client, kv::Method method, Bytes message, Duration patience);
+  /// Where its member listens.
+  int port() const { return port_; }
   /// Where requests travel as bytes; null if they are posted.
   NetworkSim* network() const { return network_; }
   const Limits& limits() const { return plan_.limits; }
@@ -71,6 +73,7 @@ class Door final : public port::ClientExecutor {
 
   World& world_;
   const Plan& plan_;
+  const int port_;
   Prng prng_;
   NetworkSim* network_;
   port::Inbox* inbox_ = nullptr;
@@ -81,6 +84,20 @@ class Door final : public port::ClientExecutor {
   std::map<RequestId, Parts> parts_;                               ///< Of some that are posted.
   std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;  ///< By client.
   std::map<std::uint64_t, std::unique_ptr<Line>> lines_;           ///< By client.
+};
+
+/// The doors of all members, in the order of their numbers.
+class Doors {
+ public:
+  Doors(World& world, const Plan& plan, NetworkSim* network);
+
+  Door& at(std::size_t index) { return *doors_[index]; }
+  Door& first() { return *doors_.front(); }
+  /// Where one goes who has been at `former`: mostly there again, unless nobody is in; now and then to another member.
+  Door& next(Door& former, Prng& prng);
+
+ private:
+  std::vector<std::unique_ptr<Door>> doors_;
 };
 
 }  // namespace metastore::sim

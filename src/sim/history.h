@@ -43,7 +43,7 @@ class History {
   KeepAlive& begin_keep_alive(std::int64_t lease, Instant now) {
     return keep_alives_.emplace_back(KeepAlive{.lease = lease, .asked = now});
   }
-  /// A member was started.
+  /// A member was started, or began to lead: leases have their whole time again.
   void booted(Instant now) { boots_.push_back(now); }
 
   const std::deque<Operation>& operations() const { return operations_; }

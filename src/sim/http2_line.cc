@@ -8,7 +8,7 @@ api::Http2Client& Http2Line::calls() {
   if (http2_ == nullptr || !http2_->usable()) {
     http2_ = std::make_unique<api::Http2Client>(api::Http2ClientOptions{});
     is_writing_ = false;
-    connection_ = network_.connect(client_port);
+    connection_ = network_.connect(port_);
     connection_->set_user(*this);
   }
   return *http2_;

@@ -3,6 +3,7 @@
 #ifndef METASTORE_SIM_HTTP2_LINE_H_
 #define METASTORE_SIM_HTTP2_LINE_H_
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -14,12 +15,13 @@
 
 namespace metastore::sim {
 
-inline constexpr int client_port = 2379;
+/// Where the member of this number serves clients.
+constexpr int client_port(std::uint64_t number) { return 2369 + 10 * static_cast<int>(number); }
 
 class Http2Line final : private port::ConnectionUser {
  public:
   /// `news` is run whenever something has come in or ended; it must not destroy the line.
-  Http2Line(NetworkSim& network, port::Task& news) : network_(network), news_(news) {}
+  Http2Line(NetworkSim& network, int port, port::Task& news) : network_(network), port_(port), news_(news) {}
 
   /// The calls of a connection that works, as far as one can know.
   api::Http2Client& calls();
@@ -39,6 +41,7 @@ class Http2Line final : private port::ConnectionUser {
   void on_closed() override;
 
   NetworkSim& network_;
+  const int port_;
   port::Task& news_;
   std::unique_ptr<api::Http2Client> http2_;
   std::unique_ptr<port::Connection> connection_;

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <utility>
 
 #include "core/base/limits.h"
 #include "core/base/tagged.h"
 #include "sim/checkers/durability.h"
+#include "sim/checkers/elections.h"
 #include "sim/checkers/leases.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/replies.h"
@@ -35,7 +37,7 @@ inline LeaseTerms lease_terms(const Plan& plan) {
 class Judge {
  public:
   Judge(const Plan& plan, Duration reply_patience)
-      : plan_(plan), replies_(plan.limits, reply_patience), lease_terms_(lease_terms(plan)) {}
+      : plan_(plan), reply_patience_(reply_patience), lease_terms_(lease_terms(plan)) {}
 
   void fail(Violation violation) {
     if (!violation_) violation_ = std::move(violation);
@@ -45,16 +47,21 @@ class Judge {
   void on_invoked(const Operation& operation) { durability_.on_invoked(operation); }
   void on_returned(const Operation& operation) { take(durability_.on_returned(operation)); }
 
-  /// At the boundary of a replica. Times are the member's.
-  void on_request(Instant now, RequestId id, Instant deadline) { take(replies_.on_request(now, id, deadline)); }
-  void on_reply(Instant now, RequestId id) { take(replies_.on_reply(now, id)); }
-  void on_stream_end(Instant now, RequestId id) { take(replies_.on_stream_end(now, id)); }
-  void on_turn(Instant now) { take(replies_.on_turn(now)); }
-  void on_applied(Instant now, std::uint64_t boot, LogIndex applied, std::uint64_t hash) {
-    take(replay_.on_applied(now, boot, applied, hash));
+  /// At the boundary of one replica. Times are the member's.
+  ReplyChecker& replies_of(MemberId member) {
+    return replies_.try_emplace(member, plan_.limits, reply_patience_).first->second;
   }
-  void on_closed(RequestId id) { replies_.on_closed(id); }
-  void on_crash() { replies_.on_crash(); }
+  void on_applied(Instant now, std::uint64_t life, LogIndex applied, std::uint64_t hash) {
+    take(replay_.on_applied(now, life, applied, hash));
+  }
+  ElectionChecker& elections() { return elections_; }
+  void on_crash(MemberId member) {
+    replies_of(member).on_crash();
+    elections_.on_crash(member);
+  }
+  void take(std::optional<Violation> violation) {
+    if (violation) fail(std::move(*violation));
+  }
 
   /// The whole history, once every revision is settled.
   void conclude(const History& history) {
@@ -71,18 +78,21 @@ class Judge {
 
   const DurabilityChecker& durability() const { return durability_; }
   const ReplayChecker& replay() const { return replay_; }
-  const ReplyChecker& replies() const { return replies_; }
+  const ElectionChecker& elections() const { return elections_; }
+  std::uint64_t replies_judged() const {
+    std::uint64_t judged = 0;
+    for (const auto& [member, replies] : replies_) judged += replies.judged();
+    return judged;
+  }
   const SerializabilityCounts& serializability() const { return serializability_; }
 
  private:
-  void take(std::optional<Violation> violation) {
-    if (violation) fail(std::move(*violation));
-  }
-
   const Plan& plan_;
   DurabilityChecker durability_;
   ReplayChecker replay_;
-  ReplyChecker replies_;
+  const Duration reply_patience_;
+  std::map<MemberId, ReplyChecker> replies_;
+  ElectionChecker elections_;
   SerializabilityCounts serializability_;
   std::deque<WatchSession> watch_sessions_;
   WatchCounts watches_;

@@ -14,9 +14,10 @@ constexpr Duration silence_max = Duration::seconds(20);
 
 }  // namespace
 
-Keeper::Keeper(Stage& stage, Door& door, std::uint64_t id)
+Keeper::Keeper(Stage& stage, Doors& doors, std::uint64_t id)
     : stage_(stage),
-      door_(door),
+      doors_(doors),
+      door_(&doors.first()),
       name_("keeper " + std::to_string(id)),
       prng_(stage.plan.seed, name_),
       turn_(stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this)) {}
@@ -29,11 +30,12 @@ void Keeper::run() {
   const Duration pause = prng_.chance(1, 40) ? silence_max : pause_max;
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
   const auto& known = stage_.history.leases();
-  if (!door_.is_open() || known.empty()) return;
+  if (call_ == nullptr || call_->is_over()) door_ = &doors_.next(*door_, prng_);
+  if (!door_->is_open() || known.empty()) return;
   if (call_ != nullptr && prng_.chance(1, 40)) return close();
   if (lease_ == 0 || prng_.chance(1, 20)) lease_ = known[prng_.below(known.size())];
   if (call_ == nullptr || call_->is_over())
-    call_ = std::make_unique<StreamCall>(door_, kv::Method::lease_keep_alive, news_);
+    call_ = std::make_unique<StreamCall>(*door_, kv::Method::lease_keep_alive, news_);
   call_->read_on(true);
   for (std::uint64_t count = prng_.chance(1, 10) ? 3 : 1; count > 0; --count) ask();
 }

@@ -10,6 +10,7 @@
 
 #include "core/base/prng.h"
 #include "core/host/port/loop.h"
+#include "sim/calling.h"
 #include "sim/client.h"
 #include "sim/stream_call.h"
 #include "sim/world.h"
@@ -17,35 +18,27 @@
 namespace metastore::sim {
 
 class Door;
+class Doors;
 
 class Keeper final : private port::Task {
  public:
-  Keeper(Stage& stage, Door& door, std::uint64_t id);
+  Keeper(Stage& stage, Doors& doors, std::uint64_t id);
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
  private:
-  /// Something has come on the stream.
-  class News final : public port::Task {
-   public:
-    explicit News(Keeper& keeper) : keeper_(keeper) {}
-    void run() override { keeper_.take_news(); }
-
-   private:
-    Keeper& keeper_;
-  };
-
   void run() override;
   void ask();
   void close();
   void take_news();
 
   Stage& stage_;
-  Door& door_;
+  Doors& doors_;
+  Door* door_;  ///< Of the member that it talks to.
   const std::string name_;
   Prng prng_;
-  News news_{*this};
+  Calling<&Keeper::take_news> news_{*this};
   World::Ticket turn_;
   std::unique_ptr<StreamCall> call_;
   std::deque<KeepAlive*> asked_;  ///< On this stream and not answered.

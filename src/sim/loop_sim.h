@@ -8,6 +8,7 @@
 
 #include "core/base/prng.h"
 #include "core/host/port/loop.h"
+#include "sim/calling.h"
 #include "sim/world.h"
 
 namespace metastore::sim {
@@ -60,34 +61,17 @@ class WorkerSim final : public port::Worker {
   std::uint64_t stalls() const { return stalls_; }
 
  private:
-  /// The job at the front of waiting_ is at work; when its time is up it is run.
-  class Working final : public port::Task {
-   public:
-    explicit Working(WorkerSim& worker) : worker_(worker) {}
-    void run() override { worker_.finish_work(); }
-
-   private:
-    WorkerSim& worker_;
-  };
-  /// The loop hears of the job at the front of worked_.
-  class Reporting final : public port::Task {
-   public:
-    explicit Reporting(WorkerSim& worker) : worker_(worker) {}
-    void run() override { worker_.report(); }
-
-   private:
-    WorkerSim& worker_;
-  };
-
   void begin_work();
+  /// The job at the front of waiting_ was at work; its time is up, and it is run.
   void finish_work();
+  /// The loop hears of the job at the front of worked_.
   void report();
 
   World& world_;
   Prng prng_;
   WorkerLatency latency_;
-  Working working_{*this};
-  Reporting reporting_{*this};
+  Calling<&WorkerSim::finish_work> working_{*this};
+  Calling<&WorkerSim::report> reporting_{*this};
   World::Ticket work_;
   std::deque<port::Job*> waiting_;
   struct Worked {

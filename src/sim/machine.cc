@@ -6,6 +6,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/encoder.h"
+#include "storage/crc32c.h"
 
 namespace metastore::sim {
 namespace {
@@ -26,9 +27,12 @@ std::string field_text(const TraceField& field) {
 
 }  // namespace
 
-Machine::Machine(const Surroundings& surroundings, std::uint64_t number)
+Machine::Machine(const Surroundings& surroundings, Door& door, std::uint64_t number)
     : around_(surroundings),
+      door_(door),
       number_(number),
+      name_("member " + std::to_string(number)),
+      box_(surroundings.post.box(member_id(number))),
       files_(Prng(surroundings.plan.seed, "disk " + std::to_string(number)), surroundings.plan.crash_weights) {}
 
 Machine::~Machine() { clear(); }
@@ -57,7 +61,8 @@ void Machine::boot(std::string_view damaged_path) {
                                                       .trace = *this,
                                                       .supervisor = *this,
                                                       .observer = this,
-                                                      .clients = around_.plan.is_over_http2 ? nullptr : &around_.door});
+                                                      .clients = around_.plan.is_over_http2 ? nullptr : &door_,
+                                                      .peers = around_.plan.members > 1 ? box_.get() : nullptr});
   if (!booted) {
     if (!facts_.contains("starting a new member")) ++stillbirths_;
     worker_ = nullptr;
@@ -72,7 +77,8 @@ void Machine::boot(std::string_view damaged_path) {
     return clear();
   }
   member_ = std::move(booted).value();
-  around_.door.open(member_->inbox(), *loop_);
+  door_.open(member_->inbox(), *loop_);
+  around_.post.open(member_id(number_), member_->inbox());
 }
 
 void Machine::drain() {
@@ -113,13 +119,15 @@ void Machine::clear() {
   broken_since_ = Instant::never();
   if (worker_ != nullptr) stalls_ += worker_->stalls();
   worker_ = nullptr;
-  around_.door.close();
-  around_.judge.on_crash();
+  around_.post.close(member_id(number_));
+  door_.close();
+  around_.judge.on_crash(member_id(number_));
   member_.reset();
   loop_.reset();
   is_draining_ = false;
   is_drained_ = false;
   has_failed_ = false;
+  is_leader_ = false;
 }
 
 void Machine::member_failed(const port::StorageError& error) {
@@ -135,11 +143,14 @@ void Machine::on_input(const Input& input) {
   encode(encoder, input);
   around_.hash.add(input_record, number_, encoded_);
   if (const auto* request = std::get_if<ClientRequest>(&input.event)) {
-    around_.judge.on_request(input.now, request->id, request->deadline);
+    around_.judge.take(
+        around_.judge.replies_of(member_id(number_)).on_request(input.now, request->id, request->deadline));
   }
-  if (const auto* closed = std::get_if<StreamClosed>(&input.event)) around_.judge.on_closed(closed->id);
+  if (const auto* closed = std::get_if<StreamClosed>(&input.event)) {
+    around_.judge.replies_of(member_id(number_)).on_closed(closed->id);
+  }
   if (around_.trace.is_wanted()) {
-    around_.trace.add(around_.world.now(), "member " + std::to_string(number_), describe(input));
+    around_.trace.add(around_.world.now(), name_, describe(input));
   }
 }
 
@@ -149,14 +160,40 @@ void Machine::on_effects(const Effects& effects) {
   encode(encoder, effects);
   around_.hash.add(effects_record, number_, encoded_);
   const Instant now = loop_->now();
-  for (const Reply& reply : effects.replies) around_.judge.on_reply(now, reply.id);
-  for (const StreamEnd& end : effects.stream_ends) around_.judge.on_stream_end(now, end.id);
-  around_.judge.on_turn(now);
+  Judge& judge = around_.judge;
+  ReplyChecker& replies = judge.replies_of(member_id(number_));
+  for (const Reply& reply : effects.replies) judge.take(replies.on_reply(now, reply.id));
+  for (const StreamEnd& end : effects.stream_ends) judge.take(replies.on_stream_end(now, end.id));
+  judge.take(replies.on_turn(now));
   const Replica& replica = member_->replica();
-  around_.judge.on_applied(around_.world.now(), boots_, replica.status().applied_index, replica.hash());
+  judge.on_applied(around_.world.now(), boots_ * around_.plan.members + number_, replica.status().applied_index,
+                   replica.hash());
+  judge_raft(effects);
   if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
   if (around_.trace.is_wanted()) {
-    around_.trace.add(around_.world.now(), "member " + std::to_string(number_), describe(effects));
+    around_.trace.add(around_.world.now(), name_, describe(effects));
+  }
+}
+
+void Machine::judge_raft(const Effects& effects) {
+  const Instant now = around_.world.now();
+  const MemberId self = member_id(number_);
+  ElectionChecker& elections = around_.judge.elections();
+  const ReplicaStatus status = member_->replica().status();
+  around_.judge.take(elections.on_turn(now, self, status.term, status.commit_index, status.is_leader));
+  // A single member's boot is all that its leases hear of.
+  if (!is_leader_ && status.is_leader && around_.plan.members > 1) around_.history.booted(now);
+  is_leader_ = status.is_leader;
+  for (const raft::Envelope& envelope : effects.messages) {
+    const auto* vote = std::get_if<raft::VoteReply>(&envelope.message);
+    if (vote == nullptr || !vote->granted || vote->pre_vote) continue;
+    around_.judge.take(elections.on_vote(now, self, vote->campaign_term, envelope.to));
+  }
+  for (const raft::LogWrite& write : effects.log_writes) {
+    for (const raft::Entry& entry : write.append) {
+      const std::uint64_t contents = storage::crc32c_extend(static_cast<std::uint32_t>(entry.type), entry.data.view());
+      around_.judge.take(elections.on_entry(now, entry.index, entry.term, contents));
+    }
   }
 }
 
@@ -166,25 +203,29 @@ void Machine::trace(const std::vector<TraceLine>& lines) {
     if (!around_.trace.is_wanted()) continue;
     std::string text(line.message);
     for (const TraceField& field : line.fields) text += field_text(field);
-    around_.trace.add(around_.world.now(), "member " + std::to_string(number_), text);
+    around_.trace.add(around_.world.now(), name_, text);
   }
 }
 
 server::MemberOptions Machine::options() const {
-  const MemberId self(0x1000 + number_);
+  const MemberId self = member_id(number_);
   const std::string name = "m" + std::to_string(number_);
   server::MemberOptions options;
   options.config.name = name;
-  options.config.client_urls = {"http://127.0.0.1:2379"};
+  options.config.client_urls = {"http://127.0.0.1:" + std::to_string(door_.port())};
   options.config.heartbeat_interval = around_.plan.heartbeat_interval;
   options.config.election_timeout = around_.plan.election_timeout;
   options.config.checkpoint_interval = around_.plan.checkpoint_interval;
   options.config.watch_progress_interval = around_.plan.watch_progress_interval;
   options.config.limits = around_.plan.limits;
-  options.new_cluster = {.self = self,
-                         .cluster = ClusterId(0x5171),
-                         .members = {{.id = self, .name = {}, .peer_urls = {"http://127.0.0.1:2380"}}}};
-  options.client_addresses = {{"127.0.0.1", client_port}};
+  options.new_cluster = {.self = self, .cluster = ClusterId(0x5171), .members = {}};
+  for (std::uint64_t number = 1; number <= around_.plan.members; ++number) {
+    options.new_cluster->members.push_back(
+        {.id = member_id(number),
+         .name = {},
+         .peer_urls = {"http://127.0.0.1:" + std::to_string(client_port(number) + 1)}});
+  }
+  options.client_addresses = {{"127.0.0.1", door_.port()}};
   return options;
 }
 

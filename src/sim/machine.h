@@ -20,11 +20,16 @@
 #include "sim/loop_sim.h"
 #include "sim/network_sim.h"
 #include "sim/plan.h"
+#include "sim/post.h"
 #include "sim/rolling_hash.h"
 #include "sim/trace_log.h"
 #include "sim/world.h"
 
 namespace metastore::sim {
+
+/// Of the member on the machine of this number.
+constexpr MemberId member_id(std::uint64_t number) { return MemberId(0x1000 + number); }
+constexpr std::uint64_t member_number(MemberId id) { return id.value() - 0x1000; }
 
 class Machine final : private port::Supervisor, private port::Observer, private port::TraceSink {
  public:
@@ -33,14 +38,15 @@ class Machine final : private port::Supervisor, private port::Observer, private 
     const Plan& plan;
     World& world;
     NetworkSim& network;
-    Door& door;
+    Post& post;
     Judge& judge;
     History& history;
     RollingHash& hash;
     TraceLog& trace;
   };
 
-  Machine(const Surroundings& surroundings, std::uint64_t number);
+  /// `door` is that of its member.
+  Machine(const Surroundings& surroundings, Door& door, std::uint64_t number);
   ~Machine() override;
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -59,6 +65,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_down() const { return member_ == nullptr; }
   bool is_draining() const { return is_draining_; }
 
+  /// Requires: !is_down().
+  ReplicaStatus status() const { return member_->replica().status(); }
   FilesSim& files() { return files_; }
   const FilesSim& files() const { return files_; }
   std::uint64_t boots() const { return boots_; }
@@ -89,8 +97,13 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   /// Once its disk has failed a member must end, and not try again.
   void judge_broken();
 
+  void judge_raft(const Effects& effects);
+
   Surroundings around_;
+  Door& door_;
   std::uint64_t number_;
+  const std::string name_;
+  std::unique_ptr<port::PeerExecutor> box_;
   FilesSim files_;
   EnginesSim engines_{files_};
   std::unique_ptr<LoopSim> loop_;
@@ -100,6 +113,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_drained_ = false;
   Drained drained_{is_drained_};
   bool has_failed_ = false;
+  bool is_leader_ = false;
   Instant broken_since_ = Instant::never();
   std::uint64_t boots_ = 0;
   std::uint64_t stillbirths_ = 0;

@@ -30,12 +30,12 @@ using metastore::sim::Report;
 using metastore::sim::Simulation;
 
 constexpr std::string_view usage =
-    "usage: metastore-sim run --seed N [--calm] [--trace] [--until SECONDS]\n"
-    "       metastore-sim swarm --seeds A..B [--calm] [--seconds S] [--jobs J]\n"
+    "usage: metastore-sim run --seed N [--calm] [--members M] [--trace] [--until SECONDS]\n"
+    "       metastore-sim swarm --seeds A..B [--calm] [--members M] [--seconds S] [--jobs J]\n"
     "run   draws a plan from the seed, prints it, runs it, and ends in a PASS or FAIL line; --trace prints every\n"
     "      input and effect, --until stops at that virtual time.\n"
     "swarm runs many seeds on all cores and ends in a table; with --seconds it begins no seed after that real time.\n"
-    "--calm leaves out all faults and all drawn limits.\n"
+    "--calm leaves out all faults and all drawn limits; --members says how many there are, in place of the seed.\n"
     "Exit status: 0 if all passed, 1 if one failed or a row of the table stayed zero, 2 for a bad command line.\n";
 
 struct Options {
@@ -43,6 +43,7 @@ struct Options {
   std::uint64_t last_seed = 0;
   std::uint64_t jobs = std::max(1u, std::thread::hardware_concurrency());
   std::uint64_t seconds = 0;
+  std::uint64_t members = 0;  ///< 0: as drawn.
   bool is_calm = false;
   bool is_trace_wanted = false;
   Instant until = Instant::never();
@@ -94,6 +95,8 @@ std::optional<Options> parse(const std::vector<std::string_view>& words, bool is
       has_seeds = true;
     } else if (!is_swarm && name == "--until") {
       options.until = Instant() + Duration::seconds(static_cast<std::int64_t>(*number));
+    } else if (name == "--members" && *number > 0 && *number <= 7) {
+      options.members = *number;
     } else if (is_swarm && name == "--jobs" && *number > 0) {
       options.jobs = *number;
     } else if (is_swarm && name == "--seconds") {
@@ -135,6 +138,7 @@ void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
   std::fflush(out);
   const auto begin = std::chrono::steady_clock::now();
   metastore::sim::Plan plan = metastore::sim::draw_plan(seed);
+  if (options.members > 0) plan = metastore::sim::with_members(std::move(plan), options.members);
   if (options.is_calm) plan = metastore::sim::without_faults(std::move(plan));
   if (options.first_seed == options.last_seed) std::fputs(metastore::sim::describe(plan).c_str(), out);
   Simulation simulation(plan, options.is_trace_wanted);

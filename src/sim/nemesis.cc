@@ -8,12 +8,13 @@
 
 namespace metastore::sim {
 
-Nemesis::Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace)
+Nemesis::Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace, std::uint64_t number)
     : plan_(plan),
       world_(world),
       machine_(machine),
       trace_(trace),
-      prng_(plan.seed, "nemesis"),
+      name_(numbered("nemesis", number)),
+      prng_(plan.seed, name_),
       crash_operations_(plan.crash_operations.begin(), plan.crash_operations.end()) {
   schedule(Duration());
 }
@@ -155,6 +156,6 @@ void Nemesis::schedule(Duration longest) {
   ticket_ = world_.after(prng_.between(Duration(), longest), *this);
 }
 
-void Nemesis::note(std::string_view what) { trace_.add(world_.now(), "nemesis", what); }
+void Nemesis::note(std::string_view what) { trace_.add(world_.now(), name_, what); }
 
 }  // namespace metastore::sim

@@ -1,4 +1,4 @@
-// Brings the member down as the plan says and boots it again: at drawn file operations, between them, in the middle of
+// Brings one member down as the plan says and boots it again: at drawn file operations, between them, in the middle of
 // a boot, politely, or by a disk that fails and is repaired; now and then a bit has turned over while it was down. Once
 // retired it only sees to it that the member is up.
 #ifndef METASTORE_SIM_NEMESIS_H_
@@ -30,7 +30,7 @@ struct NemesisCounts {
 
 class Nemesis final : private port::Task {
  public:
-  Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace);
+  Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace, std::uint64_t number);
   ~Nemesis();
   Nemesis(const Nemesis&) = delete;
   Nemesis& operator=(const Nemesis&) = delete;
@@ -65,6 +65,7 @@ class Nemesis final : private port::Task {
   World& world_;
   Machine& machine_;
   TraceLog& trace_;
+  const std::string name_;
   Prng prng_;
   World::Ticket ticket_;
   std::deque<std::uint64_t> crash_operations_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "sim/calling.h"
 
 namespace metastore::sim {
 
@@ -38,22 +39,6 @@ class NetworkSim::End {
   void lose_rest();
 
  private:
-  class Delivery final : public port::Task {
-   public:
-    explicit Delivery(End& end) : end_(end) {}
-    void run() override { end_.deliver(); }
-
-   private:
-    End& end_;
-  };
-  class Drain final : public port::Task {
-   public:
-    explicit Drain(End& end) : end_(end) {}
-    void run() override { end_.drain(); }
-
-   private:
-    End& end_;
-  };
   struct Piece {
     Instant at;
     std::string bytes;
@@ -72,8 +57,8 @@ class NetworkSim::End {
   std::string remote_address_;
   ConnectionSim* connection_ = nullptr;
   port::ConnectionUser* user_ = nullptr;
-  Delivery delivering_{*this};
-  Drain draining_{*this};
+  Calling<&End::deliver> delivering_{*this};
+  Calling<&End::drain> draining_{*this};
   World::Ticket delivery_;
   World::Ticket drain_;
   std::deque<Piece> incoming_;
@@ -86,42 +71,6 @@ class NetworkSim::End {
 };
 
 struct NetworkSim::Link {
-  /// The far side learns of the connection.
-  class Arrival final : public port::Task {
-   public:
-    explicit Arrival(Link& link) : link_(link) {}
-    void run() override { link_.arrive(); }
-
-   private:
-    Link& link_;
-  };
-  /// Who asked learns whether there is one.
-  class Answer final : public port::Task {
-   public:
-    explicit Answer(Link& link) : link_(link) {}
-    void run() override { link_.answer(); }
-
-   private:
-    Link& link_;
-  };
-  class Reset final : public port::Task {
-   public:
-    explicit Reset(Link& link) : link_(link) {}
-    void run() override { link_.reset(); }
-
-   private:
-    Link& link_;
-  };
-  /// Both sides are gone. A turn of its own, because a side may go while it is being told something.
-  class Farewell final : public port::Task {
-   public:
-    explicit Farewell(Link& link) : link_(link) {}
-    void run() override { link_.network.forget(link_.id); }
-
-   private:
-    Link& link_;
-  };
-
   Link(NetworkSim& owner, std::uint64_t number, int to_port)
       : network(owner),
         id(number),
@@ -134,7 +83,9 @@ struct NetworkSim::Link {
     network.world_.cancel(reset_ticket);
     network.world_.cancel(farewell_ticket);
   }
+  /// The far side learns of the connection.
   void arrive();
+  /// Who asked learns whether there is one.
   void answer();
   void give_up() {
     if (std::exchange(connector, nullptr) == nullptr) return;
@@ -151,6 +102,8 @@ struct NetworkSim::Link {
       farewell_ticket = network.world_.at(network.world_.now(), farewell);
     }
   }
+  /// Both sides are gone. A turn of its own, because a side may go while it is being told something.
+  void leave() { network.forget(id); }
 
   NetworkSim& network;
   std::uint64_t id;
@@ -160,10 +113,10 @@ struct NetworkSim::Link {
   bool has_arrived = false;
   bool is_refused = false;
   port::Connector* connector = nullptr;  ///< Still to be told.
-  Arrival arrival{*this};
-  Answer answering{*this};
-  Reset resetting{*this};
-  Farewell farewell{*this};
+  Calling<&Link::arrive> arrival{*this};
+  Calling<&Link::answer> answering{*this};
+  Calling<&Link::reset> resetting{*this};
+  Calling<&Link::leave> farewell{*this};
   World::Ticket arrival_ticket;
   World::Ticket answer_ticket;
   World::Ticket reset_ticket;

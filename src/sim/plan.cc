@@ -133,6 +133,22 @@ void draw_workload(Plan& plan) {
   plan.watch_progress_interval = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(100));
 }
 
+PostFaults draw_post(std::uint64_t seed) {
+  Prng prng(seed, "plan post");
+  PostFaults post;
+  post.delay_min = draw_scaled(prng, Duration::microseconds(10), Duration::milliseconds(2));
+  post.delay_max = post.delay_min + draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(50));
+  if (prng.chance(1, 2)) post.lost_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 200));
+  if (prng.chance(1, 2)) post.repeated_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 200));
+  if (prng.chance(1, 2)) post.late_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 50));
+  post.late_max = draw_scaled(prng, Duration::milliseconds(10), Duration::seconds(20));
+  const bool is_cut = prng.chance(3, 4);
+  for (std::uint32_t& weight : post.cut_weights) weight = is_cut && prng.chance(1, 2) ? 1 : 0;
+  post.cut_interval_max = draw_scaled(prng, Duration::milliseconds(100), Duration::seconds(30));
+  post.cut_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(20));
+  return post;
+}
+
 std::string duration_text(Duration duration) {
   return duration.microseconds() % 1000 == 0 ? std::to_string(duration.milliseconds()) + "ms"
                                              : std::to_string(duration.microseconds()) + "us";
@@ -159,8 +175,29 @@ Plan draw_plan(std::uint64_t seed) {
   plan.limits = draw_limits(seed);
   Prng watchers(seed, "plan watchers");
   if (watchers.chance(2, 3)) plan.watchers = draw_scaled(watchers, 1, 6);
+  if (watchers.chance(1, 3)) {
+    // What is told is cut into pieces no larger than the largest request that anybody asks.
+    plan.limits.request_bytes_max = (plan.limits.txn_ops_max + 1) * (plan.value_bytes_max + 300);
+    plan.limits.receive_slack_bytes = 1;
+  }
   plan.network = draw_network(seed);
+  plan.post = draw_post(seed);
   return plan;
+}
+
+Plan with_members(Plan plan, std::uint64_t members) {
+  plan.members = members;
+  if (members == 1) return plan;
+  // A vote is written and sent there and back within an election timeout, or there is never a leader.
+  const Duration round = plan.disk.work_max * 2 + plan.disk.report_max * 2 + plan.post.delay_max * 2;
+  const std::int64_t ticks = plan.election_timeout.nanoseconds() / plan.heartbeat_interval.nanoseconds();
+  plan.heartbeat_interval = std::max(plan.heartbeat_interval, round * 3 / ticks);
+  plan.election_timeout = plan.heartbeat_interval * ticks;
+  return plan;
+}
+
+std::string numbered(std::string_view name, std::uint64_t number) {
+  return std::string(name) + (number == 1 ? "" : " " + std::to_string(number));
 }
 
 Plan without_faults(Plan plan) {
@@ -169,6 +206,7 @@ Plan without_faults(Plan plan) {
   plan.boot_crash_percent = 0;
   plan.disk.stall_chance = 0;
   plan.network.reset_chance = 0;
+  plan.post = {.delay_min = plan.post.delay_min, .delay_max = plan.post.delay_max};
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.limits.wal_segment_bytes = segment_bytes;
@@ -181,6 +219,7 @@ std::string describe(const Plan& plan) {
     out += std::string(name) + "=" + value + "\n";
   };
   line("seed", std::to_string(plan.seed));
+  line("members", std::to_string(plan.members));
   line("operations", std::to_string(plan.operations));
   line("clients", std::to_string(plan.clients));
   line("watchers", std::to_string(plan.watchers));
@@ -208,6 +247,15 @@ std::string describe(const Plan& plan) {
   line("network_reset",
        std::to_string(plan.network.reset_chance) + "/1000 within " + duration_text(plan.network.reset_after_max));
   line("network_window_bytes", std::to_string(plan.network.window_bytes));
+  if (plan.members > 1) {
+    line("post_delay", duration_text(plan.post.delay_min) + ".." + duration_text(plan.post.delay_max));
+    line("post_lost", std::to_string(plan.post.lost_permille) + "/1000");
+    line("post_repeated", std::to_string(plan.post.repeated_permille) + "/1000");
+    line("post_late", std::to_string(plan.post.late_permille) + "/1000 by " + duration_text(plan.post.late_max));
+    line("cuts", weights_text(plan.post.cut_weights, {"isolation", "halves", "deaf", "mute", "pair", "bridge"}));
+    line("cut_interval_max", duration_text(plan.post.cut_interval_max));
+    line("cut_max", duration_text(plan.post.cut_max));
+  }
   line("faults", weights_text(plan.fault_weights, {"power_at_operation", "power_now", "kill", "restart", "sync_error",
                                                    "write_error", "disk_full"}));
   line("crash_fates", weights_text(plan.crash_weights, {"kept", "lost", "prefix", "reordered", "scattered"}));

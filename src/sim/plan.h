@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/limits.h"
@@ -44,8 +45,33 @@ enum class Kind : std::uint8_t {
 };
 inline constexpr std::size_t kinds = 11;
 
+/// How the network between members is cut.
+enum class Cut : std::uint8_t {
+  isolation,  ///< One member from all others.
+  halves,     ///< Some from the others.
+  deaf,       ///< One hears nobody, and is heard.
+  mute,       ///< One is heard by nobody, and hears.
+  pair,       ///< Two from each other.
+  bridge,     ///< Two groups, which one member still connects.
+};
+inline constexpr std::size_t cut_kinds = 6;
+
+/// What happens to messages between members.
+struct PostFaults {
+  Duration delay_min;
+  Duration delay_max;
+  std::uint32_t lost_permille = 0;
+  std::uint32_t repeated_permille = 0;
+  std::uint32_t late_permille = 0;  ///< Late by up to `late_max`.
+  Duration late_max;
+  std::array<std::uint32_t, cut_kinds> cut_weights = {};  ///< All zero: never cut.
+  Duration cut_interval_max;
+  Duration cut_max;
+};
+
 struct Plan {
   std::uint64_t seed = 0;
+  std::uint64_t members = 1;
 
   std::uint64_t operations = 0;  ///< Asked by all clients together.
   std::uint64_t clients = 0;
@@ -72,6 +98,7 @@ struct Plan {
 
   WorkerLatency disk;
   NetworkFaults network;
+  PostFaults post;
 
   std::array<std::uint32_t, fault_kinds> fault_weights = {};  ///< All zero: a calm seed.
   CrashWeights crash_weights = {};
@@ -93,6 +120,10 @@ struct Plan {
 Plan draw_plan(std::uint64_t seed);
 /// The same, but nothing fails, and limits are as users have them.
 Plan without_faults(Plan plan);
+/// The same with so many members, and times that let them elect a leader.
+Plan with_members(Plan plan, std::uint64_t members);
+/// How a stream of draws that each member has is called: the first one's as it was when there was but one.
+std::string numbered(std::string_view name, std::uint64_t number);
 /// One "name=value" a line.
 std::string describe(const Plan& plan);
 

@@ -1,6 +1,8 @@
 #include "sim/simulation.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 
 namespace metastore::sim {
@@ -30,19 +32,24 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted)
       judge_(plan_, request_timeout(plan_) + reply_patience_beyond_request_timeout),
       stage_{plan_, world_, history_, workload_, judge_, trace_, plan_.operations},
       network_(world_, Prng(plan_.seed, "network"), plan_.network),
-      door_(world_, plan_, plan_.is_over_http2 ? &network_ : nullptr),
-      machine_({plan_, world_, network_, door_, judge_, history_, hash_, trace_}, 1),
-      nemesis_(plan_, world_, machine_, trace_),
-      auditor_(stage_, door_, Client::Role::auditor, plan_.clients + 1) {
+      post_(world_, plan_),
+      doors_(world_, plan_, plan_.is_over_http2 ? &network_ : nullptr),
+      partitions_(plan_, world_, post_, trace_),
+      auditor_(stage_, doors_, Client::Role::auditor, plan_.clients + 1) {
+  for (std::uint64_t number = 1; number <= plan_.members; ++number) {
+    const Machine::Surroundings around = {plan_, world_, network_, post_, judge_, history_, hash_, trace_};
+    machines_.push_back(std::make_unique<Machine>(around, doors_.at(number - 1), number));
+    nemeses_.push_back(std::make_unique<Nemesis>(plan_, world_, *machines_.back(), trace_, number));
+  }
   for (std::uint64_t id = 0; id <= plan_.clients; ++id) {
     const Client::Role role = id == 0 ? Client::Role::surveyor : Client::Role::worker;
-    clients_.push_back(std::make_unique<Client>(stage_, door_, role, id));
+    clients_.push_back(std::make_unique<Client>(stage_, doors_, role, id));
   }
   for (std::uint64_t id = 1; id <= plan_.watchers; ++id) {
-    watchers_.push_back(std::make_unique<Watcher>(stage_, door_, id));
+    watchers_.push_back(std::make_unique<Watcher>(stage_, doors_, id));
   }
   for (std::uint64_t id = 1; id <= plan_.keepers; ++id) {
-    keepers_.push_back(std::make_unique<Keeper>(stage_, door_, id));
+    keepers_.push_back(std::make_unique<Keeper>(stage_, doors_, id));
   }
 }
 
@@ -51,7 +58,9 @@ Simulation::~Simulation() = default;
 bool Simulation::step() {
   if (is_over_) return false;
   const bool has_happened = world_.step();
-  if (machine_.settle()) nemesis_.on_down();
+  for (std::size_t i = 0; i < machines_.size(); ++i) {
+    if (machines_[i]->settle()) nemeses_[i]->on_down();
+  }
   events_at_this_time_ = world_.now() == last_time_ ? events_at_this_time_ + 1 : 0;
   last_time_ = world_.now();
 
@@ -62,7 +71,7 @@ bool Simulation::step() {
   if (final_deadline_ == Instant::never()) {
     if (stage_.operations_left == 0 && is_everybody_idle()) begin_final_phase();
   } else if (clients_.front()->has_concluded() && clients_.front()->is_idle() && are_leases_audited() &&
-             has_everything_been_told()) {
+             has_everything_been_told() && are_members_equal()) {
     judge_.conclude(history_);
     is_over_ = true;
   } else if (history_.surveys().size() + auditor_.audited() > progress_seen_) {
@@ -71,7 +80,8 @@ bool Simulation::step() {
     judge_.fail({"O8", world_.now(),
                  !clients_.front()->has_concluded() ? "the faults have ended, but the newest revision cannot be read"
                  : !are_leases_audited()            ? "the faults have ended, but a lease does not"
-                                                    : "the faults have ended, but a watcher is not told everything"});
+                 : !has_everything_been_told()      ? "the faults have ended, but a watcher is not told everything"
+                                                    : "the faults have ended, but a member stays behind"});
   }
   if (judge_.violation()) is_over_ = true;
   return !is_over_;
@@ -95,8 +105,19 @@ bool Simulation::are_leases_audited() const {
   return auditor_.audited() >= history_.leases().size() && auditor_.is_idle();
 }
 
+bool Simulation::are_members_equal() const {
+  if (machines_.size() == 1) return true;
+  return std::all_of(machines_.begin(), machines_.end(), [&](const auto& machine) {
+    if (machine->is_down() || machines_.front()->is_down()) return false;
+    const ReplicaStatus status = machine->status();
+    return status.applied_index == machines_.front()->status().applied_index &&
+           status.applied_index == status.commit_index;
+  });
+}
+
 void Simulation::begin_final_phase() {
-  nemesis_.retire();
+  for (const auto& nemesis : nemeses_) nemesis->retire();
+  partitions_.retire();
   network_.heal();
   stage_.is_final = true;
   extend_final_deadline();
@@ -114,35 +135,14 @@ void Simulation::extend_final_deadline() {
 Report Simulation::report() const {
   Report report;
   report.violation = judge_.violation();
-  report.members = 1;
+  report.members = machines_.size();
   report.operations = history_.completed();
   report.events = world_.events();
   report.simulated = world_.now() - Instant();
   report.hash = hash_.text();
-  report.file_operations = machine_.files().operations();
+  for (const auto& machine : machines_) report.file_operations += machine->files().operations();
 
-  const NemesisCounts& nemesis = nemesis_.counts();
-  const CrashCounts& crash = machine_.files().counts();
-  const auto fault = [&nemesis](Fault which) { return nemesis.faults[static_cast<std::size_t>(which)]; };
-  report.counts = {
-      {"fault: power off at a file operation", fault(Fault::power_at_operation)},
-      {"fault: power off during a boot", nemesis.boot_crashes},
-      {"fault: power off between operations", fault(Fault::power_now)},
-      {"fault: kill", fault(Fault::kill)},
-      {"fault: restart", fault(Fault::restart)},
-      {"fault: un-synced writes lost", crash.writes_lost},
-      {"fault: un-synced writes torn", crash.writes_torn},
-      {"fault: un-synced writes reordered", crash.writes_reordered},
-      {"fault: file sizes lost", crash.sizes_lost},
-      {"fault: names lost", crash.names_lost},
-      {"fault: disk stalls", machine_.stalls()},
-      {"fault: syncs that fail", machine_.files().fault_counts().sync_errors},
-      {"fault: writes that fail", machine_.files().fault_counts().write_errors},
-      {"fault: full disks", machine_.files().fault_counts().full},
-      {"fault: flipped bits", nemesis.flips},
-      {"fault: connections reset", network_.counts().resets},
-      {"fault: connections refused", network_.counts().refused},
-  };
+  count_faults(report);
   for (std::size_t kind = 0; kind < history_.done_by_kind().size(); ++kind) {
     constexpr std::string_view names[] = {"get",         "put",          "delete",       "txn",        "compact",
                                           "grant lease", "revoke lease", "time to live", "list leases"};
@@ -150,12 +150,14 @@ Report Simulation::report() const {
   }
   report.counts.push_back({"done: refused", history_.refused()});
   report.counts.push_back({"done: unknown", history_.unknown()});
+  report.counts.push_back({"judged: O1 leaders", judge_.elections().leaders()});
   report.counts.push_back({"judged: O2 states met again", judge_.replay().judged()});
   report.counts.push_back({"judged: O3 replies", judge_.durability().judged()});
   report.counts.push_back({"judged: O4 replies", judge_.serializability().replies_judged});
   report.counts.push_back({"judged: O4 unknown writes placed", judge_.serializability().unknown_writes_placed});
   report.counts.push_back({"judged: O4 surveys", history_.surveys().size()});
   report.counts.push_back({"judged: O5 watch events", judge_.watches().events});
+  report.counts.push_back({"judged: O5 watch fragments", judge_.watches().fragments});
   report.counts.push_back({"judged: O5 words of progress", judge_.watches().progress});
   report.counts.push_back({"judged: O5 watches ended by a compaction", judge_.watches().compacted});
   report.counts.push_back({"judged: O6 promises of leases", judge_.leases().promises});
@@ -165,23 +167,61 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O6 times to live", judge_.leases().times_to_live});
   report.counts.push_back({"judged: O6 keys of leases", judge_.leases().keys});
   report.counts.push_back({"judged: O6 lists of leases", judge_.leases().lists});
-  report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies().judged()});
-  report.counts.push_back({"judged: O11 boots", machine_.boots()});
-  report.counts.push_back({"judged: O11 flipped bits refused, log", nemesis.log_flips_refused});
-  report.counts.push_back({"judged: O11 flipped bits refused, engine", nemesis.engine_flips_refused});
-  report.counts.push_back({"judged: O11 flipped bits refused, identity", nemesis.identity_flips_refused});
-  report.counts.push_back({"mark: flipped bits that did not matter", nemesis.flips_accepted});
-  const auto fact = [this](std::string_view message) {
-    const auto found = machine_.facts().find(message);
-    return found == machine_.facts().end() ? 0 : found->second;
-  };
-  report.counts.push_back({"mark: a torn end of the log was cut off", fact("cut off a torn end of the log")});
-  report.counts.push_back({"mark: the power went before there was a member", machine_.stillbirths()});
-  report.counts.push_back({"mark: checkpoints written", machine_.checkpoints().checkpoints});
-  report.counts.push_back({"mark: boots from a checkpoint", machine_.checkpoints().reopened});
+  report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies_judged()});
   report.counts.push_back({"door: decoded", plan_.is_over_http2 ? 0u : 1u});
   report.counts.push_back({"door: http2", plan_.is_over_http2 ? 1u : 0u});
   return report;
+}
+
+void Simulation::count_faults(Report& report) const {
+  std::map<std::string, std::uint64_t> counts;
+  const auto add = [&counts](std::string_view name, std::uint64_t count) { counts[std::string(name)] += count; };
+  for (std::size_t i = 0; i < machines_.size(); ++i) {
+    const Machine& machine = *machines_[i];
+    const NemesisCounts& nemesis = nemeses_[i]->counts();
+    const CrashCounts& crash = machine.files().counts();
+    const auto fault = [&nemesis](Fault which) { return nemesis.faults[static_cast<std::size_t>(which)]; };
+    add("fault: power off at a file operation", fault(Fault::power_at_operation));
+    add("fault: power off during a boot", nemesis.boot_crashes);
+    add("fault: power off between operations", fault(Fault::power_now));
+    add("fault: kill", fault(Fault::kill));
+    add("fault: restart", fault(Fault::restart));
+    add("fault: un-synced writes lost", crash.writes_lost);
+    add("fault: un-synced writes torn", crash.writes_torn);
+    add("fault: un-synced writes reordered", crash.writes_reordered);
+    add("fault: file sizes lost", crash.sizes_lost);
+    add("fault: names lost", crash.names_lost);
+    add("fault: disk stalls", machine.stalls());
+    add("fault: syncs that fail", machine.files().fault_counts().sync_errors);
+    add("fault: writes that fail", machine.files().fault_counts().write_errors);
+    add("fault: full disks", machine.files().fault_counts().full);
+    add("fault: flipped bits", nemesis.flips);
+    add("judged: O11 boots", machine.boots());
+    add("judged: O11 flipped bits refused, log", nemesis.log_flips_refused);
+    add("judged: O11 flipped bits refused, engine", nemesis.engine_flips_refused);
+    add("judged: O11 flipped bits refused, identity", nemesis.identity_flips_refused);
+    add("mark: flipped bits that did not matter", nemesis.flips_accepted);
+    const auto torn = machine.facts().find("cut off a torn end of the log");
+    add("mark: a torn end of the log was cut off", torn == machine.facts().end() ? 0 : torn->second);
+    add("mark: the power went before there was a member", machine.stillbirths());
+    add("mark: checkpoints written", machine.checkpoints().checkpoints);
+    add("mark: boots from a checkpoint", machine.checkpoints().reopened);
+  }
+  add("fault: connections reset", network_.counts().resets);
+  add("fault: connections refused", network_.counts().refused);
+  if (machines_.size() > 1) {
+    constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge"};
+    for (std::size_t kind = 0; kind < cut_kinds; ++kind) {
+      add("fault: partition, " + std::string(cuts[kind]), partitions_.counts()[kind]);
+    }
+    add("fault: messages between members lost", post_.counts().lost);
+    add("fault: messages between members repeated", post_.counts().repeated);
+    add("fault: messages between members late", post_.counts().late);
+    add("fault: messages between members cut off", post_.counts().cut);
+    add("judged: O1 votes", judge_.elections().votes());
+    add("judged: O1 entries written again", judge_.elections().entries_met_again());
+  }
+  for (const auto& [name, count] : counts) report.counts.push_back({name, count});
 }
 
 }  // namespace metastore::sim

@@ -1,7 +1,7 @@
-// One run: a world, a member on its machine, clients, a nemesis and a judge, made from a plan alone. It has two phases:
-// first everything happens at once; then the faults end, and within a bound the member must be up, everything that is
-// unknown must be settled, and the whole history must make sense.
-// The same plan gives the same run, event by event, on every machine.
+// One run: a world, members on their machines, clients, nemeses and a judge, made from a plan alone. It has two phases:
+// first everything happens at once; then the faults end, and within a bound all members must be up and equal,
+// everything that is unknown must be settled, and the whole history must make sense. The same plan gives the same run,
+// event by event, on every machine.
 #ifndef METASTORE_SIM_SIMULATION_H_
 #define METASTORE_SIM_SIMULATION_H_
 
@@ -19,7 +19,9 @@
 #include "sim/machine.h"
 #include "sim/nemesis.h"
 #include "sim/network_sim.h"
+#include "sim/partitions.h"
 #include "sim/plan.h"
+#include "sim/post.h"
 #include "sim/rolling_hash.h"
 #include "sim/trace_log.h"
 #include "sim/watcher.h"
@@ -66,8 +68,11 @@ class Simulation {
   bool is_everybody_idle() const;
   bool has_everything_been_told() const;
   bool are_leases_audited() const;
+  /// All members are up and have applied the same.
+  bool are_members_equal() const;
   void begin_final_phase();
   void extend_final_deadline();
+  void count_faults(Report& report) const;
 
   const Plan plan_;
   World world_;
@@ -78,9 +83,11 @@ class Simulation {
   Judge judge_;
   Stage stage_;
   NetworkSim network_;
-  Door door_;
-  Machine machine_;
-  Nemesis nemesis_;
+  Post post_;
+  Doors doors_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  std::vector<std::unique_ptr<Nemesis>> nemeses_;  ///< One for each machine.
+  Partitions partitions_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first.
   Client auditor_;
   std::vector<std::unique_ptr<Watcher>> watchers_;

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "sim/door.h"
+#include "sim/wire.h"
 
 namespace metastore::sim {
 
-StreamCall::StreamCall(Door& door, kv::Method method, port::Task& news) : door_(door), news_(news) {
+StreamCall::StreamCall(Door& door, kv::Method method, port::Task& news) : door_(door), method_(method), news_(news) {
   if (NetworkSim* const network = door.network(); network != nullptr) {
-    line_.emplace(*network, arrival_);
+    line_.emplace(*network, door.port(), arrival_);
     stream_ = line_->calls().open(kv::path(method), std::nullopt);
     line_->flush();
   } else {
@@ -40,7 +41,7 @@ void StreamCall::on_chunk(const Chunk& chunk) {
   if (chunk.message_bytes > 0) {
     if (!bytes_.empty()) fault_ = "a message was not completed";
     message_bytes_ = chunk.message_bytes;
-    message_bytes_max_ = std::max(message_bytes_max_, message_bytes_);
+    message_bytes_max_ = std::max(message_bytes_max_, fragments_bytes_ + message_bytes_);
   }
   for (const Bytes& part : chunk.parts) {
     bytes_ += part.view();
@@ -53,7 +54,11 @@ void StreamCall::on_chunk(const Chunk& chunk) {
   if (undrained_bytes_ > door_.limits().stream_credit_bytes + message_bytes_max_ + words_bytes) {
     fault_ = "it was sent more than it has credit for";
   }
-  if (bytes_.size() >= message_bytes_) messages_.push_back(std::exchange(bytes_, {}));
+  if (bytes_.size() >= message_bytes_) {
+    const auto message = method_ == kv::Method::watch ? decode_watch_message(bytes_) : std::nullopt;
+    fragments_bytes_ = message && message->is_fragment ? fragments_bytes_ + message_bytes_ : 0;
+    messages_.push_back(std::exchange(bytes_, {}));
+  }
   news_.run();
 }
 

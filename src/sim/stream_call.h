@@ -13,6 +13,7 @@
 #include "core/host/port/loop.h"
 #include "core/kv/method.h"
 #include "core/replica/effects.h"
+#include "sim/calling.h"
 #include "sim/http2_line.h"
 
 namespace metastore::sim {
@@ -45,17 +46,10 @@ class StreamCall {
   void on_end();
 
  private:
-  class Arrival final : public port::Task {
-   public:
-    explicit Arrival(StreamCall& call) : call_(call) {}
-    void run() override { call_.on_bytes(); }
-
-   private:
-    StreamCall& call_;
-  };
   void on_bytes();
 
   Door& door_;
+  const kv::Method method_;
   port::Task& news_;
   bool is_over_ = false;
   std::vector<std::string> messages_;
@@ -65,12 +59,13 @@ class StreamCall {
   std::optional<RequestId> id_;
   std::string bytes_;  ///< Of the message that is coming in.
   std::uint64_t message_bytes_ = 0;
-  std::uint64_t message_bytes_max_ = 0;
+  std::uint64_t message_bytes_max_ = 0;  ///< Of one message, or of one that came in fragments.
+  std::uint64_t fragments_bytes_ = 0;    ///< Of the fragments that the message goes on with.
   std::uint64_t undrained_bytes_ = 0;
   std::uint64_t words_ = 0;  ///< Said since something was taken.
 
   // As bytes.
-  Arrival arrival_{*this};
+  Calling<&StreamCall::on_bytes> arrival_{*this};
   std::optional<Http2Line> line_;
   api::StreamId stream_;
 };

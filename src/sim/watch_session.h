@@ -41,6 +41,7 @@ struct WatchSession {
   std::vector<WatchEvent> events;
   std::vector<WatchProgress> progress;
   std::optional<std::int64_t> compact_revision;  ///< It was ended because it asked for what is compacted.
+  std::uint64_t fragments = 0;                   ///< Responses that were not the last of their kind.
   bool is_open = true;
 
   /// The first revision that it wants. Requires: it is created.

@@ -20,9 +20,10 @@ constexpr std::int64_t every_watch = -1;
 
 }  // namespace
 
-Watcher::Watcher(Stage& stage, Door& door, std::uint64_t id)
+Watcher::Watcher(Stage& stage, Doors& doors, std::uint64_t id)
     : stage_(stage),
-      door_(door),
+      doors_(doors),
+      door_(&doors.first()),
       name_("watcher " + std::to_string(id)),
       prng_(stage.plan.seed, name_),
       turn_(stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this)) {}
@@ -40,7 +41,8 @@ void Watcher::run() {
                          : stage_.is_final ? final_pause
                                            : std::max(stage_.plan.think_max * 4, final_pause);
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
-  if (!door_.is_open()) return;
+  if (call_ == nullptr || call_->is_over()) door_ = &doors_.next(*door_, prng_);
+  if (!door_->is_open()) return;
   if (call_ == nullptr || call_->is_over()) {
     open();
   } else {
@@ -69,7 +71,7 @@ WatchSession Watcher::draw_session() {
 }
 
 void Watcher::open() {
-  call_ = std::make_unique<StreamCall>(door_, kv::Method::watch, news_);
+  call_ = std::make_unique<StreamCall>(*door_, kv::Method::watch, news_);
   is_slow_ = false;
   is_eager_ = prng_.chance(1, 4);
   responses_ = 0;
@@ -143,7 +145,7 @@ void Watcher::take_news() {
     on_message(std::move(*message));
   }
   if (!call_->is_over()) {
-    if (has_events && is_eager_ && door_.is_open()) ask_for_progress();
+    if (has_events && is_eager_ && door_->is_open()) ask_for_progress();
     return;
   }
   for (Watch& watch : watches_) end(watch);
@@ -189,6 +191,7 @@ void Watcher::on_message(WatchMessage message) {
   // What goes on with a fragment counts as one response with it.
   const std::uint64_t number = watch->is_in_fragments ? session.events.back().response : responses_;
   watch->is_in_fragments = message.is_fragment;
+  if (message.is_fragment) ++session.fragments;
   for (WatchEvent& event : message.events) {
     event.response = number;
     session.events.push_back(std::move(event));

@@ -13,6 +13,7 @@
 
 #include "core/base/prng.h"
 #include "core/host/port/loop.h"
+#include "sim/calling.h"
 #include "sim/client.h"
 #include "sim/stream_call.h"
 #include "sim/watch_session.h"
@@ -21,10 +22,11 @@
 namespace metastore::sim {
 
 class Door;
+class Doors;
 
 class Watcher final : private port::Task {
  public:
-  Watcher(Stage& stage, Door& door, std::uint64_t id);
+  Watcher(Stage& stage, Doors& doors, std::uint64_t id);
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
@@ -33,15 +35,6 @@ class Watcher final : private port::Task {
   bool has_concluded() const;
 
  private:
-  /// Something has come on the stream.
-  class News final : public port::Task {
-   public:
-    explicit News(Watcher& watcher) : watcher_(watcher) {}
-    void run() override { watcher_.take_news(); }
-
-   private:
-    Watcher& watcher_;
-  };
   struct Watch {
     WatchSession* session = nullptr;
     std::optional<std::int64_t> id;  ///< Once it is created.
@@ -64,10 +57,11 @@ class Watcher final : private port::Task {
   void ask_for_progress();
 
   Stage& stage_;
-  Door& door_;
+  Doors& doors_;
+  Door* door_;  ///< Of the member that it talks to.
   const std::string name_;
   Prng prng_;
-  News news_{*this};
+  Calling<&Watcher::take_news> news_{*this};
   World::Ticket turn_;
   std::unique_ptr<StreamCall> call_;
   std::vector<Watch> watches_;  ///< In the order of asking; those that are open.

@@ -49,12 +49,13 @@ struct Rig {
   const Plan plan = draw_plan(1);
   World world;
   NetworkSim network{world, Prng(1, "network"), plan.network};
-  Door door{world, plan, nullptr};
+  Door door{world, plan, nullptr, 1};
+  Post post{world, plan};
   Judge judge{plan, Duration::seconds(100)};
   History history;
   RollingHash hash;
   TraceLog trace{false};
-  Machine machine{{plan, world, network, door, judge, history, hash, trace}, 1};
+  Machine machine{{plan, world, network, post, judge, history, hash, trace}, door, 1};
 };
 
 TEST_CASE("O11 accepts a boot that is refused for a damaged file by its name, and rejects any other refusal") {

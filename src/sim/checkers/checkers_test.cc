@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/checkers/durability.h"
+#include "sim/checkers/elections.h"
 #include "sim/checkers/form.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/replies.h"
@@ -264,6 +265,32 @@ TEST_CASE("O2 names a log that leads to another state than before") {
   CHECK_FALSE(checker.on_applied(at(3), 2, LogIndex(4), 77));
   CHECK(checker.judged() == 1);
   CHECK(checker.on_applied(at(4), 2, LogIndex(5), 79)->oracle == "O2");
+}
+
+TEST_CASE("O1 names two leaders, two votes, two entries, and a term or a commit index that falls") {
+  ElectionChecker checker;
+  const MemberId a(1);
+  const MemberId b(2);
+  CHECK_FALSE(checker.on_turn(at(1), a, Term(2), LogIndex(5), true));
+  CHECK_FALSE(checker.on_turn(at(1), b, Term(2), LogIndex(4), false));
+  CHECK_FALSE(checker.on_turn(at(2), b, Term(3), LogIndex(4), true));
+  CHECK(checker.on_turn(at(3), a, Term(3), LogIndex(5), true)->message == "term 3 has two leaders");
+  CHECK(checker.on_turn(at(4), b, Term(2), LogIndex(4), false)->message == "the term falls from term 3 to term 2");
+  CHECK(checker.on_turn(at(4), b, Term(3), LogIndex(3), false)->message == "the commit index falls in term 3");
+  checker.on_crash(b);
+  CHECK_FALSE(checker.on_turn(at(5), b, Term(2), LogIndex(0), false));
+
+  CHECK_FALSE(checker.on_vote(at(1), a, Term(3), b));
+  CHECK_FALSE(checker.on_vote(at(2), a, Term(3), b));
+  CHECK_FALSE(checker.on_vote(at(2), b, Term(3), b));
+  checker.on_crash(a);
+  CHECK(checker.on_vote(at(3), a, Term(3), a)->message == "a member votes twice in term 3");
+
+  CHECK_FALSE(checker.on_entry(at(1), LogIndex(7), Term(2), 77));
+  CHECK_FALSE(checker.on_entry(at(2), LogIndex(7), Term(3), 78));
+  CHECK_FALSE(checker.on_entry(at(2), LogIndex(7), Term(2), 77));
+  CHECK(checker.entries_met_again() == 1);
+  CHECK(checker.on_entry(at(3), LogIndex(7), Term(2), 79)->message == "two entries have index 7 and term 2");
 }
 
 TEST_CASE("law 5 and O10 name a reply too many, one too late, and a queue too long") {

@@ -27,6 +27,7 @@ class Check {
     for (std::size_t i = 0; i < session_.events.size(); ++i) {
       if (std::string found = judge(i); !found.empty()) return found;
     }
+    counts_.fragments += session_.fragments;
     for (const WatchProgress& progress : session_.progress) {
       ++counts_.progress;
       if (progress.revision + 1 < session_.start()) return "progress was told before the watch had begun";

@@ -17,6 +17,7 @@ namespace metastore::sim {
 
 struct WatchCounts {
   std::uint64_t events = 0;
+  std::uint64_t fragments = 0;
   std::uint64_t progress = 0;
   std::uint64_t compacted = 0;
 };
