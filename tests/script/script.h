@@ -63,10 +63,12 @@ struct Command {
   }
 };
 
-/// The scripts of `folder`, by name.
+/// The scripts of `folder`, by name; with METASTORE_SCRIPT=NAME in the environment only that one.
 inline std::vector<std::string> files(const std::string& folder) {
+  const char* only = std::getenv("METASTORE_SCRIPT");
   std::vector<std::string> paths;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (only != nullptr && entry.path().stem() != only) continue;
     if (entry.path().extension() == ".txt") paths.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());

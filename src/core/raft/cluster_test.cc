@@ -33,6 +33,32 @@ void Disk::apply(const LogWrite& write) {
   mark = *write.mark;
 }
 
+std::string status_text(const Node& node) {
+  if (node.raft == nullptr) return describe(node.config.id) + " is down, disk " + describe(node.durable.hard_state);
+  const Raft& raft = *node.raft;
+  return describe(node.config.id) + " " + describe(raft.role()) + " term=" + std::to_string(raft.term().value()) +
+         " leader=" + describe(raft.leader()) + " commit=" + std::to_string(raft.commit_index().value()) +
+         " last=" + std::to_string(raft.last_index().value()) +
+         " durable=" + std::to_string(node.durable.last_index().value()) + " " + describe(raft.conf_state());
+}
+
+std::string log_text(const Node& node) {
+  std::string row = describe(node.config.id) + (node.raft != nullptr ? " " + describe(node.raft->role()) : " down");
+  row.resize(16, ' ');
+  const std::vector<Entry>& entries = node.written.entries;
+  const LogIndex marked = node.written.mark.index;
+  if (marked != LogIndex()) row += std::to_string(marked.value()) + "|";
+  const std::size_t committed = std::max(node.commit, marked).value() - marked.value();
+  bool is_durable = true;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    is_durable = is_durable && node.durable.holds(entries[i]);
+    row += i == 0 ? (committed > 0 ? "[" : " ") : i == committed ? "]" : " ";
+    const std::string term = std::to_string(entries[i].term.value());
+    row += is_durable ? term : "(" + term + ")";
+  }
+  return row + (committed > 0 && committed == entries.size() ? "]" : "");
+}
+
 void Oracle::on_write(const Node& node, const LogWrite& write) {
   const bool leads = node.raft->role() == Role::leader;
   ASSERT(!leads || write.append.empty() || write.append.front().index == node.written.last_index().next());
@@ -107,6 +133,7 @@ void Oracle::on_committed(const Node& node, LogIndex index, const std::map<Membe
     return;
   }
   committed_.push_back(entry);
+  committed_in_.push_back(node.raft->term());
   // Whoever says it first must be right: a quorum holds it durably.
   const int is_held = reached_by_quorum(node.raft->conf_state(),
                                         [&](MemberId id) { return nodes.at(id).durable.holds(entry) ? 1 : 0; });
@@ -126,8 +153,9 @@ void Oracle::on_step(Node& node, const std::map<MemberId, Node>& nodes) {
   const auto [found, is_new] = leaders_.try_emplace(raft.term(), node.config.id);
   ASSERT(found->second == node.config.id);
   if (!is_new) return;
+  // Votes may arrive so late that the next term has gone further: of that, this leader knows nothing.
   for (const Entry& entry : committed_) {
-    ASSERT(node.written.holds(entry));
+    if (committed_in_[entry.index.value() - 1] < raft.term()) ASSERT(node.written.holds(entry));
   }
 }
 

@@ -44,6 +44,12 @@ struct Node {
   LogIndex commit;
 };
 
+/// What a member is and knows, in a line.
+std::string status_text(const Node& node);
+/// A member's log in a row: a term for each entry; [ ] encloses what is committed as far as the member knows, and what
+/// is not durable yet is in parentheses. `7|` is a mark that stands for what came before.
+std::string log_text(const Node& node);
+
 /// Oracles, each over all that has ever happened in the cluster (thesis figure 3.2).
 class Oracle {
  public:
@@ -64,6 +70,7 @@ class Oracle {
   std::map<Term, MemberId> leaders_;
   std::map<std::pair<MemberId, Term>, MemberId> votes_;
   std::vector<Entry> committed_;
+  std::vector<Term> committed_in_;  ///< The term of the leader that knew it first.
 };
 
 class Cluster {

@@ -68,6 +68,12 @@ void refuse(State& state, MemberId from, const VoteRequest& request, std::string
   send(state, from, VoteReply{state.term, request.term, request.pre_vote, false}, state.vote_write, out);
 }
 
+/// A configuration may rule that is not committed and leaves this member out. Until it is committed the cluster may
+/// need this member's longer log, though not its vote (thesis 4.2.2).
+bool may_campaign(const State& state) {
+  return is_voter(state.conf(), state.config.id) || is_voter(state.membership.at(state.commit), state.config.id);
+}
+
 bool can_campaign(const State& state, Output& out) {
   const bool is_stalled = state.outbox.stalled_at(state.config.election_timeout) <= state.now;
   if (is_stalled || state.is_installing) {
@@ -124,9 +130,7 @@ void forget_leader(State& state, Output& out) {
   state.election_deadline = std::min(state.election_deadline, soon);
 }
 
-Instant election_due_at(const State& state) {
-  return is_voter(state.conf(), state.config.id) ? state.election_deadline : Instant::never();
-}
+Instant election_due_at(const State& state) { return may_campaign(state) ? state.election_deadline : Instant::never(); }
 
 void hear_leader(State& state, MemberId from, Term term, Output& out) {
   ASSERT(term > state.term || state.role != Role::leader);
@@ -139,7 +143,7 @@ void hear_leader(State& state, MemberId from, Term term, Output& out) {
 }
 
 void on_timeout_now(State& state, MemberId from, const TimeoutNow& order, Output& out) {
-  if (order.term != state.term || from != state.leader || !is_voter(state.conf(), state.config.id)) return;
+  if (order.term != state.term || from != state.leader || !may_campaign(state)) return;
   if (!can_campaign(state, out)) return;
   trace(out, TraceLevel::info, "leader hands over -> campaign", {{"leader", from}, {"term", state.term.next()}});
   reset_election_deadline(state);

@@ -82,6 +82,39 @@ TEST_CASE("applied entries leave memory past a count or past a size, unpersisted
   log.check_invariants();
 }
 
+TEST_CASE("entries that a snapshot stream will need stay in memory, up to a size of their own") {
+  Limits limits;
+  limits.log_entries_kept = 0;
+  limits.log_held_bytes_max = 3 * size_bytes(entry(1, 1));
+  Log log(LogIndex(), Term(), of_terms({1, 1, 1, 1, 1}));
+  log.on_applied(LogIndex(5), LogIndex(5), LogIndex(3), limits);
+  CHECK(log.compacted() == LogIndex(3));
+  for (std::uint64_t index = 6; index <= 8; ++index) log.append(entry(index, 1));
+  log.take_unwritten(LogWriteId(1));
+  log.on_written(LogWriteId(1));
+  log.on_applied(LogIndex(8), LogIndex(8), LogIndex(3), limits);
+  CHECK(log.compacted() == LogIndex(5));
+  log.check_invariants();
+}
+
+TEST_CASE("a mark stands for all before it, and nothing that was written or under way remains") {
+  Log log(LogIndex(), Term(), of_terms({1, 1}));
+  log.append(entry(3, 1));
+  log.take_unwritten(LogWriteId(1));
+  log.append(entry(4, 1));
+  log.restart_at(LogIndex(4), Term(2));
+  CHECK(log.last_index() == LogIndex(4));
+  CHECK(log.last_term() == Term(2));
+  CHECK_FALSE(log.has_unwritten());
+  log.on_written(LogWriteId(1));
+  log.append(entry(5, 2));
+  CHECK(log.persisted() == LogIndex(4));
+  CHECK(log.take_unwritten(LogWriteId(3)).size() == 1);
+  log.on_written(LogWriteId(3));
+  CHECK(log.persisted() == LogIndex(5));
+  log.check_invariants();
+}
+
 TEST_CASE("the newest entry that can agree is found by its term") {
   const Log log(LogIndex(), Term(), of_terms({1, 1, 2, 2, 4}));
   CHECK(log.newest_not_above(LogIndex(9), Term(9)) == LogIndex(5));

@@ -44,6 +44,29 @@ TEST_CASE("a rejection is believed once, and only if it speaks of what was asked
   progress.check_invariants();
 }
 
+TEST_CASE("a peer that gets a snapshot is sent no entries until it accepts what memory still has") {
+  Progress progress(LogIndex(10));
+  progress.on_sent(LogIndex(12), 100);
+  progress.on_compacted(LogIndex(9));
+  CHECK(progress.mode() == Progress::Mode::replicate);
+  progress.on_compacted(LogIndex(20));
+  CHECK(progress.mode() == Progress::Mode::probe);
+  CHECK(progress.next_index() == LogIndex(21));
+  progress.await_snapshot();
+  CHECK_FALSE(progress.can_send_entries(1'000'000));
+  CHECK_FALSE(progress.on_rejected(LogIndex(20), LogIndex(5)));
+  progress.on_compacted(LogIndex(30));
+  // A late answer proves what it says, and that is not enough.
+  progress.on_accepted(LogIndex(12));
+  CHECK(progress.mode() == Progress::Mode::snapshot);
+  CHECK(progress.match_index() == LogIndex(12));
+  progress.check_invariants();
+  progress.on_accepted(LogIndex(30));
+  CHECK(progress.mode() == Progress::Mode::replicate);
+  CHECK(progress.next_index() == LogIndex(31));
+  progress.check_invariants();
+}
+
 TEST_CASE("acknowledgements that come late lower nothing") {
   Progress progress(LogIndex(1));
   progress.on_sent(LogIndex(4), 10);

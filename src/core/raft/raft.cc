@@ -97,7 +97,9 @@ State::State(const Config& config_, Recovered recovered, Instant now_)
 }
 
 bool State::is_only_voter() const {
-  return conf().voters == std::vector<MemberId>{config.id} && conf().voters_outgoing.empty();
+  // A joint configuration may have it alone on both sides, where only learners change.
+  const std::vector<MemberId> only{config.id};
+  return conf().voters == only && (conf().voters_outgoing.empty() || conf().voters_outgoing == only);
 }
 
 void State::set_term_and_vote(Term new_term, MemberId new_vote) {

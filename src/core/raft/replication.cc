@@ -57,7 +57,9 @@ void settle_configuration(State& state, Output& out) {
 }
 
 void reject(State& state, MemberId from, const AppendRequest& request, Output& out) {
-  AppendReply reply{.term = state.term, .rejected_index = request.previous_index, .read_round = request.read_round};
+  AppendReply reply{.term = state.term, .rejected_index = request.previous_index};
+  // A round of a former term says nothing about who leads this one, even if that is the same member.
+  if (request.term == state.term) reply.read_round = request.read_round;
   reply.hint_index =
       state.log.newest_not_above(std::min(request.previous_index, state.log.last_index()), request.previous_term);
   reply.hint_term = state.log.term_at(reply.hint_index);

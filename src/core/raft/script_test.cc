@@ -412,40 +412,11 @@ class Story {
   }
 
   void on_status(const script::Command&) {
-    for (const auto& [id, node] : cluster_->nodes) {
-      if (!cluster_->is_up(id)) {
-        say(describe(id) + " is down, disk " + describe(node.durable.hard_state));
-        continue;
-      }
-      const Raft& raft = *node.raft;
-      say(describe(id) + " " + describe(raft.role()) + " term=" + std::to_string(raft.term().value()) +
-          " leader=" + describe(raft.leader()) + " commit=" + std::to_string(raft.commit_index().value()) +
-          " last=" + std::to_string(raft.last_index().value()) +
-          " durable=" + std::to_string(node.durable.last_index().value()) + " " + describe(raft.conf_state()));
-    }
+    for (const auto& [id, node] : cluster_->nodes) say(status_text(node));
   }
 
-  /// One row a member, a term for each entry; [ ] encloses what is committed as far as the member knows, and what is
-  /// not durable yet is in parentheses.
   void on_logs(const script::Command&) {
-    for (const auto& [id, node] : cluster_->nodes) {
-      std::string row = describe(id) + (cluster_->is_up(id) ? " " + describe(node.raft->role()) : " down");
-      row.resize(16, ' ');
-      const LogIndex marked = node.written.mark.index;
-      if (marked != LogIndex()) row += " " + std::to_string(marked.value()) + "|";
-      const std::size_t committed = std::max(node.commit, marked).value() - marked.value();
-      std::size_t durable = 0;
-      while (durable < node.written.entries.size() && durable < node.durable.entries.size() &&
-             node.written.entries[durable] == node.durable.entries[durable]) {
-        ++durable;
-      }
-      for (std::size_t i = 0; i < node.written.entries.size(); ++i) {
-        row += i == 0 ? (committed > 0 ? "[" : " ") : i == committed ? "]" : " ";
-        const std::string term = std::to_string(node.written.entries[i].term.value());
-        row += i < durable ? term : "(" + term + ")";
-      }
-      say(row + (committed > 0 && committed == node.written.entries.size() ? "]" : ""));
-    }
+    for (const auto& [id, node] : cluster_->nodes) say(log_text(node));
   }
 
   /// converge [except=M]: ends all faults and waits until everybody follows one leader with one log.

@@ -39,6 +39,7 @@ void on_snapshot_offer(State& state, const Envelope& envelope, const SnapshotOff
 }
 
 std::optional<LogWriteId> install(State& state, const Mark& mark, Output& out) {
+  ASSERT(mark.term <= state.term);
   if (state.role == Role::leader || mark.index <= state.commit) return std::nullopt;
   if (state.log.matches(mark.index, mark.term)) {
     state.commit = mark.index;
@@ -46,6 +47,7 @@ std::optional<LogWriteId> install(State& state, const Mark& mark, Output& out) {
   }
   trace(out, TraceLevel::info, "snapshot staged -> it replaces the log",
         {{"index", mark.index}, {"last", state.log.last_index()}, {"conf_state", describe(mark.conf_state)}});
+  become_follower(state, state.term, state.leader, out);
   state.log.restart_at(mark.index, mark.term);
   state.membership = Membership(mark.index, mark.conf_state);
   state.commit = state.marked = mark.index;

@@ -14,7 +14,7 @@ void want_snapshot(State& state, MemberId id, Peer& peer, Output& out);
 LogIndex held_index(const State& state);
 
 void on_snapshot_offer(State& state, const Envelope& envelope, const SnapshotOffer& offer, Output& out);
-/// As Raft::install_snapshot.
+/// As Raft::install_snapshot. Requires: mark.term <= state.term, as behind its offer.
 std::optional<LogWriteId> install(State& state, const Mark& mark, Output& out);
 
 }  // namespace metastore::raft
