@@ -60,6 +60,18 @@ class Ending final : public port::Supervisor, public port::Task {
   int status_ = 0;
 };
 
+MemberOptions::NewCluster new_cluster_of(const Configuration& configuration) {
+  MemberOptions::NewCluster cluster;
+  std::vector<MemberId> ids;
+  for (const InitialMember& member : configuration.initial_cluster) {
+    ids.push_back(member_id(member.peer_urls, configuration.cluster_token));
+    cluster.members.push_back({.id = ids.back(), .name = member.name, .peer_urls = member.peer_urls});
+    if (member.name == configuration.name) cluster.self = ids.back();
+  }
+  cluster.cluster = cluster_id(ids);
+  return cluster;
+}
+
 MemberOptions options_of(const Configuration& configuration) {
   MemberOptions options;
   options.config.name = configuration.name;
@@ -79,13 +91,8 @@ MemberOptions options_of(const Configuration& configuration) {
   if (configuration.has_extensive_metrics) options.metrics_detail = MetricsDetail::extensive;
   for (const Url& url : configuration.listen_client_urls) options.client_addresses.push_back({url.host, url.port});
   for (const Url& url : configuration.listen_metrics_urls) options.metrics_addresses.push_back({url.host, url.port});
-  if (configuration.starts_new_cluster) {
-    const MemberId self = member_id(configuration.advertise_peer_urls, configuration.cluster_token);
-    options.new_cluster = MemberOptions::NewCluster{
-        .self = self,
-        .cluster = cluster_id({self}),
-        .members = {{.id = self, .name = configuration.name, .peer_urls = configuration.advertise_peer_urls}}};
-  }
+  for (const Url& url : configuration.listen_peer_urls) options.peer_addresses.push_back({url.host, url.port});
+  if (configuration.starts_new_cluster) options.new_cluster = new_cluster_of(configuration);
   return options;
 }
 

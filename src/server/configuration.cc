@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/replica/config.h"
+#include "server/initial_cluster.h"
 
 namespace metastore::server {
 namespace {
@@ -109,53 +110,6 @@ std::vector<std::string> texts_of(const std::vector<Url>& urls) {
   return texts;
 }
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
-  return all;
-}
-
-/// Each name of --initial-cluster with its URLs, sorted.
-Result<std::map<std::string, std::vector<std::string>>, std::string> parse_cluster(std::string_view list) {
-  std::map<std::string, std::vector<std::string>> members;
-  for (;;) {
-    const std::size_t comma = list.find(',');
-    const std::string_view part = list.substr(0, comma);
-    const std::size_t equals = part.find('=');
-    if (equals == std::string_view::npos || equals == 0) {
-      return "--initial-cluster: '" + std::string(part) + "' is not of the form name=url";
-    }
-    const Result<Url, std::string> url = parse_url(part.substr(equals + 1));
-    if (!url) return "--initial-cluster: " + url.error();
-    members[std::string(part.substr(0, equals))].push_back(to_string(url.value()));
-    if (comma == std::string_view::npos) break;
-    list.remove_prefix(comma + 1);
-  }
-  // Texts have a total order.
-  for (auto& [name, urls] : members) std::sort(urls.begin(), urls.end());
-  return members;
-}
-
-Verdict check_cluster(const Flags& flags, const std::vector<std::string>& peer_urls) {
-  if (!flags.given.contains("initial-cluster")) return Done{};
-  const auto members = parse_cluster(flags.initial_cluster);
-  if (!members) return members.error();
-  const auto self = members.value().find(flags.name);
-  if (self == members.value().end()) {
-    return "couldn't find local name \"" + flags.name +
-           "\" in the initial cluster configuration; name this member in --initial-cluster or change --name";
-  }
-  if (self->second != peer_urls) {
-    return "--initial-cluster has " + flags.name + "=" + joined(self->second) +
-           " but --initial-advertise-peer-urls is " + joined(peer_urls) + "; make them equal";
-  }
-  if (members.value().size() > 1) {
-    return "--initial-cluster names " + std::to_string(members.value().size()) +
-           " members, but this build serves clusters of one member; leave only " + flags.name + " in it";
-  }
-  return Done{};
-}
-
 Result<Retention, std::string> retention_of(const Flags& flags) {
   const std::string& text = flags.auto_compaction_retention;
   const bool by_revisions = flags.auto_compaction_mode == "revision";
@@ -215,7 +169,10 @@ Result<Limits, std::string> limits_of(const Flags& flags) {
 }
 
 /// As configure(), with a sentence for the mistake.
-Result<Configuration, std::string> interpret(const Flags& flags) {
+Result<Configuration, std::string> interpret(const Flags& typed) {
+  const Result<Flags, std::string> expanded = without_short_form(typed);
+  if (!expanded) return expanded.error();
+  const Flags& flags = expanded.value();
   for (const Verdict& verdict : {check_timing(flags), check_limits(flags), check_engine(flags), check_log(flags)}) {
     if (!verdict) return verdict.error();
   }
@@ -244,7 +201,8 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
   std::vector<std::string> peer_urls = texts_of(advertise_peer.value());
   // Texts have a total order.
   std::sort(peer_urls.begin(), peer_urls.end());
-  if (const Verdict verdict = check_cluster(flags, peer_urls); !verdict) return verdict.error();
+  const auto initial_cluster = initial_cluster_of(flags, peer_urls);
+  if (!initial_cluster) return initial_cluster.error();
   const auto retention = retention_of(flags);
   if (!retention) return retention.error();
   const auto limits = limits_of(flags);
@@ -253,15 +211,19 @@ Result<Configuration, std::string> interpret(const Flags& flags) {
   return Configuration{
       .name = flags.name,
       .data_dir = flags.given.contains("data-dir") ? flags.data_dir : flags.name + ".metastore",
+      .listen_peer_urls = listen_peer.value(),
       .listen_client_urls = listen_client.value(),
       .listen_metrics_urls = listen_metrics.value(),
       .advertise_client_urls = texts_of(advertise_client.value()),
       .advertise_peer_urls = std::move(peer_urls),
+      .initial_cluster = initial_cluster.value(),
       .cluster_token = flags.initial_cluster_token,
       .starts_new_cluster = flags.initial_cluster_state == "new",
       .heartbeat_interval = Duration::milliseconds(static_cast<std::int64_t>(flags.heartbeat_interval)),
       .election_timeout = Duration::milliseconds(static_cast<std::int64_t>(flags.election_timeout)),
       .pre_vote = flags.pre_vote,
+      .strict_reconfig_check = flags.strict_reconfig_check,
+      .max_learners = flags.max_learners,
       .keepalive_min_time = flags.grpc_keepalive_min_time,
       .keepalive_interval = flags.grpc_keepalive_interval,
       .keepalive_timeout = flags.grpc_keepalive_timeout,

@@ -18,18 +18,29 @@
 
 namespace metastore::server {
 
+/// A member of a new cluster.
+struct InitialMember {
+  std::string name;
+  std::vector<std::string> peer_urls;  ///< Sorted.
+  bool operator==(const InitialMember&) const = default;
+};
+
 struct Configuration {
   std::string name;
   std::string data_dir;
+  std::vector<Url> listen_peer_urls;
   std::vector<Url> listen_client_urls;
   std::vector<Url> listen_metrics_urls;
   std::vector<std::string> advertise_client_urls;
   std::vector<std::string> advertise_peer_urls;  ///< Sorted.
+  std::vector<InitialMember> initial_cluster;    ///< This member among them; sorted by name.
   std::string cluster_token;
   bool starts_new_cluster = true;  ///< What to do if the data directory is empty.
   Duration heartbeat_interval;
   Duration election_timeout;
   bool pre_vote = true;
+  bool strict_reconfig_check = true;
+  std::uint64_t max_learners = 1;
   Duration keepalive_min_time;
   Duration keepalive_interval;
   Duration keepalive_timeout;

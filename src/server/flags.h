@@ -42,6 +42,16 @@ using FlagDuration = Duration;
     "'new' for a new cluster, 'existing' to join one.")                                                                \
   X(FlagText, initial_cluster_token, "initial-cluster-token", "etcd-cluster",                                          \
     "Goes into member and cluster ids, so that clusters of equal URLs differ.")                                        \
+  X(FlagBoolean, strict_reconfig_check, "strict-reconfig-check", "true",                                               \
+    "Refuse changes of membership that could cost the cluster its quorum.")                                            \
+  X(FlagNumber, max_learners, "max-learners", "1", "Most learners that the cluster may have.")                         \
+  X(FlagNumber, id, "id", "0",                                                                                         \
+    "Short form, with --cluster: which of its URLs is this member's, from 1 on; it is then named m1, m2, ...")         \
+  X(FlagText, cluster, "cluster", "", "Short form of --initial-cluster and --listen-peer-urls: every member's URL.")   \
+  X(FlagText, grpc_addr, "grpc-addr", "",                                                                              \
+    "Short form of --listen-client-urls: HOST:PORT, or :PORT for all addresses.")                                      \
+  X(FlagNumber, port, "port", "0", "Short form: also serve clients, /health and /version at this port.")               \
+  X(FlagBoolean, join, "join", "false", "Short form of --initial-cluster-state=existing.")                             \
   X(FlagNumber, heartbeat_interval, "heartbeat-interval", "100", "Milliseconds between a leader's heartbeats.")        \
   X(FlagNumber, election_timeout, "election-timeout", "1000", "Milliseconds without a leader before an election.")     \
   X(FlagBoolean, pre_vote, "pre-vote", "true", "Ask for votes before a campaign disturbs the cluster.")                \

@@ -256,8 +256,6 @@ TEST_CASE("a bad configuration ends with status 1 and a sentence that says what 
       {{"--initial-cluster=default=http://localhost:1"},
        "--initial-cluster has default=http://localhost:1 but --initial-advertise-peer-urls is http://localhost:2380; "
        "make them equal"},
-      {{"--initial-cluster=default=http://localhost:2380,b=http://localhost:2"},
-       "--initial-cluster names 2 members, but this build serves clusters of one member; leave only default in it"},
       {{"--initial-cluster-state=old"}, "--initial-cluster-state must be 'new' or 'existing' (set to 'old')"},
       {{"--max-request-bytes=0"}, "--max-request-bytes must be from 1 to 536870912"},
       {{"--max-txn-ops=0"}, "--max-txn-ops must be >0"},

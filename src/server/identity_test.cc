@@ -26,6 +26,15 @@ TEST_CASE("the order of a member's URLs does not matter") {
   CHECK(cluster_id({member}).value() == 18057506117745073942u);
 }
 
+TEST_CASE("a cluster of three has etcd's ids") {
+  std::vector<MemberId> members;
+  for (const char* url : {"http://127.0.0.1:31380", "http://127.0.0.1:32380", "http://127.0.0.1:33380"}) {
+    members.push_back(member_id({url}, "tok3"));
+  }
+  CHECK(hexadecimal(members[0].value()) == "df936d5f6dcca8b5");
+  CHECK(hexadecimal(cluster_id(members).value()) == "ca4bf34cb6ee94db");
+}
+
 TEST_CASE("the order of the members does not matter to the cluster's id") {
   CHECK(cluster_id({MemberId(1), MemberId(2)}) == cluster_id({MemberId(2), MemberId(1)}));
   CHECK(cluster_id({MemberId(1), MemberId(2)}) != cluster_id({MemberId(1), MemberId(3)}));

@@ -54,6 +54,9 @@ Result<std::unique_ptr<LocalMember>, BootError> LocalMember::boot(const MemberOp
       !status) {
     return status.error();
   }
+  if (const auto status = member->listen(options.peer_addresses, member->peers_, "--listen-peer-urls"); !status) {
+    return status.error();
+  }
   if (const auto status = member->recover(options); !status) return status.error();
   return member;
 }
@@ -126,6 +129,7 @@ Status<BootError> LocalMember::recover(const MemberOptions& options) {
   config.member = id_ = recovery.metadata.member_id;
   config.cluster = recovery.metadata.cluster_id;
   config.incarnation = recovery.identity.incarnation;
+  config.data_id = recovery.identity.data_id;
   config.seed = ports_.loop.entropy()[0];
   announce(options, config, recovery);
   if (ports_.storage) {
@@ -134,11 +138,14 @@ Status<BootError> LocalMember::recover(const MemberOptions& options) {
     checkpointer_ =
         std::make_unique<storage::Checkpointer>(std::move(recovery.engine), *ports_.storage->engine_worker, host_);
   }
+  peers_.link = std::make_unique<net::PeerLink>(
+      net::PeerIdentity{config.member, config.cluster, config.data_id, config.incarnation}, config.limits, config.seed,
+      net::PeerPorts{ports_.loop, ports_.network, host_, ports_.trace});
   auto replica = std::make_unique<Replica>(config, std::move(recovery.recovered), ports_.loop.now());
   host_.start({.log = log_store_ ? static_cast<port::LogExecutor&>(*log_store_) : log_memory_,
                .checkpoints = checkpointer_ ? static_cast<port::CheckpointExecutor&>(*checkpointer_) : log_memory_,
                .clients = ports_.clients != nullptr ? *ports_.clients : gateway_,
-               .peers = ports_.peers != nullptr ? *ports_.peers : no_peers_,
+               .peers = ports_.peers != nullptr ? *ports_.peers : static_cast<port::PeerExecutor&>(*peers_.link),
                .trace = ports_.trace,
                .supervisor = ports_.supervisor,
                .observer = ports_.observer},
@@ -171,6 +178,10 @@ void LocalMember::announce(const MemberOptions& options, const Config& config, c
     const std::string at = address.host + ":" + std::to_string(address.port);
     lines.push_back({TraceLevel::info, "serving metrics and health", {{"address", at}}});
   }
+  for (const ListenAddress& address : options.peer_addresses) {
+    const std::string at = address.host + ":" + std::to_string(address.port);
+    lines.push_back({TraceLevel::info, "serving peer traffic without encryption", {{"address", at}}});
+  }
   ports_.trace.trace(lines);
 }
 
@@ -187,7 +198,8 @@ void LocalMember::drain(port::Task& drained) {
 void LocalMember::run() {
   const Instant now = ports_.loop.now();
   const bool owes_nothing = ports_.clients == nullptr || replica().status().is_idle;
-  if ((gateway_.connections() == 0 && owes_nothing) || now >= drained_by_) return ports_.loop.run_soon(*drained_);
+  const bool is_free = owes_nothing && !replica().status().is_handing_over;
+  if ((gateway_.connections() == 0 && is_free) || now >= drained_by_) return ports_.loop.run_soon(*drained_);
   ports_.loop.run_at(*this, now + drain_glance);
 }
 
@@ -222,11 +234,8 @@ std::string LocalMember::metrics() const {
                        .detail = metrics_detail_});
 }
 
-void LocalMember::NoPeers::send(std::vector<raft::Envelope> messages) {
-  // A member that is a cluster of its own has nobody to talk to.
-  ASSERT(messages.empty());
+void LocalMember::PeerDoorway::on_accepted(std::unique_ptr<port::Connection> connection) {
+  link->door().on_accepted(std::move(connection));
 }
-
-void LocalMember::NoPeers::set_peers(std::vector<Peer> peers) { ASSERT(peers.empty()); }
 
 }  // namespace metastore::server

@@ -21,6 +21,7 @@
 #include "core/host/port/process.h"
 #include "core/replica/config.h"
 #include "core/replica/members.h"
+#include "net/peer_link.h"
 #include "server/metrics.h"
 #include "storage/checkpointer.h"
 #include "storage/log_memory.h"
@@ -29,7 +30,7 @@
 
 namespace metastore::server {
 
-/// Where clients are served.
+/// Where clients or peers are served.
 struct ListenAddress {
   std::string host;
   int port = 0;
@@ -48,6 +49,7 @@ struct MemberOptions {
   api::SessionOptions sessions;
   std::vector<ListenAddress> client_addresses;
   std::vector<ListenAddress> metrics_addresses;
+  std::vector<ListenAddress> peer_addresses;
   MetricsDetail metrics_detail = MetricsDetail::basic;
 };
 
@@ -97,10 +99,10 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   port::Inbox& inbox() { return host_; }
 
  private:
-  /// A member that is a cluster of its own has nobody to send to.
-  struct NoPeers final : port::PeerExecutor {
-    void send(std::vector<raft::Envelope> messages) override;
-    void set_peers(std::vector<Peer> peers) override;
+  /// Peers can be listened for before it is known who this member is; none is let in until then.
+  struct PeerDoorway final : port::Acceptor {
+    void on_accepted(std::unique_ptr<port::Connection> connection) override;
+    std::unique_ptr<net::PeerLink> link;
   };
 
   LocalMember(const MemberOptions& options, MemberPorts ports);
@@ -123,8 +125,8 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   MemberPorts ports_;
   const MetricsDetail metrics_detail_;
   MemberId id_;
-  NoPeers no_peers_;
   Host host_;
+  PeerDoorway peers_;
   api::Gateway gateway_;
   std::vector<std::unique_ptr<port::Listener>> listeners_;
   storage::LogMemory log_memory_;

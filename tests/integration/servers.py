@@ -36,8 +36,9 @@ def free_ports(count):
 class Server:
     """One member: `binary` is metastore or etcd, both take etcd's flags."""
 
-    def __init__(self, binary, arguments=(), directory=None, wrapper=(), environment=None):
+    def __init__(self, binary, arguments=(), directory=None, wrapper=(), environment=None, name="m1", ports=None):
         self.binary = binary
+        self.name = name
         self.arguments = list(arguments)
         if os.path.basename(binary) == "metastore" and ENGINE != "lmdb":
             self.arguments.insert(0, f"--engine={ENGINE}")
@@ -47,20 +48,25 @@ class Server:
         self.directory = directory or tempfile.mkdtemp(prefix="metastore-test-")
         self.data_directory = os.path.join(self.directory, "data")
         self.log_path = os.path.join(self.directory, "log")
-        self.client_port, self.peer_port = free_ports(2)
+        self.client_port, self.peer_port = ports or free_ports(2)
+        self.initial_cluster = f"{name}={self.peer_url}"
         self.process = None
 
     @property
     def endpoint(self):
         return f"{HOST}:{self.client_port}"
 
+    @property
+    def peer_url(self):
+        return f"http://{HOST}:{self.peer_port}"
+
     def command(self):
-        client, peer = f"http://{self.endpoint}", f"http://{HOST}:{self.peer_port}"
+        client, peer = f"http://{self.endpoint}", self.peer_url
         return self.wrapper + [
-            self.binary, "--name=m1", f"--data-dir={self.data_directory}",
+            self.binary, f"--name={self.name}", f"--data-dir={self.data_directory}",
             f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
             f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=m1={peer}", "--initial-cluster-token=test"] + self.arguments
+            f"--initial-cluster={self.initial_cluster}", "--initial-cluster-token=test"] + self.arguments
 
     def start(self, wait=True):
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("ETCD_", "ETCDCTL_"))}
@@ -109,6 +115,46 @@ class Server:
         self.kill()
         if self.owns_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Cluster:
+    """Several members on this machine, which begin as one cluster."""
+
+    def __init__(self, binary, count=3, arguments=()):
+        ports = free_ports(2 * count)
+        self.members = [Server(binary, arguments, name=f"m{i + 1}", ports=ports[2 * i:2 * i + 2])
+                        for i in range(count)]
+        for member in self.members:
+            member.initial_cluster = ",".join(f"{one.name}={one.peer_url}" for one in self.members)
+
+    def status(self, member):
+        """What a member says of itself; None if it does not answer."""
+        code, out, _ = etcdctl(member.endpoint, "--command-timeout=2s", "endpoint", "status", "-w", "json")
+        return json.loads(out)[0]["Status"] if code == 0 else None
+
+    def leader(self, among=None):
+        """Waits until the members (all by default) follow one of them, and returns that one."""
+        members = among or self.members
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            statuses = [self.status(member) for member in members]
+            if all(statuses) and len({status["leader"] for status in statuses}) == 1:
+                for member, status in zip(members, statuses):
+                    if status["header"]["member_id"] == status["leader"]:
+                        return member
+            time.sleep(0.02)
+        raise AssertionError("no leader:\n" + "\n".join(member.log()[-2000:] for member in members))
+
+    def __enter__(self):
+        for member in self.members:
+            member.start(wait=False)
+        for member in self.members:
+            member.wait_ready()
+        return self
+
+    def __exit__(self, *_):
+        for member in self.members:
+            member.__exit__()
 
 
 def etcdctl(endpoint, *arguments, stdin="", seconds=20):

@@ -59,6 +59,8 @@ enum class Outcome : std::uint8_t {
   /* etcd maps this one to a type without a gRPC status: Unknown on the wire (contract 1.3). */         \
   X(too_many_requests, unknown, "etcdserver: too many requests", refused)                               \
   X(no_leader, unavailable, "etcdserver: no leader", refused)                                           \
+  X(transfer_timeout, unknown, "etcdserver: request timed out, leader transfer took too long", unknown) \
+  X(learner, failed_precondition, "etcdserver: rpc not supported for learner", refused)                 \
   X(not_leader, failed_precondition, "etcdserver: not leader", refused)                                 \
   X(bad_leader_transferee, failed_precondition, "etcdserver: bad leader transferee", refused)           \
   X(not_defragmented, unknown, "etcdserver: cannot defragment; this member's log says why", refused)    \

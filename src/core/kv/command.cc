@@ -21,6 +21,7 @@ enum Field : std::uint32_t {
 };
 
 constexpr std::uint32_t header_id = 1;
+constexpr std::uint32_t data_id_field = 101;
 constexpr std::size_t header_bytes = 1 + 10;
 constexpr std::uint64_t id_mark = std::uint64_t{1} << 63;
 
@@ -99,6 +100,7 @@ bool read(BytesView message, MemberAttributes& out) {
   while (ok && reader.next()) {
     if (reader.tag() == varint_tag(1)) out.member = MemberId(reader.u64());
     if (reader.tag() == bytes_tag(2)) ok = read_attributes(reader.bytes(), out);
+    if (reader.tag() == varint_tag(data_id_field)) out.data_id = reader.u64();
   }
   return ok && reader.ok();
 }
@@ -152,19 +154,20 @@ Bytes encode_cluster_version(std::uint64_t id, std::string_view version) {
                 [&](WireWriter& writer) { writer.bytes_field(1, version); });
 }
 
-Bytes encode_member_attributes(std::uint64_t id, MemberId member, std::string_view name,
-                               const std::vector<std::string>& client_urls) {
-  std::size_t attributes = bytes_field_size(1, name.size());
-  for (const std::string& url : client_urls) attributes += message_field_size(2, url.size());
-  const std::size_t size = varint_field_size(1, member.value()) + message_field_size(2, attributes);
+Bytes encode_member_attributes(std::uint64_t id, const MemberAttributes& attributes) {
+  std::size_t inner = bytes_field_size(1, attributes.name.size());
+  for (const std::string& url : attributes.client_urls) inner += message_field_size(2, url.size());
+  const std::size_t size = varint_field_size(1, attributes.member.value()) + message_field_size(2, inner) +
+                           varint_field_size(data_id_field, attributes.data_id);
   return encode(id, Field::cluster_member_attr_set, size, [&](WireWriter& writer) {
-    writer.varint_field(1, member.value());
-    writer.message_field(2, attributes);
-    writer.bytes_field(1, name);
-    for (const std::string& url : client_urls) {
+    writer.varint_field(1, attributes.member.value());
+    writer.message_field(2, inner);
+    writer.bytes_field(1, attributes.name);
+    for (const std::string& url : attributes.client_urls) {
       writer.message_field(2, url.size());
       writer.raw(url);
     }
+    writer.varint_field(data_id_field, attributes.data_id);
   });
 }
 

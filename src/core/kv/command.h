@@ -17,11 +17,12 @@
 
 namespace metastore::kv {
 
-/// A member tells its name and client URLs.
+/// A member tells its name, its client URLs and which data directory it has.
 struct MemberAttributes {
   MemberId member;
   std::string name;
   std::vector<std::string> client_urls;
+  std::uint64_t data_id = 0;  ///< In a field that etcd has not.
   bool operator==(const MemberAttributes&) const = default;
 };
 
@@ -45,8 +46,7 @@ std::size_t command_size(Method method, std::size_t message_size);
 /// the method is proposed (put, delete_range, txn, compact, lease_grant, lease_revoke, alarm).   Ensures: the result
 /// has command_size() bytes.
 Bytes encode_command(std::uint64_t id, Method method, BytesView message);
-Bytes encode_member_attributes(std::uint64_t id, MemberId member, std::string_view name,
-                               const std::vector<std::string>& client_urls);
+Bytes encode_member_attributes(std::uint64_t id, const MemberAttributes& attributes);
 /// That of a lease which has expired, by nobody's request.
 Bytes encode_lease_revoke(std::uint64_t id, LeaseId lease);
 /// That of a compaction which nobody asked for.

@@ -42,6 +42,24 @@ Bytes encode(const Header& header, const LeaseKeepAliveResponse& response) {
   return encode_id_and_ttl(header, response.revision, response.id, response.ttl_seconds);
 }
 
+Bytes encode_keep_alive(LeaseId lease) {
+  return Bytes::build(varint_field_size(1, integer(lease)),
+                      [&](char* out) { WireWriter(out).varint_field(1, integer(lease)); });
+}
+
+Bytes with_member(BytesView response, MemberId member) {
+  // A message that comes twice is merged, and of a field in it the last one counts.
+  constexpr std::uint32_t header = 1;
+  constexpr std::uint32_t member_id = 2;
+  const std::size_t size = varint_field_size(member_id, member.value());
+  return Bytes::build(response.size() + message_field_size(header, size), [&](char* out) {
+    WireWriter writer(out);
+    writer.raw(response);
+    writer.message_field(header, size);
+    writer.varint_field(member_id, member.value());
+  });
+}
+
 Bytes encode(const Header& header, const LeaseTimeToLiveResponse& response) {
   std::size_t size = varint_field_size(2, integer(response.id)) +
                      varint_field_size(3, integer(response.remaining_seconds)) +

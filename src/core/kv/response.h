@@ -114,6 +114,10 @@ Bytes encode(const Header& header, const CompactionResponse& response);
 Bytes encode(const Header& header, const LeaseGrantResponse& response);
 Bytes encode(const Header& header, const LeaseRevokeResponse& response);
 Bytes encode(const Header& header, const LeaseKeepAliveResponse& response);
+/// What asks for that response.
+Bytes encode_keep_alive(LeaseId lease);
+/// A response that another member made, as this one's.
+Bytes with_member(BytesView response, MemberId member);
 Bytes encode(const Header& header, const LeaseTimeToLiveResponse& response);
 Bytes encode(const Header& header, const LeaseLeasesResponse& response);
 Bytes encode(const Header& header, const AlarmResponse& response);

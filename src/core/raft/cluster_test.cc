@@ -117,6 +117,8 @@ void Oracle::on_send(const Node& node, const Envelope& envelope) {
     void operator()(const SnapshotReply& reply) { ASSERT(node.durable.hard_state.term >= reply.term); }
     void operator()(const ProposalForward&) {}
     void operator()(const ProposalRefused&) {}
+    void operator()(const LeaderCall&) {}
+    void operator()(const LeaderReply&) {}
   };
   std::visit(Visitor{*this, node, envelope.to}, envelope.message);
 }

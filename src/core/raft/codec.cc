@@ -36,6 +36,10 @@ auto fields(M& m) {
     return std::tie(m.term, m.mark, m.image, m.size_bytes);
   } else if constexpr (std::is_same_v<T, SnapshotReply>) {
     return std::tie(m.term, m.image, m.wanted, m.offset);
+  } else if constexpr (std::is_same_v<T, LeaderCall>) {
+    return std::tie(m.term, m.id, m.method, m.message);
+  } else if constexpr (std::is_same_v<T, LeaderReply>) {
+    return std::tie(m.term, m.id, m.ok, m.error, m.message);
   } else if constexpr (std::is_same_v<T, Entry>) {
     return std::tie(m.term, m.index, m.type, m.data);
   } else if constexpr (std::is_same_v<T, ConfState>) {

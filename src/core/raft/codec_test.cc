@@ -52,6 +52,10 @@ TEST_CASE("the messages beside replication are these bytes") {
   CHECK(encoded(from_1_to_2(SnapshotOffer{Term(3), mark, 5, 6})) ==
         std::string("\x01\x02\x09\x03\x09\x02\x01\x01\x00\x00\x00\x00\x05\x06", 14));
   CHECK(encoded(from_1_to_2(SnapshotReply{Term(3), 5, true, 6})) == "\x01\x02\x0a\x03\x05\x01\x06");
+  CHECK(encoded(from_1_to_2(LeaderCall{Term(3), 5, Bytes::copy_of("m"), Bytes::copy_of("kv")})) ==
+        "\x01\x02\x0b\x03\x05\x01m\x02kv");
+  CHECK(encoded(from_1_to_2(LeaderReply{Term(3), 5, true, ErrorCode::no_leader, Bytes::copy_of("kv")})) ==
+        "\x01\x02\x0c\x03\x05\x01\x09no_leader\x02kv");
 }
 
 /// Draws messages of every kind, with numbers of every length.
@@ -112,8 +116,12 @@ class Drawn {
       case 9:
         return SnapshotOffer{
             term(), {index(), term(), {members(), members(), members(), members(), flag()}}, number(), number()};
-      default:
+      case 10:
         return SnapshotReply{term(), number(), flag(), number()};
+      case 11:
+        return LeaderCall{term(), number(), data(), data()};
+      default:
+        return LeaderReply{term(), number(), flag(), ErrorCode::lease_not_found, data()};
     }
   }
 

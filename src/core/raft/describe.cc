@@ -69,6 +69,13 @@ struct MessageText {
     return std::string("snapshot ") + (reply.wanted ? "wanted from " + text(reply.offset) : "not wanted") +
            " term=" + text(reply.term);
   }
+  std::string operator()(const LeaderCall& call) {
+    return std::string(call.method.view()) + " #" + text(call.id) + " for the leader of term=" + text(call.term);
+  }
+  std::string operator()(const LeaderReply& reply) {
+    return "answer #" + text(reply.id) + ": " +
+           (reply.ok ? text(reply.message.size()) + " bytes" : std::string(name(reply.error)));
+  }
   static std::string round(std::uint64_t number) { return number == 0 ? "" : " round=" + text(number); }
 };
 

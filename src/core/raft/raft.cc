@@ -52,6 +52,8 @@ void dispatch(State& state, const Envelope& envelope, Output& out) {
     void operator()(const SnapshotOffer& offer) { on_snapshot_offer(state, envelope, offer, out); }
     void operator()(const ProposalForward&) {}
     void operator()(const ProposalRefused&) {}
+    void operator()(const LeaderCall&) {}
+    void operator()(const LeaderReply&) {}
     void operator()(const SnapshotReply&) {}
   };
   std::visit(Visitor{state, envelope, out}, envelope.message);

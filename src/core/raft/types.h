@@ -159,9 +159,28 @@ struct SnapshotReply {
   bool operator==(const SnapshotReply&) const = default;
 };
 
+/// A question that only the leader of `term` can answer, on behalf of a client of this follower. Raft carries it.
+struct LeaderCall {
+  Term term;
+  std::uint64_t id = 0;  ///< Rises with each of a member's, across its restarts.
+  Bytes method;          ///< Its name.
+  Bytes message;
+  bool operator==(const LeaderCall&) const = default;
+};
+
+struct LeaderReply {
+  Term term;
+  std::uint64_t id = 0;
+  bool ok = false;
+  ErrorCode error = ErrorCode::no_leader;  ///< If not ok.
+  Bytes message;                           ///< If ok.
+  bool operator==(const LeaderReply&) const = default;
+};
+
 /// New alternatives go to the end: their place is their number on the wire.
-using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, TimeoutNow, ReadIndexRequest,
-                             ReadIndexReply, ProposalForward, ProposalRefused, SnapshotOffer, SnapshotReply>;
+using Message =
+    std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, TimeoutNow, ReadIndexRequest, ReadIndexReply,
+                 ProposalForward, ProposalRefused, SnapshotOffer, SnapshotReply, LeaderCall, LeaderReply>;
 
 struct Envelope {
   MemberId from;

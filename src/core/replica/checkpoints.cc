@@ -15,6 +15,7 @@ void put_member(RowWriter& rows, const Member& member) {
     for (const std::string& url : *urls) out.bytes(url);
   }
   out.boolean(member.is_learner);
+  out.u64(member.data_id);
   rows.put(Table::members, NumberKey(member.id.value()).view(), value);
 }
 

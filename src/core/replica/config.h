@@ -26,6 +26,9 @@ struct Config {
   /// Larger at each start of this member, and durable before the replica exists: ids that can outlive a restart
   /// contain it (design, law 6).
   std::uint64_t incarnation = 0;
+  /// Drawn with the data directory and published with the name: peers refuse a member that comes with another (design
+  /// D5).
+  std::uint64_t data_id = 0;
   std::uint64_t seed = 0;
   std::string name;
   std::vector<std::string> client_urls;  ///< Published with the name when the member is ready.

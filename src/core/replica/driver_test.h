@@ -54,8 +54,9 @@ inline Bytes range(const std::string& key, bool serializable = false) {
 
 /// One member with a disk that answers only when told to.
 struct Driver {
-  explicit Driver(const Config& config_ = test_config(), Recovered recovered = founded())
-      : config(config_), replica(config, std::move(recovered), now) {}
+  explicit Driver(const Config& config_ = test_config(), Recovered recovered = founded(),
+                  Instant start = Instant::from_nanoseconds(1'000'000'000))
+      : config(config_), now(start), begun(recovered.log), replica(config, std::move(recovered), now) {}
 
   void turn(std::vector<Event> events = {}) {
     Effects effects;
@@ -64,6 +65,8 @@ struct Driver {
     replica.step({now, BatchEnded{}}, effects);
     wake_at = effects.wake_at;
     for (raft::LogWrite& write : effects.log_writes) log.push_back(std::move(write));
+    for (raft::Envelope& message : effects.messages) sent.push_back(std::move(message));
+    if (effects.peers.has_value()) peers = std::move(*effects.peers);
     for (Reply& reply : effects.replies) replies.push_back(std::move(reply));
     for (Chunk& chunk : effects.chunks) chunks.push_back(std::move(chunk));
     for (const StreamEnd& end : effects.stream_ends) stream_ends.push_back(end);
@@ -161,7 +164,8 @@ struct Driver {
 
   /// What a disk that has everything gives back at the next start.
   Recovered recovered() const {
-    Recovered result = founded();
+    Recovered result;
+    result.log = begun;
     for (const raft::LogWrite& write : log) {
       if (write.hard_state.has_value()) result.log.hard_state = *write.hard_state;
       for (const raft::Entry& entry : write.append) {
@@ -180,11 +184,14 @@ struct Driver {
   /// After every turn; off where the state is so large that looking at all of it each time takes minutes.
   bool checks_invariants = true;
   Config config;
-  Instant now = Instant::from_nanoseconds(1'000'000'000);
+  Instant now;
   Instant wake_at = now;
+  const raft::Recovered begun;
   Replica replica;
   std::vector<raft::LogWrite> log;
   std::size_t written = 0;
+  std::vector<raft::Envelope> sent;  ///< Since somebody took them.
+  std::vector<Peer> peers;
   std::vector<Reply> replies;
   std::vector<Chunk> chunks;
   std::vector<StreamEnd> stream_ends;

@@ -1,6 +1,7 @@
 #include "core/replica/keep_alives.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/assert.h"
 
@@ -34,14 +35,29 @@ void KeepAlives::end_requests(RequestId stream) { existing(streams_, stream).is_
 
 const KeepAlives::Asked& KeepAlives::front(RequestId stream) const { return existing(streams_, stream).asked.front(); }
 
-void KeepAlives::confirm(RequestId id, Waiting::Key key) {
-  Stream& stream = existing(streams_, id);
+KeepAlives::Asked& KeepAlives::find(Stream& stream, Waiting::Key key) {
   const auto asked =
       std::lower_bound(stream.asked.begin(), stream.asked.end(), key,
                        [](const Asked& candidate, Waiting::Key sought) { return candidate.key < sought; });
   ASSERT(asked != stream.asked.end());
   ASSERT(asked->key == key);
-  asked->is_confirmed = true;
+  return *asked;
+}
+
+void KeepAlives::confirm(RequestId id, Waiting::Key key) {
+  Stream& stream = existing(streams_, id);
+  find(stream, key).is_confirmed = true;
+  update(id, stream);
+}
+
+void KeepAlives::answer(RequestId id, Waiting::Key key, Bytes answer) {
+  find(existing(streams_, id), key).answer = std::move(answer);
+  confirm(id, key);
+}
+
+void KeepAlives::unconfirm(RequestId id) {
+  Stream& stream = existing(streams_, id);
+  stream.asked.front().is_confirmed = false;
   update(id, stream);
 }
 

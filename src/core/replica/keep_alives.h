@@ -8,8 +8,10 @@
 #include <absl/container/btree_set.h>
 
 #include <deque>
+#include <optional>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/base/tagged.h"
 #include "core/replica/waiting.h"
 
@@ -21,6 +23,7 @@ class KeepAlives {
     Waiting::Key key = 0;
     LeaseId lease;
     bool is_confirmed = false;
+    std::optional<Bytes> answer;  ///< The leader's, if that is another member.
   };
 
   void open(RequestId stream) { streams_.try_emplace(stream); }
@@ -30,6 +33,10 @@ class KeepAlives {
   void add(RequestId stream, Waiting::Key key, LeaseId lease);
   /// Leadership was confirmed since `key` was asked.
   void confirm(RequestId stream, Waiting::Key key);
+  /// The leader's answer; it counts as confirmed.
+  void answer(RequestId stream, Waiting::Key key, Bytes answer);
+  /// The first question of the stream must be confirmed again.   Requires: is_answerable().
+  void unconfirm(RequestId stream);
   /// The client asks nothing more.
   void end_requests(RequestId stream);
 
@@ -46,6 +53,7 @@ class KeepAlives {
     std::deque<Asked> asked;
     bool is_ended = false;
   };
+  static Asked& find(Stream& stream, Waiting::Key key);
   void update(RequestId id, const Stream& stream);
 
   absl::btree_map<RequestId, Stream> streams_;

@@ -64,12 +64,13 @@ void Members::apply_conf_change(const raft::Entry& entry) {
   UNREACHABLE();
 }
 
-void Members::publish(MemberId id, std::string name, std::vector<std::string> client_urls) {
-  const auto found = members_.find(id);
+void Members::publish(kv::MemberAttributes attributes) {
+  const auto found = members_.find(attributes.member);
   if (found == members_.end()) return;
   ++version_;
-  found->second.name = std::move(name);
-  found->second.client_urls = std::move(client_urls);
+  found->second.name = std::move(attributes.name);
+  found->second.client_urls = std::move(attributes.client_urls);
+  found->second.data_id = attributes.data_id;
 }
 
 const Member* Members::find(MemberId id) const {

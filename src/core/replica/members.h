@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/tagged.h"
+#include "core/kv/command.h"
 #include "core/raft/types.h"
 
 namespace metastore {
@@ -19,6 +20,7 @@ struct Member {
   std::vector<std::string> peer_urls;
   std::vector<std::string> client_urls;
   bool is_learner = false;
+  std::uint64_t data_id = 0;  ///< Of its data directory, as published.
   bool operator==(const Member&) const = default;
 };
 
@@ -27,8 +29,8 @@ class Members {
   /// Applies a committed configuration entry. One whose content cannot be read is our bug or foreign damage that the
   /// log's checksums did not see: it asserts.
   void apply_conf_change(const raft::Entry& entry);
-  /// A member tells its name and client URLs; one that is not (any more) a member changes nothing.
-  void publish(MemberId id, std::string name, std::vector<std::string> client_urls);
+  /// What a member tells of itself; one that is not (any more) a member changes nothing.
+  void publish(kv::MemberAttributes attributes);
 
   const std::map<MemberId, Member>& all() const { return members_; }
   const Member* find(MemberId id) const;

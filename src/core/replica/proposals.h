@@ -1,34 +1,57 @@
-// This member's own proposals between log and store. A proposal is known by where it was appended, (index, term): the
-// entry that is applied at that index is either this proposal or proof that it never will be. Ids inside entries are
-// never trusted for that, since members and incarnations could collide.
+// This member's own proposals between log and store. One that it appended itself is known by its place, (index, term);
+// one that it handed to the leader of a term by the sequence that its entry carries (kv/origin.h). The log tells what
+// became of either: the entry that is applied is a proposal, or proof that some will never happen. Those may be
+// proposed anew, and nothing else may (design, law 5). Ids inside requests are never trusted for that, since members
+// could collide.
 #ifndef METASTORE_CORE_REPLICA_PROPOSALS_H_
 #define METASTORE_CORE_REPLICA_PROPOSALS_H_
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/base/tagged.h"
 #include "core/replica/waiting.h"
 
 namespace metastore {
 
+struct Proposal {
+  Waiting::Key key = 0;
+  Bytes command;
+};
+
 class Proposals {
  public:
   /// Requires: (term, index) rise from call to call; an index may fall only with a larger term.
-  void add(LogIndex index, Term term, Waiting::Key key);
+  void add(LogIndex index, Term term, Proposal proposal);
+  /// One that goes to the leader of `term`. Returns its sequence. Requires: terms never fall from call to call.
+  std::uint64_t hand_on(Term term, Proposal proposal);
 
-  /// The proposal that stands at `index`, where an entry of `term` is applied. Those that this entry proves to be
-  /// replaced by another leader's go to `lost`.
-  std::optional<Waiting::Key> take(LogIndex index, Term term, std::vector<Waiting::Key>& lost);
+  /// The proposal that is the entry of `term` applied at `index`, which carries `sequence` if it was handed on by this
+  /// run of this member. What this entry proves never to happen goes to `lost`, in the order of proposing.
+  std::optional<Waiting::Key> take(LogIndex index, Term term, std::optional<std::uint64_t> sequence,
+                                   std::vector<Proposal>& lost);
+  /// The leader of `term` has not taken it and never will.
+  std::optional<Waiting::Key> take_refused(Term term, std::uint64_t sequence);
+
+  bool has_handed_on() const { return !handed_on_.empty(); }
 
  private:
-  struct Proposal {
+  struct Appended {
     LogIndex index;
     Term term;
-    Waiting::Key key;
+    Proposal proposal;
   };
-  std::deque<Proposal> proposals_;
+  struct HandedOn {
+    std::uint64_t sequence = 0;
+    Term term;
+    Proposal proposal;
+  };
+  std::deque<Appended> appended_;
+  std::deque<HandedOn> handed_on_;  ///< Sequences rise, terms never fall.
+  std::uint64_t last_sequence_ = 0;
 };
 
 }  // namespace metastore

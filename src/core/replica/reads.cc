@@ -16,13 +16,15 @@ void Reads::confirm(std::uint64_t context, LogIndex index) {
   }
 }
 
-std::vector<Read> Reads::fail(std::uint64_t context) {
-  const auto found =
-      std::find_if(rounds_.begin(), rounds_.end(), [context](const Round& round) { return round.context == context; });
-  if (found == rounds_.end()) return {};
-  std::vector<Read> reads = std::move(found->reads);
-  rounds_.erase(found);
-  return reads;
+void Reads::regather() {
+  std::vector<Read> reads;
+  std::erase_if(rounds_, [&reads](Round& round) {
+    if (round.index.has_value()) return false;
+    std::move(round.reads.begin(), round.reads.end(), std::back_inserter(reads));
+    return true;
+  });
+  std::move(gathered_.begin(), gathered_.end(), std::back_inserter(reads));
+  gathered_ = std::move(reads);
 }
 
 std::vector<Read> Reads::take_ready(LogIndex applied) {
@@ -35,6 +37,14 @@ std::vector<Read> Reads::take_ready(LogIndex applied) {
   }
   rounds_.erase(rounds_.begin(), first_waiting);
   return ready;
+}
+
+void Reads::forget_late(const Waiting& waiting) {
+  const auto forget = [&waiting](std::vector<Read>& reads) {
+    std::erase_if(reads, [&waiting](const Read& read) { return !waiting.contains(read.key); });
+  };
+  forget(gathered_);
+  for (Round& round : rounds_) forget(round.reads);
 }
 
 }  // namespace metastore

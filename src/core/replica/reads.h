@@ -33,10 +33,12 @@ class Reads {
   std::uint64_t begin_round();
   /// The round may be served at `index`; a context that is not under way changes nothing.
   void confirm(std::uint64_t context, LogIndex index);
-  /// Takes out the reads of a round that could not be confirmed.
-  std::vector<Read> fail(std::uint64_t context);
+  /// Nobody will confirm the rounds that are not confirmed: their reads are gathered anew.
+  void regather();
   /// Takes out the reads that may be served now that `applied` is reached.
   std::vector<Read> take_ready(LogIndex applied);
+  /// Forgets those that nobody waits for any more.
+  void forget_late(const Waiting& waiting);
 
  private:
   struct Round {

@@ -62,6 +62,9 @@ std::int64_t lease_ttl_seconds_min(const Config& config) {
   return ((config.election_timeout * 3).nanoseconds() / 2 + second - 1) / second;
 }
 
+/// What this member asks by itself; the gateway's numbers begin at 1.
+constexpr RequestId own_request;
+
 }  // namespace
 
 Replica::Replica(const Config& config, Recovered recovered, Instant now)
@@ -74,6 +77,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
       checkpoints_(config.checkpoint_interval, config.limits,
                    recovered.image ? recovered.image->applied.index : LogIndex()),
       watches_(config.limits, config.watch_progress_interval, config.seed),
+      last_call_(config.incarnation << 32),
       auto_compaction_(config.retention, now),
       quota_(config.quota_bytes),
       last_proposal_id_(config.incarnation << 32) {
@@ -98,9 +102,10 @@ void Replica::step(const Input& input, Effects& effects) {
     void operator()(const Woken&) { replica.raft_.on_woken(now, replica.raft_output_); }
     void operator()(const Stopping&) {
       replica.stopping_ = true;
+      replica.hand_over(now);
       for (const RequestId id : replica.streams_.all()) replica.end_stream(id, ErrorCode::stopped, effects);
     }
-    void operator()(const PeerMessage& event) { replica.raft_.on_message(now, event.envelope, replica.raft_output_); }
+    void operator()(const PeerMessage& event) { replica.on_peer_message(now, event.envelope, effects); }
     void operator()(const LogWritten& event) { replica.raft_.on_log_written(now, event.id, replica.raft_output_); }
     void operator()(const ClientRequest& event) { replica.on_request(now, event, effects); }
     void operator()(const BatchEnded&) { replica.settle(now, effects); }
@@ -112,7 +117,9 @@ void Replica::step(const Input& input, Effects& effects) {
     void operator()(const CheckpointWritten& event) { replica.checkpoints_.on_written(event.applied_index); }
     void operator()(const Defragmented& event) { replica.on_defragmented(event, effects); }
     void operator()(const PeerConnected&) {}
-    void operator()(const PeerUnreachable&) {}
+    void operator()(const PeerUnreachable& event) {
+      replica.raft_.on_peer_unreachable(now, event.peer, replica.raft_output_);
+    }
   };
   std::visit(Visitor{*this, input.now, effects}, input.event);
 }
@@ -128,6 +135,10 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
     return effects.replies.push_back({client.id, decoded.error()});
   }
   const kv::Request& request = decoded.value();
+  if (is_learner() && request.method() != kv::Method::status &&
+      (request.method() != kv::Method::range || request.consistency() != kv::Consistency::local)) {
+    return effects.replies.push_back({client.id, ErrorCode::learner});
+  }
   switch (request.consistency()) {
     case kv::Consistency::local:
       if (const auto* hash = std::get_if<kv::HashKvRequest>(&request.body())) {
@@ -141,6 +152,9 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
         return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
       }
       const Waiting::Key key = waiting_.add(client.id, Waiting::For::read, now, client.deadline);
+      if (client.method == kv::Method::lease_time_to_live && raft_.role() != raft::Role::leader) {
+        return ask_leader({key, client.method, client.message});
+      }
       Read read{key, std::move(decoded).value(), client.deadline};
       return is_local ? readable_.push_back(std::move(read)) : reads_.gather(std::move(read));
     }
@@ -161,47 +175,29 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
 
 void Replica::propose(Instant now, const ClientRequest& client, Effects& effects) {
   proposed_at_ = now;
-  const std::uint64_t unapplied = raft_.commit_index().value() - applied_index_.value();
-  if (unapplied > config_.limits.unapplied_entries_max || waiting_.size() >= config_.limits.proposals_pending_max ||
-      checkpoints_.is_overdue(applier_->store())) {
+  if (waiting_.size() >= config_.limits.proposals_pending_max || is_overloaded()) {
     return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
   }
   if (kv::command_size(client.method, client.message.size()) > config_.limits.request_bytes_max) {
     return effects.replies.push_back({client.id, ErrorCode::request_too_large});
   }
   Bytes command = kv::encode_command(next_proposal_id(), client.method, client.message.view());
-  append(now, waiting_.add(client.id, Waiting::For::proposal, now, client.deadline), std::move(command));
-}
-
-void Replica::append(Instant now, Waiting::Key key, Bytes command) {
-  // Without a leader a proposal waits for one until its deadline, as etcd's does (contract 5.8).
-  if (raft_.role() != raft::Role::leader) return held_.push_back({key, std::move(command)});
-  const Result<LogIndex> index = raft_.propose(now, raft::EntryType::normal, std::move(command), raft_output_);
-  ASSERT(index.ok());
-  proposals_.add(index.value(), raft_.term(), key);
-}
-
-void Replica::append_held(Instant now) {
-  if (held_.empty() || raft_.role() != raft::Role::leader) return;
-  for (Held& held : std::exchange(held_, {})) {
-    // One that was refused at its deadline must not happen any more.
-    if (waiting_.contains(held.key)) append(now, held.key, std::move(held.command));
-  }
+  append(now, {waiting_.add(client.id, Waiting::For::proposal, now, client.deadline), std::move(command)});
 }
 
 void Replica::publish(Instant now) {
-  // What a new leader owes the log once its term has begun: its own name and URLs, and the cluster version.
-  if (raft_.role() != raft::Role::leader || announced_term_ == raft_.term()) return;
-  if (applied_index_ < raft_.commit_index() || members_.find(config_.member) == nullptr) return;
-  announced_term_ = raft_.term();
-  if (!is_published()) {
-    const Bytes command =
-        kv::encode_member_attributes(next_proposal_id(), config_.member, config_.name, config_.client_urls);
-    ASSERT(raft_.propose(now, raft::EntryType::normal, command, raft_output_).ok());
+  if (raft_.leader() == MemberId() || applied_index_ < raft_.commit_index()) return;
+  if (members_.find(config_.member) == nullptr) return;
+  if (!is_published() && !waiting_.contains(publication_)) {
+    publication_ =
+        propose_own(now, kv::encode_member_attributes(
+                             next_proposal_id(), {config_.member, config_.name, config_.client_urls, config_.data_id}));
   }
+  // What a new leader owes the log once its term has begun.
+  if (!raft_.accepts_proposals() || announced_term_ == raft_.term()) return;
+  announced_term_ = raft_.term();
   if (cluster_version_ != etcd_cluster_version) {
-    const Bytes command = kv::encode_cluster_version(next_proposal_id(), etcd_cluster_version);
-    ASSERT(raft_.propose(now, raft::EntryType::normal, command, raft_output_).ok());
+    propose_as_leader(now, kv::encode_cluster_version(next_proposal_id(), etcd_cluster_version));
   }
 }
 
@@ -213,11 +209,13 @@ void Replica::settle(Instant now, Effects& effects) {
   propose_compaction(now, effects);
   raise_alarm(now, effects);
   publish(now);
-  if (reads_.has_gathered() && raft_.role() == raft::Role::leader) {
+  if (reads_.has_gathered() && raft_.leader() != MemberId()) {
     ASSERT(raft_.read_index(now, reads_.begin_round(), raft_output_).ok());
   }
+  call_leader(now);
   raft_.flush(now, raft_output_);
   drain_raft(effects);
+  tell_peers(effects);
   observe_leader();
   take_checkpoint(now, effects);
   for (Read& read : reads_.take_ready(applied_index_)) {
@@ -230,24 +228,25 @@ void Replica::settle(Instant now, Effects& effects) {
   serve_reads(now, effects);
   answer_keep_alives(now, effects);
   hash_some(effects);
-  while (const auto expired = waiting_.take_expired(now)) {
-    ++(expired->what == Waiting::For::proposal ? counts_.proposals_failed : counts_.reads_late);
-    refuse(expired->request, expired->error, effects);
-  }
+  answer_moves(effects);
+  refuse_late(now, effects);
   serve_streams(now, effects);
   ranges_.run(applier_->store(), now, proposed_at_, effects);
+  answer_peers(effects);
   if (!said_ready_ && is_published() && raft_.leader() != MemberId()) {
     said_ready_ = true;
     effects.trace.push_back({TraceLevel::info, "ready to serve client requests", {}});
   }
   const mvcc::Store& store = applier_->store();
   const bool can_compact = !store.is_compacted() && !ranges_.are_reading_behind(store.compact_revision());
+  const bool can_ask = raft_.leader() != MemberId() && (reads_.has_gathered() || !uncalled_.empty());
   const bool has_work_left = applied_index_ < raft_.commit_index() || can_compact || watches_have_more_ ||
-                             ranges_.has_more() || !hashes_.empty() || !readable_.empty();
+                             ranges_.has_more() || !hashes_.empty() || !readable_.empty() || can_ask;
   effects.wake_at = has_work_left ? now
                                   : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
                                               watches_.wake_at(), applier_->lessor().next_deadline(),
                                               checkpoint_due_at(), ranges_.wake_at(), auto_compaction_.wake_at()});
+  effects.wake_at = std::min(effects.wake_at, call_again_at());
 }
 
 void Replica::drain_raft(Effects& effects) {
@@ -260,10 +259,9 @@ void Replica::drain_raft(Effects& effects) {
   append_to(effects.trace, raft_output_.trace);
   for (const raft::ReadReady& ready : raft_output_.reads_ready) reads_.confirm(ready.context, ready.index);
   raft_output_.reads_ready.clear();
+  // Whoever leads next confirms them, if that is before their deadlines.
   counts_.reads_failed += raft_output_.reads_failed.size();
-  for (const std::uint64_t context : raft_output_.reads_failed) {
-    for (const Read& read : reads_.fail(context)) answer(read.key, ErrorCode::leader_changed, effects);
-  }
+  if (!raft_output_.reads_failed.empty()) reads_.regather();
   raft_output_.reads_failed.clear();
 }
 
@@ -282,29 +280,25 @@ void Replica::apply_committed(Instant now, Effects& effects) {
 void Replica::apply(Instant now, const raft::Entry& entry, Effects& effects) {
   ASSERT(entry.index == applied_index_.next());
   applied_index_ = entry.index;
+  std::vector<Proposal> lost;
+  const std::optional<Waiting::Key> key = proposals_.take(entry.index, entry.term, own_sequence(entry), lost);
+  // They are proven never to happen, so they may be proposed anew.
+  std::move(lost.begin(), lost.end(), std::back_inserter(held_));
   if (entry.type == raft::EntryType::conf_change) {
     members_.apply_conf_change(entry);
   } else if (!entry.data.empty()) {
-    apply_command(now, entry, effects);
+    apply_command(now, entry, key, effects);
   }
 }
 
-void Replica::apply_command(Instant now, const raft::Entry& entry, Effects& effects) {
-  std::vector<Waiting::Key> lost;
-  const std::optional<Waiting::Key> key = proposals_.take(entry.index, entry.term, lost);
-  for (const Waiting::Key lost_key : lost) {
-    if (waiting_.contains(lost_key)) ++counts_.proposals_failed;
-    answer(lost_key, ErrorCode::leader_changed, effects);
-  }
-
+void Replica::apply_command(Instant now, const raft::Entry& entry, std::optional<Waiting::Key> key, Effects& effects) {
   const std::uint64_t in_use_bytes = kv::size_in_use(*applier_);
   kv::Applied applied = applier_->apply(entry.data.view(), header(), now);
   quota_.on_size(kv::size_in_use(*applier_));
   watches_.on_applied(applier_->store());
   if (applied.member_attributes.has_value()) {
-    kv::MemberAttributes& attributes = *applied.member_attributes;
     const bool was_published = is_published();
-    members_.publish(attributes.member, std::move(attributes.name), std::move(attributes.client_urls));
+    members_.publish(std::move(*applied.member_attributes));
     if (!was_published && is_published()) {
       effects.trace.push_back(
           {TraceLevel::info, "published local member to cluster through raft", {{"local-member-name", config_.name}}});
@@ -346,12 +340,11 @@ void Replica::compact(Instant now, Effects& effects) {
 }
 
 void Replica::propose_compaction(Instant now, Effects& effects) {
-  const bool leads = raft_.role() == raft::Role::leader;
+  const bool leads = raft_.accepts_proposals();
   const auto revision = auto_compaction_.due(now, applier_->store().current_revision(), leads);
   if (!revision.has_value()) return;
   effects.trace.push_back({TraceLevel::info, "starting auto compaction", {{"revision", revision->value()}}});
-  const Bytes command = kv::encode_compaction(next_proposal_id(), *revision);
-  ASSERT(raft_.propose(now, raft::EntryType::normal, command, raft_output_).ok());
+  propose_as_leader(now, kv::encode_compaction(next_proposal_id(), *revision));
 }
 
 Instant Replica::checkpoint_due_at() const {
@@ -393,7 +386,7 @@ void Replica::serve(Instant now, kv::Request request, RequestId id, Instant dead
     case kv::Method::hash:
       return reply(hash_response(header(), applier_->store().current_revision(), hash()));
     case kv::Method::move_leader:
-      return move_leader(std::get<kv::MoveLeaderRequest>(request.body()), id, effects);
+      return move_leader(now, std::get<kv::MoveLeaderRequest>(request.body()), id, deadline, effects);
     default:
       break;
   }
@@ -416,10 +409,27 @@ void Replica::answer(Waiting::Key key, std::variant<Bytes, ErrorCode> result, Ef
   const auto id = waiting_.take(key);
   if (!id.has_value()) return;
   if (const auto* error = std::get_if<ErrorCode>(&result)) return refuse(*id, *error, effects);
+  if (*id == own_request) return;
   effects.replies.push_back({*id, std::move(result)});
 }
 
+void Replica::refuse_late(Instant now, Effects& effects) {
+  bool any = false;
+  while (const auto expired = waiting_.take_expired(now)) {
+    any = true;
+    ++(expired->what == Waiting::For::proposal ? counts_.proposals_failed : counts_.reads_late);
+    refuse(expired->request, expired->error, effects);
+  }
+  if (!any) return;
+  const auto is_late = [this](const auto& one) { return !waiting_.contains(one.key); };
+  std::erase_if(held_, is_late);
+  std::erase_if(uncalled_, is_late);
+  std::erase_if(calls_, [&](const auto& call) { return is_late(call.second); });
+  reads_.forget_late(waiting_);
+}
+
 void Replica::refuse(RequestId id, ErrorCode error, Effects& effects) {
+  if (id == own_request) return;
   if (streams_.find(id).has_value()) return end_stream(id, error, effects);
   effects.replies.push_back({id, error});
 }
@@ -430,16 +440,21 @@ kv::Header Replica::header() const {
 
 std::uint64_t Replica::next_proposal_id() { return (std::uint64_t{1} << 63) | ++last_proposal_id_; }
 
+bool Replica::is_learner() const {
+  const Member* self = members_.find(config_.member);
+  return self != nullptr && self->is_learner;
+}
+
 bool Replica::is_published() const {
   const Member* self = members_.find(config_.member);
-  return self != nullptr && self->name == config_.name && self->client_urls == config_.client_urls;
+  return self != nullptr && self->name == config_.name && self->client_urls == config_.client_urls &&
+         self->data_id == config_.data_id;
 }
 
 ReplicaStatus Replica::status() const {
-  const Member* self = members_.find(config_.member);
   return {.leader = raft_.leader(),
           .is_leader = raft_.role() == raft::Role::leader,
-          .is_learner = self != nullptr && self->is_learner,
+          .is_learner = is_learner(),
           .term = raft_.term(),
           .commit_index = raft_.commit_index(),
           .applied_index = applied_index_,
@@ -450,7 +465,8 @@ ReplicaStatus Replica::status() const {
           .alarms = applier_->alarms().list(kv::AlarmType::none),
           .cluster_version = cluster_version_,
           .is_published = is_published(),
-          .is_idle = waiting_.empty() && ranges_.size() == 0};
+          .is_idle = waiting_.empty() && ranges_.size() == 0,
+          .is_handing_over = raft_.transferee() != MemberId()};
 }
 
 std::uint64_t Replica::hash() const { return applier_->hash(); }

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/kv/applier.h"
@@ -46,6 +48,7 @@ struct ReplicaStatus {
   std::string cluster_version;    ///< Empty until the leader has set it.
   bool is_published = false;      ///< This member's name and client URLs stand in the member table.
   bool is_idle = true;            ///< No request is waiting for its reply.
+  bool is_handing_over = false;   ///< It leads until another member has taken over.
 };
 
 class Replica {
@@ -67,8 +70,41 @@ class Replica {
  private:
   void on_request(Instant now, const ClientRequest& request, Effects& effects);
   void propose(Instant now, const ClientRequest& request, Effects& effects);
-  void append(Instant now, Waiting::Key key, Bytes command);
+  /// To the log if this member leads, else to the leader, else held until there is one.
+  void append(Instant now, Proposal proposal);
   void append_held(Instant now);
+  /// For this member itself. It is under way for as long as the key is waiting.
+  Waiting::Key propose_own(Instant now, Bytes command);
+  /// What only a leader proposes: lost with its leadership.
+  void propose_as_leader(Instant now, Bytes command);
+
+  /// Whether what is committed, or what waits for the engine, is so much that nothing more may be proposed.
+  bool is_overloaded() const;
+
+  void on_peer_message(Instant now, const raft::Envelope& envelope, Effects& effects);
+  void on_proposal(Instant now, MemberId from, const raft::ProposalForward& forward);
+  void on_proposal_refused(const raft::ProposalRefused& refused, Effects& effects);
+  void hand_on(Proposal proposal);
+  /// That of `entry` if this run of this member handed it on.
+  std::optional<std::uint64_t> own_sequence(const raft::Entry& entry) const;
+  void tell_peers(Effects& effects);
+
+  /// What only the leader can answer, for a client of this follower.
+  struct LeaderCall {
+    Waiting::Key key = 0;
+    kv::Method method = kv::Method::lease_time_to_live;
+    Bytes message;
+    Instant asked_at;
+  };
+  void ask_leader(LeaderCall call) { uncalled_.push_back(std::move(call)); }
+  void call_leader(Instant now);
+  Instant call_again_at() const;
+  void on_leader_call(Instant now, MemberId from, const raft::LeaderCall& call, Effects& effects);
+  void on_leader_reply(const raft::LeaderReply& reply, Effects& effects);
+  /// Answers to calls of peers are no answers to clients.
+  void answer_peers(Effects& effects);
+  void answer_peer(RequestId id, const std::variant<Bytes, ErrorCode>& result, Effects& effects);
+  static bool is_of_peer(RequestId id) { return id.value() >> 63 != 0; }
 
   /// Refuses it once the alarm stands that tells why.
   void refuse_for_space(Instant now, const ClientRequest& client, Effects& effects);
@@ -83,7 +119,10 @@ class Replica {
   void hash_some(Effects& effects);
   void defragment(Instant now, const ClientRequest& client, Effects& effects);
   void on_defragmented(const Defragmented& event, Effects& effects);
-  void move_leader(const kv::MoveLeaderRequest& request, RequestId id, Effects& effects);
+  void move_leader(Instant now, const kv::MoveLeaderRequest& request, RequestId id, Instant deadline, Effects& effects);
+  void answer_moves(Effects& effects);
+  /// Leadership goes to somebody who stays.
+  void hand_over(Instant now);
   void publish(Instant now);
 
   void open_stream(const StreamOpened& stream, Effects& effects);
@@ -105,9 +144,11 @@ class Replica {
 
   void settle(Instant now, Effects& effects);
   void drain_raft(Effects& effects);
+  void refuse_late(Instant now, Effects& effects);
   void apply_committed(Instant now, Effects& effects);
   void apply(Instant now, const raft::Entry& entry, Effects& effects);
-  void apply_command(Instant now, const raft::Entry& entry, Effects& effects);
+  /// `key`: of this member's proposal, if the entry is one.
+  void apply_command(Instant now, const raft::Entry& entry, std::optional<Waiting::Key> key, Effects& effects);
   void compact(Instant now, Effects& effects);
   void propose_compaction(Instant now, Effects& effects);
   /// Notes who leads.
@@ -125,6 +166,7 @@ class Replica {
 
   kv::Header header() const;
   std::uint64_t next_proposal_id();
+  bool is_learner() const;
   bool is_published() const;
 
   const Config config_;
@@ -148,11 +190,22 @@ class Replica {
   std::uint64_t last_lease_number_ = 0;
   std::optional<Instant> leaderless_since_;
 
-  struct Held {
-    Waiting::Key key;
-    Bytes command;
+  std::vector<Proposal> held_;  ///< Those that no leader could be given yet.
+  /// The newest (incarnation, sequence) of each member's proposals that this leader has seen, in this term.
+  std::map<MemberId, std::pair<std::uint64_t, std::uint64_t>> handed_to_me_;
+  Term handed_in_;
+  std::vector<LeaderCall> uncalled_;
+  std::map<std::uint64_t, LeaderCall> calls_;  ///< Under way, in the order of asking.
+  std::uint64_t last_call_;
+  std::pair<MemberId, Term> called_;  ///< The leader who was asked.
+  struct PeerCall {
+    MemberId from;
+    Term term;
+    std::uint64_t id = 0;
   };
-  std::vector<Held> held_;  ///< Proposals that no leader could be given yet.
+  std::map<RequestId, PeerCall> peer_calls_;  ///< Of which this member owes the answers.
+  std::uint64_t last_peer_call_ = 0;
+  std::optional<std::uint64_t> told_members_;  ///< Members::version() when the peers were last told.
   struct PhysicalCompaction {
     Waiting::Key key;
     Bytes reply;
@@ -163,6 +216,11 @@ class Replica {
     Revision current;  ///< As they were when it was asked for.
     Revision compacted;
   };
+  struct Move {
+    Waiting::Key key = 0;
+    MemberId target;
+  };
+  std::vector<Move> moves_;                  ///< Of leadership, asked for and not done.
   std::vector<Waiting::Key> defragmenting_;  ///< Answered when the engine has rewritten its file.
   bool is_defragmenting_ = false;
   std::deque<HashKv> hashes_;                            ///< Asked for and not finished; one at a time is worked on.
@@ -178,9 +236,10 @@ class Replica {
   Quota quota_;
   std::vector<Waiting::Key> out_of_space_;  ///< To be told so once the alarm stands.
   bool wants_alarm_ = false;
-  std::optional<LogIndex> alarm_at_;  ///< Where this member's alarm was proposed, until that is applied.
+  std::optional<Waiting::Key> alarm_;  ///< This member's, under way.
   std::string cluster_version_;
   Term announced_term_;  ///< In which this leader has proposed what a new leader owes.
+  Waiting::Key publication_ = 0;
   std::uint64_t last_proposal_id_;
   bool said_ready_ = false;
   bool stopping_ = false;

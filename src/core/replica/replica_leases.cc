@@ -20,9 +20,10 @@ void Replica::count_down_leases(Instant now) {
     lessor.promote(now, config_.election_timeout);
     lease_term_ = raft_.term();
   }
+  // Its successor counts anew.
+  if (!raft_.accepts_proposals()) return;
   for (const LeaseId id : lessor.take_expired(now, config_.limits.lease_expiries_a_step)) {
-    const Bytes command = kv::encode_lease_revoke(next_proposal_id(), id);
-    ASSERT(raft_.propose(now, raft::EntryType::normal, command, raft_output_).ok());
+    propose_as_leader(now, kv::encode_lease_revoke(next_proposal_id(), id));
   }
 }
 
@@ -46,6 +47,7 @@ void Replica::keep_alive(Instant now, const StreamRequest& message, Effects& eff
   const LeaseId lease(std::get<kv::LeaseKeepAliveRequest>(request.value().body()).id);
   const Waiting::Key key = waiting_.add(message.id, Waiting::For::read, now, Instant::never());
   keep_alives_.add(message.id, key, lease);
+  if (raft_.role() != raft::Role::leader) return ask_leader({key, kv::Method::lease_keep_alive, message.message});
   reads_.gather({key, std::move(request).value()});
 }
 
@@ -54,9 +56,20 @@ void Replica::answer_keep_alives(Instant now, Effects& effects) {
   for (const RequestId stream : keep_alives_.answerable()) {
     while (keep_alives_.is_answerable(stream)) {
       const KeepAlives::Asked asked = keep_alives_.front(stream);
-      // Its leadership ended between the confirmation and now.
+      if (asked.answer.has_value()) {
+        ASSERT(waiting_.take(asked.key).has_value());
+        keep_alives_.pop(stream);
+        effects.chunks.push_back({stream, asked.answer->size(), {*asked.answer}});
+        continue;
+      }
+      // Its leadership ended between the confirmation and now; whoever leads knows.
       if (!lessor.is_primary()) {
-        end_stream(stream, ErrorCode::leader_changed, effects);
+        if (is_of_peer(stream)) {
+          end_stream(stream, ErrorCode::leader_changed, effects);
+        } else {
+          keep_alives_.unconfirm(stream);
+          ask_leader({asked.key, kv::Method::lease_keep_alive, kv::encode_keep_alive(asked.lease)});
+        }
         break;
       }
       // What has expired is not renewed: the answer waits until it is revoked, or the attempt is lost.

@@ -1,5 +1,6 @@
 // The replica's side of what operators ask of one member: hashes, defragmenting, handing over. Beside replica.cc, since
 // it is one subject.
+#include <algorithm>
 #include <utility>
 
 #include "core/base/assert.h"
@@ -70,11 +71,39 @@ void Replica::on_defragmented(const Defragmented& event, Effects& effects) {
   for (const Waiting::Key key : std::exchange(defragmenting_, {})) answer(key, result, effects);
 }
 
-void Replica::move_leader(const kv::MoveLeaderRequest& request, RequestId id, Effects& effects) {
+void Replica::move_leader(Instant now, const kv::MoveLeaderRequest& request, RequestId id, Instant deadline,
+                          Effects& effects) {
   if (raft_.role() != raft::Role::leader) return refuse(id, ErrorCode::not_leader, effects);
-  // A member that is a cluster of its own has nobody else to move it to.
-  if (request.target != config_.member) return refuse(id, ErrorCode::bad_leader_transferee, effects);
-  effects.replies.push_back({id, Bytes()});
+  if (request.target == config_.member) return effects.replies.push_back({id, Bytes()});
+  if (!raft_.transfer_leadership(now, request.target, raft_output_)) {
+    return refuse(id, ErrorCode::bad_leader_transferee, effects);
+  }
+  moves_.push_back({waiting_.add(id, Waiting::For::read, now, deadline), request.target});
+}
+
+void Replica::answer_moves(Effects& effects) {
+  std::erase_if(moves_, [&](const Move& move) {
+    if (raft_.leader() == move.target) {
+      answer(move.key, Bytes(), effects);  // It has no header (contract 1.4).
+    } else if (raft_.role() == raft::Role::leader && raft_.transferee() != move.target) {
+      answer(move.key, ErrorCode::transfer_timeout, effects);
+    }
+    return !waiting_.contains(move.key);
+  });
+}
+
+void Replica::hand_over(Instant now) {
+  if (raft_.role() != raft::Role::leader || raft_.transferee() != MemberId()) return;
+  // To whom has the most of the log, of those who are there.
+  const raft::PeerStatus* best = nullptr;
+  const std::vector<raft::PeerStatus> peers = raft_.peers();
+  for (const raft::PeerStatus& peer : peers) {
+    const std::vector<MemberId>& voters = raft_.conf_state().voters;
+    if (std::find(voters.begin(), voters.end(), peer.id) == voters.end()) continue;
+    if (now >= peer.heard + config_.election_timeout) continue;
+    if (best == nullptr || peer.match_index > best->match_index) best = &peer;
+  }
+  if (best != nullptr) raft_.transfer_leadership(now, best->id, raft_output_);
 }
 
 }  // namespace metastore

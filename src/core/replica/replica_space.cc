@@ -21,7 +21,7 @@ void Replica::refuse_for_space(Instant now, const ClientRequest& client, Effects
 
 bool Replica::exceeds_quota(const kv::Applied& applied, std::uint64_t in_use_bytes, Effects& effects) {
   if (!applied.reply.ok() || quota_.has_room(in_use_bytes, applied.cost)) return false;
-  if (!wants_alarm_ && !alarm_at_.has_value()) {
+  if (!wants_alarm_ && !alarm_.has_value()) {
     effects.trace.push_back(
         {TraceLevel::warn, "message exceeded backend quota; raising alarm", {{"quota-size-bytes", quota_.bytes()}}});
   }
@@ -43,16 +43,13 @@ void Replica::on_alarms(const kv::Applied& applied, Effects& effects) {
 }
 
 void Replica::raise_alarm(Instant now, Effects& effects) {
-  if (alarm_at_.has_value() && applied_index_ >= *alarm_at_) {
-    // It stands there, or was lost to another leader; then the next write that is too much raises it.
-    alarm_at_.reset();
+  if (alarm_.has_value() && !waiting_.contains(*alarm_)) {
+    // It stands there, or nobody could be told in time; then the next write that is too much raises it.
+    alarm_.reset();
     answer_out_of_space(effects);
   }
-  if (!wants_alarm_ || alarm_at_.has_value() || raft_.role() != raft::Role::leader) return;
-  const Bytes command = kv::encode_alarm(next_proposal_id(), {kv::AlarmType::nospace, config_.member});
-  const Result<LogIndex> index = raft_.propose(now, raft::EntryType::normal, command, raft_output_);
-  ASSERT(index.ok());
-  alarm_at_ = index.value();
+  if (!wants_alarm_ || alarm_.has_value() || raft_.leader() == MemberId()) return;
+  alarm_ = propose_own(now, kv::encode_alarm(next_proposal_id(), {kv::AlarmType::nospace, config_.member}));
 }
 
 void Replica::answer_out_of_space(Effects& effects) {

@@ -9,6 +9,7 @@ namespace metastore {
 
 void Replica::open_stream(const StreamOpened& stream, Effects& effects) {
   if (stopping_) return effects.stream_ends.push_back({stream.id, ErrorCode::stopped});
+  if (is_learner()) return effects.stream_ends.push_back({stream.id, ErrorCode::learner});
   if (stream.require_leader && raft_.leader() == MemberId()) {
     return effects.stream_ends.push_back({stream.id, ErrorCode::no_leader});
   }
