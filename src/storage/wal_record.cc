@@ -8,6 +8,8 @@ namespace metastore::storage {
 namespace {
 
 constexpr std::size_t length_word_size = 8;
+/// Protobuf messages, and so entries, are smaller than 2 GiB.
+constexpr std::uint64_t record_size_max = std::uint64_t{2} << 30;
 /// A payload from this size on is viewed and not copied: below it a copy is cheaper than one more part to write.
 constexpr std::size_t viewed_size_min = 4096;
 
@@ -169,7 +171,9 @@ std::optional<std::size_t> decode_length_word(BytesView bytes) {
   }
   const std::uint64_t record_size = length_word & 0x00ff'ffff'ffff'ffff;
   const std::size_t padding = padding_of(record_size);
-  if (record_size == 0 || length_word >> 56 != (padding == 0 ? 0 : 0x80 | padding)) return std::nullopt;
+  // A length that nobody writes is damage, not the head of a record whose rest was lost.
+  if (record_size == 0 || record_size > record_size_max || length_word >> 56 != (padding == 0 ? 0 : 0x80 | padding))
+    return std::nullopt;
   return record_size;
 }
 

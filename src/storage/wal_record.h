@@ -66,7 +66,8 @@ class FrameBuffer {
   std::vector<BytesView> parts_;
 };
 
-/// The bytes of the record that a length word announces; none if it is cut off, zero or misstates the padding.
+/// The bytes of the record that a length word announces; none if it is cut off, zero, larger than any record or
+/// misstates the padding.
 std::optional<std::size_t> decode_length_word(BytesView bytes);
 
 /// One frame as it lies in a segment. `data` views the segment.

@@ -185,6 +185,14 @@ TEST_CASE("no bit of a frame can be flipped unseen, but for the type of a record
   }
 }
 
+TEST_CASE("a length that no record has is malformed, not one whose rest was lost") {
+  std::string word = bytes_of_hex("0000000800000000");
+  CHECK(decode_length_word(word) == std::size_t{134'217'728});
+  word[5] = '\x01';
+  CHECK(!decode_length_word(word).has_value());
+  CHECK(decode_frame(word).error().reason == "a length word is malformed");
+}
+
 TEST_CASE("data that no encoder writes is refused") {
   CHECK_FALSE(decode_hard_state(bytes_of_hex("10 01 08 02 18 04")));        // Out of order.
   CHECK_FALSE(decode_hard_state(bytes_of_hex("08 02 10 01 18 04 18 04")));  // Twice.

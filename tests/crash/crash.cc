@@ -98,11 +98,14 @@ class Crash {
   explicit Crash(const Options& options)
       : options_(options),
         endpoint_(free_endpoint()),
+        peer_endpoint_(free_endpoint()),
         directory_(new_directory()),
         data_directory_(directory_ + "/data"),
         syncs_cost_(sync_microseconds(directory_) >= sync_microseconds_min),
         process_({options.binary, "--data-dir=" + data_directory_, "--listen-client-urls=http://" + endpoint_,
-                  "--advertise-client-urls=http://" + endpoint_, limits},
+                  "--advertise-client-urls=http://" + endpoint_, "--listen-peer-urls=http://" + peer_endpoint_,
+                  "--initial-advertise-peer-urls=http://" + peer_endpoint_,
+                  "--initial-cluster=default=http://" + peer_endpoint_, limits},
                  data_directory_),
         prng_(options.seed, "moments"),
         load_(options.seed) {}
@@ -216,6 +219,7 @@ class Crash {
 
   const Options options_;
   const std::string endpoint_;
+  const std::string peer_endpoint_;
   const std::string directory_;
   const std::string data_directory_;
   const bool syncs_cost_;
