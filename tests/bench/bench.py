@@ -2,7 +2,7 @@
 """Measures a member of ours against etcd: the same load by turns in one run, both with fsync, in fresh directories, the
 median of the rounds. Prints one table and writes it as JSON.
 
-Usage: bench.py METASTORE ETCD LOAD_CLIENT [--quick | --smoke] [--only=WORD] [--json=PATH]
+Usage: bench.py METASTORE ETCD LOAD_CLIENT [recovery] [--quick | --smoke] [--only=WORD] [--json=PATH]
 
 A round counts only if every call was answered as it should (grpc-status 0, an answer of the right size), the revision
 rose by exactly the number of puts, and the kernel wrote at least the puts' bytes to the disk for this server. That each
@@ -22,6 +22,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 from servers import Server  # noqa: E402  pylint: disable=wrong-import-position
+from cluster_rows import ClusterRows  # noqa: E402  pylint: disable=wrong-import-position
 
 VALUE_BYTES = 256
 TICK = os.sysconf("SC_CLK_TCK")
@@ -35,6 +36,7 @@ class Invalid(Exception):
 
 class Settings:
     def __init__(self, words):
+        self.recovery = "recovery" in words
         self.quick = "--quick" in words
         self.smoke = "--smoke" in words
         values = dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
@@ -132,11 +134,20 @@ class Bench:
     def client(self, server, workload, **numbers):
         numbers = {"keys": self.settings.keys, "value": VALUE_BYTES, **numbers}
         words = [f"{name}={number}" for name, number in numbers.items()]
-        done = subprocess.run([self.load_client, server.endpoint, workload, *words], capture_output=True, text=True,
-                              timeout=900, check=False)
-        if done.returncode != 0:
-            raise Invalid(done.stderr.strip() or f"the load client ended with {done.returncode}")
-        seen = json.loads(done.stdout)
+        return self.seen_by(self.load(server, workload, *words))
+
+    def load(self, server, workload, *words):
+        return subprocess.Popen([self.load_client, server.endpoint, workload, *words], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    def seen_by(self, load):
+        try:
+            out, err = load.communicate(timeout=900)
+        finally:
+            load.kill()
+        if load.returncode != 0:
+            raise Invalid(err.strip() or f"the load client ended with {load.returncode}")
+        seen = json.loads(out)
         if seen["errors"]:
             raise Invalid(f"{seen['errors']} of {seen['done']} calls failed: {seen['first_error']}")
         return seen
@@ -360,6 +371,9 @@ class Bench:
         print(f"{machine()}; {'first in line for a CPU (nice -15)' if first_in_line() else 'at the usual priority'}")
         print("100 puts, one at a time: " + ", ".join(f"{syncs[who]} syncs by {who}" for who in syncs))
         print(HEADING)
+        if self.settings.recovery:
+            ClusterRows(self).recovery()
+            return
         servers = {who: self.server(who) for who in self.binaries}
         try:
             for server in servers.values():
@@ -373,6 +387,7 @@ class Bench:
                 server.kill()
                 shutil.rmtree(server.directory, ignore_errors=True)
         self.memory_rows()
+        ClusterRows(self).run()
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
@@ -407,8 +422,9 @@ def main():
         before = machine()
         bench.run()
     floors = sorted(bench.floors)
-    print(f"a sync of 16 KiB when a round began: {floors[len(floors) // 2]:.0f} µs in the median, "
-          f"{floors[0]:.0f} to {floors[-1]:.0f}")
+    if floors:
+        print(f"a sync of 16 KiB when a round began: {floors[len(floors) // 2]:.0f} µs in the median, "
+              f"{floors[0]:.0f} to {floors[-1]:.0f}")
     for line in bench.rejected:
         print("does not count: " + line)
     with open(settings.json, "w", encoding="utf-8") as file:

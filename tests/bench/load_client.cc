@@ -21,9 +21,9 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   std::string endpoint;
   std::string workload;
-  std::map<std::string, std::uint64_t> numbers = {{"requests", 1'000}, {"in_flight", 64}, {"connections", 1},
-                                                  {"keys", 100'000},   {"value", 256},    {"watchers", 100},
-                                                  {"seed", 1}};
+  std::map<std::string, std::uint64_t> numbers = {{"requests", 1'000}, {"in_flight", 64},  {"connections", 1},
+                                                  {"keys", 100'000},   {"value", 256},     {"watchers", 100},
+                                                  {"seed", 1},         {"milliseconds", 0}};
   std::uint64_t operator[](const char* name) const { return numbers.at(name); }
 };
 
@@ -108,6 +108,7 @@ struct Report {
   std::string first_error;
   double seconds = 0;
   std::vector<std::uint32_t> microseconds;
+  std::uint64_t pause_us = 0;  ///< The longest time without a good answer.
 
   void error(const std::string& text) {
     if (errors++ == 0) first_error = text;
@@ -175,6 +176,39 @@ Report run_calls(Links& links, const Options& options) {
         }
         if (asked < requests) ask(i);
       }
+    }
+  }
+  report.seconds = seconds_since(begin);
+  return report;
+}
+
+/// A few puts at a time for so many milliseconds and until one is answered well after that. None of them waits long:
+/// what fails is no error here, but a pause.
+Report run_pauses(Links& links, const Options& options) {
+  constexpr Duration patience = Duration::milliseconds(50);
+  constexpr Clock::duration patience_at_the_end = std::chrono::seconds(60);
+  Link& link = *links[0];
+  const std::string value(static_cast<std::size_t>(options["value"]), 'v');
+  Prng prng(options["seed"], "bench");
+  Report report;
+  std::size_t open = 0;
+  const Clock::time_point begin = Clock::now();
+  const Clock::time_point end = begin + std::chrono::milliseconds(options["milliseconds"]);
+  Clock::time_point last_good = begin;
+  while (open > 0 || last_good < end) {
+    if (Clock::now() > end + patience_at_the_end) die("no put was answered for a minute");
+    for (; open < options["in_flight"] && last_good < end; ++open) {
+      link.client.call("/etcdserverpb.KV/Put", Bytes::copy_of(put_request(prng.below(options["keys"]), value)),
+                       patience);
+    }
+    turn(links);
+    for (const api::CallResult& result : std::exchange(link.results, {})) {
+      --open;
+      ++report.done;
+      if (result.code != StatusCode::ok) continue;
+      const auto pause = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - last_good).count();
+      report.pause_us = std::max(report.pause_us, static_cast<std::uint64_t>(pause));
+      last_good = Clock::now();
     }
   }
   report.seconds = seconds_since(begin);
@@ -310,6 +344,7 @@ class FanOut {
 Report run(Links& links, const Options& options) {
   if (options.workload == "watch") return FanOut(links, options).run();
   if (options.workload == "keep_alive") return run_keep_alive(links, options);
+  if (options.workload == "pauses") return run_pauses(links, options);
   if (options.workload == "put_bursts") return run_bursts(links, options, "put");
   if (options.workload == "range_bursts") return run_bursts(links, options, "range");
   return run_calls(links, options);
@@ -336,10 +371,11 @@ int run(int argc, char** argv) {
   std::replace(report.first_error.begin(), report.first_error.end(), '"', '\'');
   std::printf(
       "{\"done\": %llu, \"errors\": %llu, \"first_error\": \"%s\", \"seconds\": %.6f, \"revisions\": %llu, "
-      "\"p50_us\": %u, \"p99_us\": %u}\n",
+      "\"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, \"max_us\": %u, \"pause_us\": %llu}\n",
       static_cast<unsigned long long>(report.done), static_cast<unsigned long long>(report.errors),
       report.first_error.c_str(), report.seconds, static_cast<unsigned long long>(after - before),
-      report.percentile(500), report.percentile(990));
+      report.percentile(500), report.percentile(990), report.percentile(999), report.percentile(1000),
+      static_cast<unsigned long long>(report.pause_us));
   return 0;
 }
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from servers import Server
+from servers import Server, etcdctl
 
 METASTORE, ETCD, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:4])
 FIRST_SEGMENT = "member/wal/0000000000000000-0000000000000000.wal"
@@ -129,14 +129,17 @@ class BrokenMachine(unittest.TestCase):
             time.sleep(0.01)
 
     def written(self, count=100, absent=None):
-        """So many keys, the last of them in the engine's file, and a file removed; then killed."""
+        """So many keys, all of them in a checkpoint, and a file removed; then killed."""
         self.member.start()
         self.assertEqual(count, self.member.puts(count))
 
-        def is_checkpointed():
+        def is_in_engine(value):
             with open(self.member.path(ENGINE_FILE), "rb") as file:
-                return f"value of k{count - 1}".encode() in file.read()
-        self.wait_until(is_checkpointed)
+                return value in file.read()
+        self.wait_until(lambda: is_in_engine(f"value of k{count - 1}".encode()))
+        # What stands in the file may not be committed yet, but it is when the next transaction begins to be written.
+        self.assertEqual(0, etcdctl(self.member.endpoint, "put", "next", "of the next transaction")[0])
+        self.wait_until(lambda: is_in_engine(b"of the next transaction"))
         self.wait_until(lambda: absent is None or not os.path.exists(self.member.path(absent)))
         self.member.kill()
 

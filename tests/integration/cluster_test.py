@@ -10,6 +10,7 @@ import sys
 import unittest
 
 from servers import Cluster, etcdctl
+from switchboard import Switchboard
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 
@@ -125,6 +126,53 @@ class ThreeMembers(unittest.TestCase):
                 restarted.start()
                 acknowledged = max(acknowledged, load.finish())
                 self.assertEqual(200, acknowledged)
+            self.check_values(cluster, 200)
+
+    def test_leadership_moves_fifty_times_under_load_and_nobody_notices(self):
+        with Cluster(METASTORE) as cluster:
+            endpoints = ",".join(member.endpoint for member in cluster.members)
+            ids = {member.name: cluster.status(member)["header"]["member_id"] for member in cluster.members}
+            watch = Watch(cluster.members[0])
+            load = Load(cluster.members[0], 2_000)
+            leader = cluster.leader()
+            for move in range(50):
+                load.wait_for(40 * move)
+                leader = next(m for m in cluster.members[move % 3:] + cluster.members if m is not leader)
+                code, _, err = etcdctl(endpoints, "move-leader", f"{ids[leader.name]:x}")
+                self.assertEqual((0, ""), (code, err))
+            self.assertEqual(2_000, load.finish())
+            self.assertEqual([f"k{i}" for i in range(2_000)], watch.keys(2_000))
+            watch.end()
+            self.assertIs(leader, cluster.leader())
+            self.check_values(cluster, 2_000)
+
+    def test_a_leader_that_is_cut_off_never_answers_with_old_data(self):
+        cluster = Cluster(METASTORE)
+        with Switchboard(cluster.members) as board, cluster:
+            leader, followers = self.followers(cluster)
+            self.assertEqual(0, etcdctl(leader.endpoint, "put", "a", "old")[0])
+            board.isolate(leader)
+            self.assertIn(cluster.leader(followers), followers)
+            self.assertEqual(0, etcdctl(followers[0].endpoint, "put", "a", "new")[0])
+            code, out, err = etcdctl(leader.endpoint, "--command-timeout=15s", "get", "a")
+            self.assertEqual((1, ""), (code, out))
+            self.assertIn("etcdserver: request timed out", err)
+            self.assertEqual("a\nold\n", etcdctl(leader.endpoint, "get", "a", "--consistency=s")[1])
+            board.heal()
+            cluster.leader()
+            self.assertEqual("a\nnew\n", etcdctl(leader.endpoint, "get", "a")[1])
+
+    def test_two_that_cannot_hear_each_other_leave_a_leader_alone_that_both_hear(self):
+        cluster = Cluster(METASTORE)
+        with Switchboard(cluster.members) as board, cluster:
+            leader, followers = self.followers(cluster)
+            term = cluster.status(leader)["raftTerm"]
+            board.cut(*followers)
+            load = Load(followers[0], 200)
+            self.assertEqual(200, load.finish())
+            self.assertIs(leader, cluster.leader())
+            self.assertEqual(term, cluster.status(leader)["raftTerm"])
+            board.heal()
             self.check_values(cluster, 200)
 
 

@@ -269,6 +269,10 @@ class Hostile(unittest.TestCase):
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
         assert (report["errors"], report["revisions"]) == (0, PUTS), report
+        # The history of its puts would grow as any attack.
+        probe = json.loads(etcdctl(cls.server.endpoint, "get", "none", "--consistency=s", "-w", "json")[1])
+        code, _, err = etcdctl(cls.server.endpoint, "compact", str(probe["header"]["revision"]))
+        assert code == 0, err
         return report["seconds"]
 
     def under(self, name, rounds, share=0.5):

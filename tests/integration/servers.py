@@ -49,6 +49,7 @@ class Server:
         self.data_directory = os.path.join(self.directory, "data")
         self.log_path = os.path.join(self.directory, "log")
         self.client_port, self.peer_port = ports or free_ports(2)
+        self.peer_listen_port = self.peer_port
         self.initial_cluster = f"{name}={self.peer_url}"
         self.process = None
 
@@ -65,7 +66,7 @@ class Server:
         return self.wrapper + [
             self.binary, f"--name={self.name}", f"--data-dir={self.data_directory}",
             f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
+            f"--listen-peer-urls=http://{HOST}:{self.peer_listen_port}", f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster={self.initial_cluster}", "--initial-cluster-token=test"] + self.arguments
 
     def start(self, wait=True):
@@ -120,10 +121,15 @@ class Server:
 class Cluster:
     """Several members on this machine, which begin as one cluster."""
 
-    def __init__(self, binary, count=3, arguments=()):
+    def __init__(self, binary, count=3, arguments=(), directory=None):
+        """`directory` holds a folder for each member, and stays; by default each has a temporary one."""
         ports = free_ports(2 * count)
-        self.members = [Server(binary, arguments, name=f"m{i + 1}", ports=ports[2 * i:2 * i + 2])
-                        for i in range(count)]
+        names = [f"m{i + 1}" for i in range(count)]
+        folders = {name: directory and os.path.join(directory, name) for name in names}
+        for folder in filter(None, folders.values()):
+            os.makedirs(folder)
+        self.members = [Server(binary, arguments, name=name, directory=folders[name], ports=ports[2 * i:2 * i + 2])
+                        for i, name in enumerate(names)]
         for member in self.members:
             member.initial_cluster = ",".join(f"{one.name}={one.peer_url}" for one in self.members)
 

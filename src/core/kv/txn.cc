@@ -282,7 +282,42 @@ Result<Path> decide_and_check(const Before& before, const TxnRequest& request, T
   return path;
 }
 
+class Estimate {
+ public:
+  explicit Estimate(const mvcc::Store& store) : store_(store) {}
+
+  void add(const TxnRequest& txn) {
+    for (const Compare& compare : txn.compare) add(compare.range, TxnWork::keys_max);
+    for (const bool succeeded : {true, false}) {
+      for (const Operation& operation : branch(txn, succeeded)) {
+        if (const auto* nested = std::get_if<TxnRequest>(&operation.request)) add(*nested);
+        if (const auto* range = std::get_if<RangeRequest>(&operation.request)) {
+          add(range->range, range->count_only ? looks_a_count : fetch_limit(*range));
+        }
+      }
+    }
+  }
+
+  std::uint64_t keys() const { return keys_; }
+
+ private:
+  void add(const mvcc::KeyRange& range, std::uint64_t limit) {
+    if (keys_ >= TxnWork::keys_max) return;
+    const bool is_counted = !range.is_single() && limit > 1;
+    keys_ += is_counted ? std::min(limit, store_.count(range, store_.current_revision())) : 1;
+  }
+
+  const mvcc::Store& store_;
+  std::uint64_t keys_ = 0;
+};
+
 }  // namespace
+
+std::uint64_t keys_to_look_at(const mvcc::Store& store, const TxnRequest& request) {
+  Estimate estimate(store);
+  estimate.add(request);
+  return std::min(estimate.keys(), TxnWork::keys_max);
+}
 
 Result<PutResponse> put(const State& state, const PutRequest& request) {
   const View view(state.store);

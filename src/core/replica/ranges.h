@@ -22,14 +22,17 @@
 
 namespace metastore {
 
+/// What one step may look at, for lists and their like. The last proposal came at `proposed_at`: soon after that it is
+/// little, since proposals may wait for the next turn.
+std::uint64_t keys_a_step(const Limits& limits, Instant now, Instant proposed_at);
+
 class Ranges {
  public:
   explicit Ranges(const Limits& limits);
 
   /// Answers at once, if that takes no more than is left of this step, or begins to.
   void begin(const mvcc::Store& store, RequestId id, kv::Listing listing, Instant deadline, Effects& effects);
-  /// Goes on with those that may, and ends those whose deadline has come. At the end of each turn. The last
-  /// proposal came at `proposed_at`: soon after that it is little, since proposals may wait for the next turn.
+  /// Goes on with those that may, and ends those whose deadline has come. At the end of each turn.
   void run(const mvcc::Store& store, Instant now, Instant proposed_at, Effects& effects);
   /// Whether some could go on now.
   bool has_more() const { return !ready_.empty(); }

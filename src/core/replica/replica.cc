@@ -156,7 +156,7 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
         return ask_leader({key, client.method, client.message});
       }
       Read read{key, std::move(decoded).value(), client.deadline};
-      return is_local ? readable_.push_back(std::move(read)) : reads_.gather(std::move(read));
+      return is_local ? make_readable(std::move(read), effects) : reads_.gather(std::move(read));
     }
     case kv::Consistency::proposed:
       if (!quota_.has_room(quota_.size_bytes(),
@@ -166,23 +166,25 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
       if (const auto* grant = std::get_if<kv::LeaseGrantRequest>(&request.body()); grant != nullptr && grant->id == 0) {
         ClientRequest with_id = client;
         with_id.message = kv::with_lease_id(client.message.view(), draw_lease_id());
-        return propose(now, with_id, effects);
+        return propose(now, with_id, 0, effects);
       }
-      return propose(now, client, effects);
+      return propose(now, client, keys_of(request), effects);
   }
   UNREACHABLE();
 }
 
-void Replica::propose(Instant now, const ClientRequest& client, Effects& effects) {
+void Replica::propose(Instant now, const ClientRequest& client, std::uint64_t keys, Effects& effects) {
   proposed_at_ = now;
-  if (waiting_.size() >= config_.limits.proposals_pending_max || is_overloaded()) {
+  const bool is_large = keys > LargeTransactions::keys_small;
+  if (waiting_.size() >= config_.limits.proposals_pending_max || is_overloaded() || (is_large && large_.is_full())) {
     return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
   }
   if (kv::command_size(client.method, client.message.size()) > config_.limits.request_bytes_max) {
     return effects.replies.push_back({client.id, ErrorCode::request_too_large});
   }
   Bytes command = kv::encode_command(next_proposal_id(), client.method, client.message.view());
-  append(now, {waiting_.add(client.id, Waiting::For::proposal, now, client.deadline), std::move(command)});
+  Proposal proposal{waiting_.add(client.id, Waiting::For::proposal, now, client.deadline), std::move(command)};
+  return is_large ? large_.add(std::move(proposal), keys) : append(now, std::move(proposal));
 }
 
 void Replica::publish(Instant now) {
@@ -206,6 +208,7 @@ void Replica::settle(Instant now, Effects& effects) {
   compact(now, effects);
   count_down_leases(now);
   append_held(now);
+  take_turns(now);
   propose_compaction(now, effects);
   raise_alarm(now, effects);
   publish(now);
@@ -223,7 +226,7 @@ void Replica::settle(Instant now, Effects& effects) {
       if (const auto stream = waiting_.find(read.key)) keep_alives_.confirm(*stream, read.key);
       continue;
     }
-    readable_.push_back(std::move(read));
+    make_readable(std::move(read), effects);
   }
   serve_reads(now, effects);
   answer_keep_alives(now, effects);
@@ -241,7 +244,8 @@ void Replica::settle(Instant now, Effects& effects) {
   const bool can_compact = !store.is_compacted() && !ranges_.are_reading_behind(store.compact_revision());
   const bool can_ask = raft_.leader() != MemberId() && (reads_.has_gathered() || !uncalled_.empty());
   const bool has_work_left = applied_index_ < raft_.commit_index() || can_compact || watches_have_more_ ||
-                             ranges_.has_more() || !hashes_.empty() || !readable_.empty() || can_ask;
+                             ranges_.has_more() || !large_.is_empty() || !hashes_.empty() || !readable_.empty() ||
+                             can_ask;
   effects.wake_at = has_work_left ? now
                                   : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
                                               watches_.wake_at(), applier_->lessor().next_deadline(),
@@ -426,6 +430,7 @@ void Replica::refuse_late(Instant now, Effects& effects) {
   std::erase_if(uncalled_, is_late);
   std::erase_if(calls_, [&](const auto& call) { return is_late(call.second); });
   reads_.forget_late(waiting_);
+  large_.forget_late(waiting_);
 }
 
 void Replica::refuse(RequestId id, ErrorCode error, Effects& effects) {

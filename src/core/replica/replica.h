@@ -20,6 +20,7 @@
 #include "core/replica/effects.h"
 #include "core/replica/input.h"
 #include "core/replica/keep_alives.h"
+#include "core/replica/large_transactions.h"
 #include "core/replica/members.h"
 #include "core/replica/metrics.h"
 #include "core/replica/proposals.h"
@@ -69,7 +70,8 @@ class Replica {
 
  private:
   void on_request(Instant now, const ClientRequest& request, Effects& effects);
-  void propose(Instant now, const ClientRequest& request, Effects& effects);
+  /// `keys`: that it is going to look at.
+  void propose(Instant now, const ClientRequest& request, std::uint64_t keys, Effects& effects);
   /// To the log if this member leads, else to the leader, else held until there is one.
   void append(Instant now, Proposal proposal);
   void append_held(Instant now);
@@ -155,6 +157,12 @@ class Replica {
   void observe_leader();
   Instant checkpoint_due_at() const;
   void take_checkpoint(Instant now, Effects& effects);
+  /// 0 for what is no transaction.
+  std::uint64_t keys_of(const kv::Request& request) const;
+  /// Lets a read be served, at once or when its turn has come.
+  void make_readable(Read read, Effects& effects);
+  /// Of large transactions.
+  void take_turns(Instant now);
   /// Answers reads that may be answered, as many as one step bears.
   void serve_reads(Instant now, Effects& effects);
   void serve(Instant now, kv::Request request, RequestId id, Instant deadline, Effects& effects);
@@ -179,6 +187,7 @@ class Replica {
   std::vector<Read> readable_;       ///< Reads that may be answered, in the order of their turns.
   std::size_t readable_served_ = 0;  ///< How many of them have been.
   Ranges ranges_;
+  LargeTransactions large_;
   Instant proposed_at_;  ///< When a client last asked for a change.
   Proposals proposals_;
   Checkpoints checkpoints_;
