@@ -22,10 +22,13 @@ COMMANDS = [
     ("del greeting --prev-kv", ""), ("del x --prefix", ""), ("compact 3", ""), ("compact 4 --physical", ""),
     ("member list", ""), ("endpoint status", ""), ("alarm list", ""), ("lease grant 60", ""),
     ("txn", 'value("k") = "w"\nmod("k") > "0"\n\nput a 1\nget k\ndel a\n\nget k --rev 2\nput b 2\n\n'),
-    ("watch k --rev 1", None), ("elect -l name value", None),
+    ("watch k --rev 1", None), ("elect -l name value", None), ("lease revoke 1234", ""),
+    ("lease timetolive 1234 --keys", ""), ("lease list", ""), ("lease keep-alive --once 1234", ""),
+    ("watch a z --rev 1 --prev-kv", None), ("watch '' --prefix --progress-notify", None),
 ]
 # In the order of the target's table, by the command that calls it.
-METHODS = ["get", "put", "del", "txn", "compact", "endpoint", "alarm", "member"]
+METHODS = ["get", "put", "del", "txn", "compact", "endpoint", "alarm", "member", "", "lease grant", "lease revoke",
+           "lease timetolive", "lease list", "lease keep-alive", "watch"]
 
 
 def pump(source, target, kept):
@@ -104,8 +107,9 @@ def main():
                 for stream, body in enumerate(bodies(connection)):
                     write("grpc", f"{number:02}-{offset}-{stream}", body)
                     message = body[5:5 + struct.unpack(">I", body[1:5])[0]]
-                    if (word := command.split()[0]) in METHODS:
-                        write("request", f"{number:02}-{offset}-{stream}", bytes([METHODS.index(word)]) + message)
+                    words = command.split()
+                    if (name := " ".join(words[:1 + (words[0] == "lease")])) in METHODS:
+                        write("request", f"{number:02}-{offset}-{stream}", bytes([METHODS.index(name)]) + message)
         server.terminate()
         server.wait()
         for name in sorted(os.listdir(directory + "/data/member/wal")):

@@ -21,13 +21,17 @@ struct CreateRequest {
   bool no_delete = false;
   bool prev_kv = false;
   bool fragment = false;
+  bool operator==(const CreateRequest&) const = default;
 };
 
 struct CancelRequest {
   std::int64_t watch_id = 0;
+  bool operator==(const CancelRequest&) const = default;
 };
 
-struct ProgressRequest {};
+struct ProgressRequest {
+  bool operator==(const ProgressRequest&) const = default;
+};
 
 /// Nothing stands for a union that is empty or unknown, which etcd ignores (contract 1.6).
 using Request = std::variant<std::monostate, CreateRequest, CancelRequest, ProgressRequest>;
