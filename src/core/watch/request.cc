@@ -70,25 +70,41 @@ bool read(BytesView message, CancelRequest& request) {
   return reader.ok();
 }
 
+bool read(BytesView message, ProgressRequest&) {
+  WireReader reader(message);
+  while (reader.next()) {
+  }
+  return reader.ok();
+}
+
+/// The last of a union's members counts; the same one twice is merged.
+template <typename Member>
+bool read_member(BytesView message, Request& request) {
+  if (!std::holds_alternative<Member>(request)) request.emplace<Member>();
+  return read(message, std::get<Member>(request));
+}
+
 }  // namespace
 
 std::optional<Request> decode(BytesView message) {
   Request request;
   WireReader reader(message);
   while (reader.next()) {
+    bool is_readable = true;
     switch (reader.tag()) {
       case bytes_tag(1):
-        if (!read(reader.bytes(), request.emplace<CreateRequest>())) return std::nullopt;
+        is_readable = read_member<CreateRequest>(reader.bytes(), request);
         break;
       case bytes_tag(2):
-        if (!read(reader.bytes(), request.emplace<CancelRequest>())) return std::nullopt;
+        is_readable = read_member<CancelRequest>(reader.bytes(), request);
         break;
       case bytes_tag(3):
-        request = ProgressRequest{};
+        is_readable = read_member<ProgressRequest>(reader.bytes(), request);
         break;
       default:
         break;
     }
+    if (!is_readable) return std::nullopt;
   }
   if (!reader.ok()) return std::nullopt;
   return request;
