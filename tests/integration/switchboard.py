@@ -1,6 +1,6 @@
 """A network between members on this machine whose cables a test can cut: every connection to a member's peer port runs
-through here. A cut says nothing to either side, as a network does that loses everything; what was on its way comes when the
-cut heals."""
+through here. A cut says nothing to either side, as a network does that loses everything; what was on its way comes when
+the cut heals."""
 
 import asyncio
 import os
