@@ -17,6 +17,8 @@ constexpr Duration grace = Duration::seconds(1);
 constexpr Duration surveyor_patience = Duration::seconds(10);
 /// How long it waits at most before it tries a member that is down again.
 constexpr Duration reconnect_max = Duration::milliseconds(200);
+/// The same for one that was told whom to ask.
+constexpr Duration reconnect_as_told = Duration::milliseconds(10);
 
 }  // namespace
 
@@ -27,7 +29,7 @@ Client::Client(Stage& stage, Doors& doors, Role role, std::uint64_t id)
       role_(role),
       id_(id),
       prng_(stage.plan.seed, "client " + std::to_string(id)) {
-  pause();
+  if (role != Role::worker || !stage.plan.is_scripted) pause();
 }
 
 Client::~Client() {
@@ -54,6 +56,7 @@ void Client::pause() {
 }
 
 void Client::ask() {
+  if (role_ == Role::worker && stage_.plan.is_scripted) return ask_as_told();
   door_ = &doors_.next(*door_, prng_);
   if (!door_->is_open()) return pause_for(reconnect_max);
   std::optional<Request> request = role_ == Role::surveyor  ? next_survey()
@@ -70,7 +73,35 @@ void Client::ask() {
   }
   const Duration patience = role_ != Role::worker ? std::max(stage_.plan.patience_max, surveyor_patience)
                                                   : prng_.between(stage_.plan.patience_min, stage_.plan.patience_max);
-  operation_ = &stage_.history.begin(id_, std::move(*request), stage_.world.now());
+  if (role_ == Role::worker) {
+    stage_.deeds.add(stage_.world.now(), Ask{id_, door_->number(), patience, *request});
+  }
+  begin(std::move(*request), patience);
+}
+
+void Client::perform(const Ask& ask) {
+  waiting_.push_back({ask, stage_.world.now() + ask.patience});
+  ask_as_told();
+}
+
+void Client::ask_as_told() {
+  if (operation_ != nullptr) return;
+  while (!waiting_.empty()) {
+    Waiting& next = waiting_.front();
+    door_ = &doors_.of(next.ask.member);
+    if (!door_->is_open() && stage_.world.now() < next.until) {
+      stage_.world.cancel(turn_ticket_);
+      turn_ticket_ = stage_.world.after(reconnect_as_told, turn_);
+      return;
+    }
+    Ask ask = std::move(next.ask);
+    waiting_.pop_front();
+    if (door_->is_open()) return begin(std::move(ask.request), ask.patience);
+  }
+}
+
+void Client::begin(Request request, Duration patience) {
+  operation_ = &stage_.history.begin(id_, std::move(request), stage_.world.now());
   stage_.judge.on_invoked(*operation_);
   patience_ticket_ = stage_.world.after(patience + grace, patience_);
   door_->submit(*this, method_of(operation_->request), Bytes::copy_of(encode_request(operation_->request)), patience);
@@ -98,6 +129,7 @@ void Client::finish(Answer answer) {
   if (stage_.trace.is_wanted()) stage_.trace.add(now, "client " + std::to_string(id_), describe(operation));
   stage_.workload.learn(operation);
   stage_.judge.on_returned(operation);
+  if (role_ == Role::worker && stage_.plan.is_scripted) return ask_as_told();
   pause();
 }
 

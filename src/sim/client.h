@@ -5,6 +5,7 @@
 #define METASTORE_SIM_CLIENT_H_
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "core/base/prng.h"
 #include "core/host/port/loop.h"
 #include "sim/calling.h"
+#include "sim/deed.h"
 #include "sim/history.h"
 #include "sim/judge.h"
 #include "sim/plan.h"
@@ -38,6 +40,7 @@ struct Stage {
   Workload& workload;
   Judge& judge;
   TraceLog& trace;
+  DeedLog& deeds;
   std::uint64_t operations_left = 0;
   bool is_final = false;  ///< The workload is over: the surveyor reads what is left to know, and the newest revision.
 };
@@ -53,7 +56,7 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   std::uint64_t id() const { return id_; }
-  bool is_idle() const { return operation_ == nullptr; }
+  bool is_idle() const { return operation_ == nullptr && waiting_.empty(); }
   /// The surveyor has read the newest revision after the workload's end.
   bool has_concluded() const {
     return has_concluded_ && stage_.history.settled_revision() == stage_.history.newest_revision();
@@ -62,6 +65,8 @@ class Client {
   std::size_t audited() const { return audited_; }
   /// How long all leases that may end have to be left alone until they have.
   Duration silence() const;
+  /// Asks as soon as it can, if that is within the patience that it has. Requires: a scripted plan.
+  void perform(const Ask& ask);
   /// To be called by the door, for a request that it took.
   void on_answer(Answer answer);
 
@@ -69,6 +74,8 @@ class Client {
   void pause();
   void pause_for(Duration longest);
   void ask();
+  void ask_as_told();
+  void begin(Request request, Duration patience);
   void give_up();
   void finish(Answer answer);
   std::optional<Request> next_request();
@@ -86,6 +93,11 @@ class Client {
   Calling<&Client::give_up> patience_{*this};
   World::Ticket turn_ticket_;
   World::Ticket patience_ticket_;
+  struct Waiting {
+    Ask ask;
+    Instant until;
+  };
+  std::deque<Waiting> waiting_;  ///< What it was told to ask.
   Operation* operation_ = nullptr;
   std::int64_t gap_ = 0;  ///< The surveyor's last look: a gap that is still one at the next look is surveyed.
   bool has_concluded_ = false;

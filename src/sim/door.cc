@@ -76,6 +76,7 @@ class Door::Line final : private port::Task {
 Door::Door(World& world, const Plan& plan, NetworkSim* network, std::uint64_t number)
     : world_(world),
       plan_(plan),
+      number_(number),
       port_(client_port(number)),
       prng_(plan.seed, numbered("door", number)),
       network_(network) {}

@@ -43,6 +43,8 @@ class Door final : public port::ClientExecutor {
 
   /// Requires: is_open(), and no other request of this client is under way.
   void submit(Client& client, kv::Method method, Bytes message, Duration patience);
+  /// Its member's.
+  std::uint64_t number() const { return number_; }
   /// Where its member listens.
   int port() const { return port_; }
   /// Where requests travel as bytes; null if they are posted.
@@ -73,6 +75,7 @@ class Door final : public port::ClientExecutor {
 
   World& world_;
   const Plan& plan_;
+  const std::uint64_t number_;
   const int port_;
   Prng prng_;
   NetworkSim* network_;
@@ -92,6 +95,8 @@ class Doors {
   Doors(World& world, const Plan& plan, NetworkSim* network);
 
   Door& at(std::size_t index) { return *doors_[index]; }
+  /// Requires: there is such a member.
+  Door& of(std::uint64_t number) { return *doors_[number - 1]; }
   Door& first() { return *doors_.front(); }
   /// Where one goes who has been at `former`: mostly there again, unless nobody is in; now and then to another member.
   Door& next(Door& former, Prng& prng);

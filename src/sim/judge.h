@@ -72,6 +72,7 @@ class Judge {
   }
   /// The reference stays valid.
   WatchSession& begin_watch(WatchSession session) { return watch_sessions_.emplace_back(std::move(session)); }
+  const std::deque<WatchSession>& watch_sessions() const { return watch_sessions_; }
   const LeaseTerms& terms_of_leases() const { return lease_terms_; }
   const WatchCounts& watches() const { return watches_; }
   const LeaseCounts& leases() const { return leases_; }

@@ -18,36 +18,52 @@ Keeper::Keeper(Stage& stage, Doors& doors, std::uint64_t id)
     : stage_(stage),
       doors_(doors),
       door_(&doors.first()),
+      id_(id),
       name_("keeper " + std::to_string(id)),
-      prng_(stage.plan.seed, name_),
-      turn_(stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this)) {}
+      prng_(stage.plan.seed, name_) {
+  if (!stage.plan.is_scripted) turn_ = stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this);
+}
 
 Keeper::~Keeper() { stage_.world.cancel(turn_); }
 
+template <typename Kind>
+void Keeper::decide(const Kind& kind) {
+  stage_.deeds.add(stage_.world.now(), kind);
+  perform(kind);
+}
+
+void Keeper::retire() {
+  stage_.world.cancel(turn_);
+  perform(CloseKeeper{});
+}
+
 void Keeper::run() {
-  // In the end all leases are left alone, so that one can see them end.
-  if (stage_.is_final) return close();
   const Duration pause = prng_.chance(1, 40) ? silence_max : pause_max;
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
   const auto& known = stage_.history.leases();
   if (call_ == nullptr || call_->is_over()) door_ = &doors_.next(*door_, prng_);
   if (!door_->is_open() || known.empty()) return;
-  if (call_ != nullptr && prng_.chance(1, 40)) return close();
+  if (call_ != nullptr && prng_.chance(1, 40)) return decide(CloseKeeper{id_});
   if (lease_ == 0 || prng_.chance(1, 20)) lease_ = known[prng_.below(known.size())];
-  if (call_ == nullptr || call_->is_over())
+  for (std::uint64_t count = prng_.chance(1, 10) ? 3 : 1; count > 0; --count) {
+    const std::int64_t lease = prng_.chance(1, 5) ? known[prng_.below(known.size())] : lease_;
+    decide(Renew{id_, door_->number(), lease});
+  }
+}
+
+void Keeper::perform(const Renew& renew) {
+  if (door_->number() != renew.member) perform(CloseKeeper{});
+  door_ = &doors_.of(renew.member);
+  if (!door_->is_open()) return;
+  if (call_ == nullptr || call_->is_over()) {
     call_ = std::make_unique<StreamCall>(*door_, kv::Method::lease_keep_alive, news_);
+  }
   call_->read_on(true);
-  for (std::uint64_t count = prng_.chance(1, 10) ? 3 : 1; count > 0; --count) ask();
+  asked_.push_back(&stage_.history.begin_keep_alive(renew.lease, stage_.world.now()));
+  call_->send(encode_keep_alive(renew.lease));
 }
 
-void Keeper::ask() {
-  const auto& known = stage_.history.leases();
-  const std::int64_t lease = prng_.chance(1, 5) ? known[prng_.below(known.size())] : lease_;
-  asked_.push_back(&stage_.history.begin_keep_alive(lease, stage_.world.now()));
-  call_->send(encode_keep_alive(lease));
-}
-
-void Keeper::close() {
+void Keeper::perform(const CloseKeeper&) {
   call_.reset();
   asked_.clear();
 }

@@ -12,6 +12,7 @@
 #include "core/host/port/loop.h"
 #include "sim/calling.h"
 #include "sim/client.h"
+#include "sim/deed.h"
 #include "sim/stream_call.h"
 #include "sim/world.h"
 
@@ -27,15 +28,21 @@ class Keeper final : private port::Task {
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
+  void perform(const Renew& renew);
+  void perform(const CloseKeeper& close);
+  /// In the end all leases are left alone, so that one can see them end.
+  void retire();
+
  private:
   void run() override;
-  void ask();
-  void close();
+  template <typename Kind>
+  void decide(const Kind& kind);
   void take_news();
 
   Stage& stage_;
   Doors& doors_;
   Door* door_;  ///< Of the member that it talks to.
+  const std::uint64_t id_;
   const std::string name_;
   Prng prng_;
   Calling<&Keeper::take_news> news_{*this};

@@ -6,6 +6,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/encoder.h"
+#include "sim/chronicle.h"
 #include "storage/crc32c.h"
 
 namespace metastore::sim {
@@ -149,6 +150,7 @@ void Machine::on_input(const Input& input) {
   if (const auto* closed = std::get_if<StreamClosed>(&input.event)) {
     around_.judge.replies_of(member_id(number_)).on_closed(closed->id);
   }
+  if (around_.chronicle != nullptr) around_.chronicle->on_input(number_, input);
   if (around_.trace.is_wanted()) {
     around_.trace.add(around_.world.now(), name_, describe(input));
   }
@@ -170,6 +172,7 @@ void Machine::on_effects(const Effects& effects) {
                    replica.hash());
   judge_raft(effects);
   if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
+  if (around_.chronicle != nullptr) around_.chronicle->on_effects(number_, effects);
   if (around_.trace.is_wanted()) {
     around_.trace.add(around_.world.now(), name_, describe(effects));
   }

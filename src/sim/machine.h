@@ -27,6 +27,8 @@
 
 namespace metastore::sim {
 
+class Chronicle;
+
 /// Of the member on the machine of this number.
 constexpr MemberId member_id(std::uint64_t number) { return MemberId(0x1000 + number); }
 constexpr std::uint64_t member_number(MemberId id) { return id.value() - 0x1000; }
@@ -43,6 +45,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
     History& history;
     RollingHash& hash;
     TraceLog& trace;
+    Chronicle* chronicle = nullptr;  ///< Nobody reads one, mostly.
   };
 
   /// `door` is that of its member.

@@ -19,6 +19,7 @@
 
 #include "sim/plan.h"
 #include "sim/simulation.h"
+#include "sim/tools_posix.h"
 #include "sim/trace_log.h"
 
 namespace {
@@ -31,9 +32,20 @@ using metastore::sim::Simulation;
 
 constexpr std::string_view usage =
     "usage: metastore-sim run --seed N [--calm] [--members M] [--trace] [--until SECONDS]\n"
+    "       metastore-sim run --plan FILE [--trace] [--until SECONDS]\n"
+    "       metastore-sim run --seed N --print-plan [--calm] [--members M]\n"
+    "       metastore-sim run --speed\n"
+    "       metastore-sim report --seed N|--plan FILE [--calm] [--members M] [--until SECONDS] [-o FILE]\n"
+    "       metastore-sim compare --seed N|--plan FILE [--calm] [--members M] [--with BINARY] [--and-plan FILE]\n"
+    "       metastore-sim shrink --seed N|--plan FILE [--calm] [--members M] [-o FILE] [--seconds S] [--jobs J]\n"
     "       metastore-sim swarm --seeds A..B [--calm] [--members M] [--seconds S] [--jobs J]\n"
     "run   draws a plan from the seed, prints it, runs it, and ends in a PASS or FAIL line; --trace prints every\n"
-    "      input and effect, --until stops at that virtual time.\n"
+    "      input and effect, --until stops at that virtual time. --print-plan writes the run down as a scenario, and\n"
+    "      --plan runs one (tests/sim/scenarios).\n"
+    "      --until-event N prints what each member is after so many events, --speed measures one fixed profile.\n"
+    "report writes a page that shows the run; compare finds the first event in which two builds, or two plans, "
+    "differ.\n"
+    "shrink takes away what a failing run does not need to fail in the same way, and saves the rest as a scenario.\n"
     "swarm runs many seeds on all cores and ends in a table; with --seconds it begins no seed after that real time.\n"
     "--calm leaves out all faults and all drawn limits; --members says how many there are, in place of the seed.\n"
     "Exit status: 0 if all passed, 1 if one failed or a row of the table stayed zero, 2 for a bad command line.\n";
@@ -287,12 +299,40 @@ class Runner {
   unsigned long long failed_ = 0;
 };
 
+/// The exit status, if these are the words of a tool.
+std::optional<int> run_tool(std::vector<std::string_view> words) {
+  namespace sim = metastore::sim;
+  const auto take = [&words](std::string_view word) { return std::erase(words, word) > 0; };
+  const auto has = [&words](std::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  if (words.empty()) return std::nullopt;
+  const std::string_view command = words.front();
+  int (*tool)(const sim::ToolOptions&) = nullptr;
+  words.erase(words.begin());
+  if (command == "shrink") tool = sim::shrink_run;
+  if (command == "report") tool = sim::report_run;
+  if (command == "compare") tool = sim::compare_runs;
+  if (command == "run") {
+    if (words.size() == 1 && take("--speed")) return sim::run_speed();
+    if (has("--plan")) tool = sim::run_scenario;
+    if (has("--until-event")) tool = sim::print_panels;
+    if (take("--hashes")) tool = sim::print_hashes;
+    if (has("--seed") && take("--print-plan")) tool = sim::print_plan;
+  }
+  if (tool == nullptr) return std::nullopt;
+  if (const auto options = sim::parse_tool_options(words)) return tool(*options);
+  std::fputs(usage.data(), stderr);
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string_view> words(argv + 1, argv + argc);
   // Whoever reads along hears of a failed seed at once.
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  if (const auto status = run_tool(words)) return *status;
   const bool is_swarm = !words.empty() && words[0] == "swarm";
   if (words.empty() || (words[0] != "run" && !is_swarm)) {
     std::fputs(usage.data(), stderr);

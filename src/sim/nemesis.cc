@@ -8,11 +8,14 @@
 
 namespace metastore::sim {
 
-Nemesis::Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace, std::uint64_t number)
+Nemesis::Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace, DeedLog& deeds,
+                 std::uint64_t number)
     : plan_(plan),
       world_(world),
       machine_(machine),
       trace_(trace),
+      deeds_(deeds),
+      number_(number),
       name_(numbered("nemesis", number)),
       prng_(plan.seed, name_),
       crash_operations_(plan.crash_operations.begin(), plan.crash_operations.end()) {
@@ -36,6 +39,8 @@ void Nemesis::on_down() {
 
 void Nemesis::retire() {
   is_retired_ = true;
+  // What is drawn from here on shall not depend on how the run came here.
+  prng_ = Prng(plan_.seed, name_ + " at the end");
   if (plan_.crash_operations.empty()) machine_.files().power_off_at(0);
   if (!machine_.files().has_broken()) machine_.files().repair();
   if (machine_.is_down()) return schedule(Duration());
@@ -47,33 +52,46 @@ void Nemesis::run() {
   strike();
 }
 
+template <typename Kind>
+void Nemesis::decide(const Kind& kind) {
+  if (!is_retired_) deeds_.add(world_.now(), kind);
+  perform(kind);
+}
+
 void Nemesis::boot() {
-  if (!machine_.files().powered()) machine_.files().power_on();
-  const std::uint64_t operations = machine_.files().operations();
+  Boot boot{.member = number_, .power_off_after = 0, .flip = {}};
   if (!crash_operations_.empty()) {
-    machine_.files().power_off_at(operations + crash_operations_.front());
+    boot.power_off_after = crash_operations_.front();
     crash_operations_.pop_front();
   } else if (!is_spent() && prng_.below(100) < plan_.boot_crash_percent) {
-    machine_.files().power_off_at(operations + 1 + prng_.below(plan_.boot_operations_ahead_max));
+    boot.power_off_after = 1 + prng_.below(plan_.boot_operations_ahead_max);
   }
-  start();
-  if (!machine_.is_down()) {
-    if (!is_spent()) schedule(plan_.fault_interval_max);
-    return;
+  if (!is_spent() && prng_.below(100) < plan_.flip_percent) boot.flip = draw_flip();
+  decide(boot);
+  if (!machine_.is_down() && !is_spent()) schedule(plan_.fault_interval_max);
+}
+
+void Nemesis::perform(const Boot& boot) {
+  if (!machine_.is_down()) return;
+  if (!machine_.files().powered()) machine_.files().power_on();
+  if (boot.power_off_after > 0) {
+    machine_.files().power_off_at(machine_.files().operations() + boot.power_off_after);
   }
+  start(boot.flip);
+  if (!machine_.is_down()) return;
   if (!machine_.files().has_broken()) ++counts_.boot_crashes;
   ++strikes_;
   on_down();
 }
 
-void Nemesis::start() {
-  std::optional<Flip> flip;
-  if (!is_spent() && prng_.below(100) < plan_.flip_percent) flip = flip_something();
-  if (!flip) return machine_.boot();
+void Nemesis::start(const std::optional<Flip>& flip) {
+  if (!flip || !has_byte(flip->path, flip->offset)) return machine_.boot();
   ++counts_.flips;
   note("a bit of " + flip->path + " turns over, at " + std::to_string(flip->offset));
+  machine_.files().flip(flip->path, flip->offset, flip->bit);
+  const char flipped = machine_.files().contents(flip->path)[flip->offset];
   machine_.boot(flip->path);
-  undo(*flip);
+  undo(*flip, flipped);
   if (!machine_.is_down()) {
     ++counts_.flips_accepted;
   } else if (machine_.files().powered() && !machine_.files().has_broken()) {
@@ -85,7 +103,12 @@ void Nemesis::start() {
   }
 }
 
-std::optional<Nemesis::Flip> Nemesis::flip_something() {
+bool Nemesis::has_byte(const std::string& path, std::uint64_t offset) const {
+  const std::vector<std::string> files = machine_.files().all_files();
+  return std::find(files.begin(), files.end(), path) != files.end() && offset < machine_.files().contents(path).size();
+}
+
+std::optional<Flip> Nemesis::draw_flip() {
   const std::vector<std::string> files = machine_.files().all_files();
   if (files.empty()) return std::nullopt;
   Flip flip;
@@ -97,17 +120,12 @@ std::optional<Nemesis::Flip> Nemesis::flip_something() {
   const bool is_anywhere = last == std::string::npos || prng_.chance(1, 4);
   flip.offset = prng_.below(is_anywhere ? contents.size() : last + 1);
   flip.bit = static_cast<unsigned>(prng_.below(8));
-  machine_.files().flip(flip.path, flip.offset, flip.bit);
-  flip.flipped = machine_.files().contents(flip.path)[flip.offset];
   return flip;
 }
 
-void Nemesis::undo(const Flip& flip) {
-  const std::vector<std::string> files = machine_.files().all_files();
-  if (std::find(files.begin(), files.end(), flip.path) == files.end()) return;
-  const std::string contents = machine_.files().contents(flip.path);
+void Nemesis::undo(const Flip& flip, char flipped) {
   // The member may have written over it.
-  if (flip.offset >= contents.size() || contents[flip.offset] != flip.flipped) return;
+  if (!has_byte(flip.path, flip.offset) || machine_.files().contents(flip.path)[flip.offset] != flipped) return;
   machine_.files().flip(flip.path, flip.offset, flip.bit);
 }
 
@@ -119,40 +137,63 @@ void Nemesis::strike() {
   if (machine_.is_draining()) return;
   ++strikes_;
   const auto fault = static_cast<Fault>(prng_.weighted(plan_.fault_weights.data(), plan_.fault_weights.size()));
+  const auto draw_operation = [&] { return 1 + prng_.below(plan_.operations_ahead_max); };
   switch (fault) {
     case Fault::power_at_operation:
-      // Counted when it happens: a member that touches no file keeps its power.
-      machine_.files().power_off_at(machine_.files().operations() + 1 + prng_.below(plan_.operations_ahead_max));
-      return note("orders the power off at a file operation");
+      return decide(PowerOff{number_, draw_operation()});
     case Fault::sync_error:
+      return decide(BreakDisk{number_, DiskFault::sync_error, draw_operation()});
     case Fault::write_error:
-    case Fault::disk_full: {
-      // Counted by the disk, when it happens.
-      constexpr DiskFault faults[] = {DiskFault::sync_error, DiskFault::write_error, DiskFault::full};
-      const std::uint64_t operation = machine_.files().operations() + 1 + prng_.below(plan_.operations_ahead_max);
-      machine_.files().break_at(operation,
-                                faults[static_cast<std::size_t>(fault) - static_cast<std::size_t>(Fault::sync_error)]);
-      return note("orders a failure of the disk");
-    }
+      return decide(BreakDisk{number_, DiskFault::write_error, draw_operation()});
+    case Fault::disk_full:
+      return decide(BreakDisk{number_, DiskFault::full, draw_operation()});
     case Fault::power_now:
-      ++counts_.faults[static_cast<std::size_t>(Fault::power_now)];
-      note("takes the power away");
-      machine_.power_off();
+      decide(PowerOff{number_});
       return schedule(plan_.down_max);
     case Fault::kill:
-      ++counts_.faults[static_cast<std::size_t>(Fault::kill)];
-      note("kills the member");
-      machine_.kill();
+      decide(Kill{number_});
       return schedule(plan_.down_max);
     case Fault::restart:
-      ++counts_.faults[static_cast<std::size_t>(Fault::restart)];
-      note("asks the member to stop");
-      return machine_.drain();
+      return decide(Stop{number_});
   }
+}
+
+void Nemesis::perform(const PowerOff& off) {
+  if (machine_.is_down()) return;
+  if (off.after > 0) {
+    // Counted when it happens: a member that touches no file keeps its power.
+    machine_.files().power_off_at(machine_.files().operations() + off.after);
+    return note("orders the power off at a file operation");
+  }
+  ++counts_.faults[static_cast<std::size_t>(Fault::power_now)];
+  note("takes the power away");
+  machine_.power_off();
+}
+
+void Nemesis::perform(const BreakDisk& disk) {
+  if (machine_.is_down()) return;
+  // Counted by the disk, when it happens.
+  machine_.files().break_at(machine_.files().operations() + disk.after, disk.fault);
+  note("orders a failure of the disk");
+}
+
+void Nemesis::perform(const Kill&) {
+  if (machine_.is_down()) return;
+  ++counts_.faults[static_cast<std::size_t>(Fault::kill)];
+  note("kills the member");
+  machine_.kill();
+}
+
+void Nemesis::perform(const Stop&) {
+  if (machine_.is_down() || machine_.is_draining()) return;
+  ++counts_.faults[static_cast<std::size_t>(Fault::restart)];
+  note("asks the member to stop");
+  machine_.drain();
 }
 
 void Nemesis::schedule(Duration longest) {
   world_.cancel(ticket_);
+  if (plan_.is_scripted && !is_retired_) return;
   ticket_ = world_.after(prng_.between(Duration(), longest), *this);
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/base/prng.h"
 #include "core/host/port/loop.h"
+#include "sim/deed.h"
 #include "sim/machine.h"
 #include "sim/plan.h"
 #include "sim/world.h"
@@ -30,31 +31,32 @@ struct NemesisCounts {
 
 class Nemesis final : private port::Task {
  public:
-  Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace, std::uint64_t number);
+  Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace, DeedLog& deeds, std::uint64_t number);
   ~Nemesis();
   Nemesis(const Nemesis&) = delete;
   Nemesis& operator=(const Nemesis&) = delete;
 
   /// The machine went down by itself: it will be booted again.
   void on_down();
+  void perform(const Boot& boot);
+  void perform(const PowerOff& off);
+  void perform(const Kill& kill);
+  void perform(const Stop& stop);
+  void perform(const BreakDisk& disk);
   /// No more faults, but for a plan's own crash_operations; what is down is booted soon.
   void retire();
   const NemesisCounts& counts() const { return counts_; }
 
  private:
   void run() override;
-  /// One bit of a file.
-  struct Flip {
-    std::string path;
-    std::uint64_t offset = 0;
-    unsigned bit = 0;
-    char flipped = 0;  ///< The byte with the bit turned over.
-  };
-
+  template <typename Kind>
+  void decide(const Kind& kind);
   void boot();
-  void start();
-  std::optional<Flip> flip_something();
-  void undo(const Flip& flip);
+  void start(const std::optional<Flip>& flip);
+  std::optional<Flip> draw_flip();
+  bool has_byte(const std::string& path, std::uint64_t offset) const;
+  /// Turns the bit back, unless the byte is not `flipped` any more.
+  void undo(const Flip& flip, char flipped);
   void strike();
   /// No fault is left to be done.
   bool is_spent() const;
@@ -65,6 +67,8 @@ class Nemesis final : private port::Task {
   World& world_;
   Machine& machine_;
   TraceLog& trace_;
+  DeedLog& deeds_;
+  const std::uint64_t number_;
   const std::string name_;
   Prng prng_;
   World::Ticket ticket_;

@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "core/base/prng.h"
-#include "core/base/tagged.h"
 #include "core/host/port/loop.h"
+#include "sim/deed.h"
 #include "sim/plan.h"
 #include "sim/post.h"
 #include "sim/trace_log.h"
@@ -18,24 +18,28 @@ namespace metastore::sim {
 
 class Partitions final : private port::Task {
  public:
-  Partitions(const Plan& plan, World& world, Post& post, TraceLog& trace);
+  Partitions(const Plan& plan, World& world, Post& post, TraceLog& trace, DeedLog& deeds);
   ~Partitions();
   Partitions(const Partitions&) = delete;
   Partitions& operator=(const Partitions&) = delete;
 
+  void perform(const CutLinks& cut);
+  void perform(const Mend& mend);
   /// All is mended, for good.
   void retire();
   const std::array<std::uint64_t, cut_kinds>& counts() const { return counts_; }
 
  private:
   void run() override;
-  void cut(Cut kind);
-  void cut_both(MemberId a, MemberId b);
+  template <typename Kind>
+  void decide(const Kind& kind);
+  CutLinks draw_cut();
 
   const Plan& plan_;
   World& world_;
   Post& post_;
   TraceLog& trace_;
+  DeedLog& deeds_;
   Prng prng_;
   World::Ticket ticket_;
   bool is_cut_ = false;

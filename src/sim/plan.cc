@@ -149,22 +149,6 @@ PostFaults draw_post(std::uint64_t seed) {
   return post;
 }
 
-std::string duration_text(Duration duration) {
-  return duration.microseconds() % 1000 == 0 ? std::to_string(duration.milliseconds()) + "ms"
-                                             : std::to_string(duration.microseconds()) + "us";
-}
-
-template <typename Weights>
-std::string weights_text(const Weights& weights, std::initializer_list<std::string_view> names) {
-  std::string out;
-  std::size_t i = 0;
-  for (const std::string_view name : names) {
-    out += (i == 0 ? "" : " ") + std::string(name) + ":" + std::to_string(weights[i]);
-    ++i;
-  }
-  return out;
-}
-
 }  // namespace
 
 Plan draw_plan(std::uint64_t seed) {
@@ -211,66 +195,6 @@ Plan without_faults(Plan plan) {
   plan.limits = Limits();
   plan.limits.wal_segment_bytes = segment_bytes;
   return plan;
-}
-
-std::string describe(const Plan& plan) {
-  std::string out;
-  const auto line = [&out](std::string_view name, const std::string& value) {
-    out += std::string(name) + "=" + value + "\n";
-  };
-  line("seed", std::to_string(plan.seed));
-  line("members", std::to_string(plan.members));
-  line("operations", std::to_string(plan.operations));
-  line("clients", std::to_string(plan.clients));
-  line("watchers", std::to_string(plan.watchers));
-  line("keepers", std::to_string(plan.keepers));
-  line("door", plan.is_over_http2 ? "http2" : "decoded");
-  line("think_max", duration_text(plan.think_max));
-  line("patience", duration_text(plan.patience_min) + ".." + duration_text(plan.patience_max));
-  line("keys", std::to_string(plan.keys));
-  line("value_bytes_max", std::to_string(plan.value_bytes_max));
-  line("mix", weights_text(plan.mix, {"put", "get", "list", "delete", "txn", "compact", "malformed", "grant", "revoke",
-                                      "time_to_live", "leases"}));
-  line("historical_percent", std::to_string(plan.historical_percent));
-  line("serializable_percent", std::to_string(plan.serializable_percent));
-  line("leased_percent", std::to_string(plan.leased_percent));
-  line("ttl_seconds_max", std::to_string(plan.ttl_seconds_max));
-  line("checkpoint_interval", duration_text(plan.checkpoint_interval));
-  line("watch_progress_interval", duration_text(plan.watch_progress_interval));
-  line("heartbeat_interval", duration_text(plan.heartbeat_interval));
-  line("election_timeout", duration_text(plan.election_timeout));
-  line("disk_work", duration_text(plan.disk.work_min) + ".." + duration_text(plan.disk.work_max));
-  line("disk_report_max", duration_text(plan.disk.report_max));
-  line("disk_stall", std::to_string(plan.disk.stall_chance) + "/1000 " + duration_text(plan.disk.stall));
-  line("network_delay", duration_text(plan.network.delay_min) + ".." + duration_text(plan.network.delay_max));
-  line("network_piece_bytes_max", std::to_string(plan.network.piece_bytes_max));
-  line("network_reset",
-       std::to_string(plan.network.reset_chance) + "/1000 within " + duration_text(plan.network.reset_after_max));
-  line("network_window_bytes", std::to_string(plan.network.window_bytes));
-  if (plan.members > 1) {
-    line("post_delay", duration_text(plan.post.delay_min) + ".." + duration_text(plan.post.delay_max));
-    line("post_lost", std::to_string(plan.post.lost_permille) + "/1000");
-    line("post_repeated", std::to_string(plan.post.repeated_permille) + "/1000");
-    line("post_late", std::to_string(plan.post.late_permille) + "/1000 by " + duration_text(plan.post.late_max));
-    line("cuts", weights_text(plan.post.cut_weights, {"isolation", "halves", "deaf", "mute", "pair", "bridge"}));
-    line("cut_interval_max", duration_text(plan.post.cut_interval_max));
-    line("cut_max", duration_text(plan.post.cut_max));
-  }
-  line("faults", weights_text(plan.fault_weights, {"power_at_operation", "power_now", "kill", "restart", "sync_error",
-                                                   "write_error", "disk_full"}));
-  line("crash_fates", weights_text(plan.crash_weights, {"kept", "lost", "prefix", "reordered", "scattered"}));
-  line("faults_max", std::to_string(plan.faults_max));
-  line("fault_interval_max", duration_text(plan.fault_interval_max));
-  line("down_max", duration_text(plan.down_max));
-  line("operations_ahead_max", std::to_string(plan.operations_ahead_max));
-  line("boot_crash_percent", std::to_string(plan.boot_crash_percent));
-  line("boot_operations_ahead_max", std::to_string(plan.boot_operations_ahead_max));
-  line("flip_percent", std::to_string(plan.flip_percent));
-#define METASTORE_DESCRIBE_LIMIT(name, value, unit, reason) \
-  if (plan.limits.name != Limits().name) line("limit " #name, std::to_string(plan.limits.name));
-  METASTORE_LIMITS(METASTORE_DESCRIBE_LIMIT)
-#undef METASTORE_DESCRIBE_LIMIT
-  return out;
 }
 
 }  // namespace metastore::sim

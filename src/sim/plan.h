@@ -72,6 +72,8 @@ struct PostFaults {
 struct Plan {
   std::uint64_t seed = 0;
   std::uint64_t members = 1;
+  /// Until the end nobody acts but by the deeds of a scenario: what is drawn is the noise between them. Not drawn.
+  bool is_scripted = false;
 
   std::uint64_t operations = 0;  ///< Asked by all clients together.
   std::uint64_t clients = 0;
@@ -124,8 +126,10 @@ Plan without_faults(Plan plan);
 Plan with_members(Plan plan, std::uint64_t members);
 /// How a stream of draws that each member has is called: the first one's as it was when there was but one.
 std::string numbered(std::string_view name, std::uint64_t number);
-/// One "name=value" a line.
+/// One "name=value" a line, of which read_plan() makes the same plan again.
 std::string describe(const Plan& plan);
+/// Lets such lines, of which any may be missing, rule over what `plan` says. "", or what is wrong with them.
+std::string read_plan(std::string_view lines, Plan& plan);
 
 }  // namespace metastore::sim
 

@@ -25,21 +25,22 @@ Duration request_timeout(const Plan& plan) {
 
 }  // namespace
 
-Simulation::Simulation(const Plan& plan, bool is_trace_wanted)
+Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_of_deeds, Chronicle* chronicle)
     : plan_(plan),
       trace_(is_trace_wanted),
       workload_(plan_, history_),
       judge_(plan_, request_timeout(plan_) + reply_patience_beyond_request_timeout),
-      stage_{plan_, world_, history_, workload_, judge_, trace_, plan_.operations},
+      deeds_(told_of_deeds),
+      stage_{plan_, world_, history_, workload_, judge_, trace_, deeds_, plan_.operations},
       network_(world_, Prng(plan_.seed, "network"), plan_.network),
       post_(world_, plan_),
       doors_(world_, plan_, plan_.is_over_http2 ? &network_ : nullptr),
-      partitions_(plan_, world_, post_, trace_),
+      partitions_(plan_, world_, post_, trace_, deeds_),
       auditor_(stage_, doors_, Client::Role::auditor, plan_.clients + 1) {
   for (std::uint64_t number = 1; number <= plan_.members; ++number) {
-    const Machine::Surroundings around = {plan_, world_, network_, post_, judge_, history_, hash_, trace_};
+    const Machine::Surroundings around = {plan_, world_, network_, post_, judge_, history_, hash_, trace_, chronicle};
     machines_.push_back(std::make_unique<Machine>(around, doors_.at(number - 1), number));
-    nemeses_.push_back(std::make_unique<Nemesis>(plan_, world_, *machines_.back(), trace_, number));
+    nemeses_.push_back(std::make_unique<Nemesis>(plan_, world_, *machines_.back(), trace_, deeds_, number));
   }
   for (std::uint64_t id = 0; id <= plan_.clients; ++id) {
     const Client::Role role = id == 0 ? Client::Role::surveyor : Client::Role::worker;
@@ -69,7 +70,7 @@ bool Simulation::step() {
     judge_.fail({"O8", world_.now(), "it spins and time stands still"});
   if (world_.now() - Instant() > simulated_max) judge_.fail({"O8", world_.now(), "the workload does not end"});
   if (final_deadline_ == Instant::never()) {
-    if (stage_.operations_left == 0 && is_everybody_idle()) begin_final_phase();
+    if (is_workload_over() && is_everybody_idle()) begin_final_phase();
   } else if (clients_.front()->has_concluded() && clients_.front()->is_idle() && are_leases_audited() &&
              has_everything_been_told() && are_members_equal()) {
     judge_.conclude(history_);
@@ -91,6 +92,10 @@ Report Simulation::run() {
   while (step()) {
   }
   return report();
+}
+
+bool Simulation::is_workload_over() const {
+  return plan_.is_scripted ? is_end_wanted_ && has_played() : stage_.operations_left == 0;
 }
 
 bool Simulation::is_everybody_idle() const {
@@ -120,6 +125,8 @@ void Simulation::begin_final_phase() {
   partitions_.retire();
   network_.heal();
   stage_.is_final = true;
+  for (const auto& watcher : watchers_) watcher->retire();
+  for (const auto& keeper : keepers_) keeper->retire();
   extend_final_deadline();
 }
 

@@ -6,12 +6,15 @@
 #define METASTORE_SIM_SIMULATION_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "sim/calling.h"
 #include "sim/client.h"
+#include "sim/deed.h"
 #include "sim/door.h"
 #include "sim/history.h"
 #include "sim/judge.h"
@@ -29,6 +32,8 @@
 #include "sim/world.h"
 
 namespace metastore::sim {
+
+class Chronicle;
 
 /// How often something happened; the names are the rows of the swarm's table.
 struct Count {
@@ -49,7 +54,10 @@ struct Report {
 
 class Simulation {
  public:
-  explicit Simulation(const Plan& plan, bool is_trace_wanted = false);
+  /// `told_of_deeds`, if any, is run for each deed before it is done; take_deeds() then has it. `chronicle`, if any,
+  /// hears what crosses the boundaries of the replicas.
+  explicit Simulation(const Plan& plan, bool is_trace_wanted = false, port::Task* told_of_deeds = nullptr,
+                      Chronicle* chronicle = nullptr);
   ~Simulation();
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
@@ -59,13 +67,35 @@ class Simulation {
   /// Steps to the end.
   Report run();
 
+  /// Does at once what a scenario says. Requires: the plan is scripted; it says nothing of members that there are not.
+  void perform(const DeedKind& deed);
+  /// Does them at their times, in this order, which is that of their times.
+  void play(std::vector<Deed> deeds);
+  bool has_played() const { return deeds_ahead_.empty(); }
+  /// Lets the run come to its end, as soon as all is played and answered. Until then a scripted one goes on for ever.
+  void conclude() { is_end_wanted_ = true; }
+  /// Nobody asks anything new.
+  void end_workload() { stage_.operations_left = 0; }
+  /// Whether the plan has them all.
+  bool can_perform(const DeedKind& deed) const;
+  bool is_over() const { return is_over_; }
+  bool is_idle(std::uint64_t client) const { return clients_[client]->is_idle(); }
+
+  std::deque<Deed> take_deeds() { return deeds_.take(); }
+  const std::vector<std::unique_ptr<Machine>>& machines() const { return machines_; }
+  const std::optional<Violation>& violation() const { return judge_.violation(); }
+  const std::deque<WatchSession>& watch_sessions() const { return judge_.watch_sessions(); }
+  std::uint64_t events() const { return world_.events(); }
+  std::string hash() const { return hash_.text(); }
   Instant now() const { return world_.now(); }
   std::string take_trace() { return trace_.take(); }
   Report report() const;
   const History& history() const { return history_; }
 
  private:
+  void play_next();
   bool is_everybody_idle() const;
+  bool is_workload_over() const;
   bool has_everything_been_told() const;
   bool are_leases_audited() const;
   /// All members are up and have applied the same.
@@ -81,6 +111,7 @@ class Simulation {
   History history_;
   Workload workload_;
   Judge judge_;
+  DeedLog deeds_;
   Stage stage_;
   NetworkSim network_;
   Post post_;
@@ -97,6 +128,9 @@ class Simulation {
   Instant last_time_;
   std::uint64_t events_at_this_time_ = 0;
   bool is_over_ = false;
+  std::deque<Deed> deeds_ahead_;  ///< Of a scenario.
+  Calling<&Simulation::play_next> playing_{*this};
+  bool is_end_wanted_ = false;
 };
 
 }  // namespace metastore::sim

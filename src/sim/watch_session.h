@@ -27,6 +27,7 @@ struct WatchProgress {
 };
 
 struct WatchSession {
+  std::uint64_t watcher = 0;
   Instant opened;
   KeyRange keys;
   std::int64_t asked_start = 0;  ///< 0: from the next revision on.

@@ -24,9 +24,11 @@ Watcher::Watcher(Stage& stage, Doors& doors, std::uint64_t id)
     : stage_(stage),
       doors_(doors),
       door_(&doors.first()),
+      id_(id),
       name_("watcher " + std::to_string(id)),
-      prng_(stage.plan.seed, name_),
-      turn_(stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this)) {}
+      prng_(stage.plan.seed, name_) {
+  if (!stage.plan.is_scripted) turn_ = stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this);
+}
 
 Watcher::~Watcher() { stage_.world.cancel(turn_); }
 
@@ -50,70 +52,118 @@ void Watcher::run() {
   }
 }
 
-WatchSession Watcher::draw_session() {
-  WatchSession session{.opened = stage_.world.now(), .keys = all_keys()};
+template <typename Kind>
+void Watcher::decide(const Kind& kind) {
+  // How it gets to its end follows from where it is.
+  if (!stage_.is_final) stage_.deeds.add(stage_.world.now(), kind);
+  perform(kind);
+}
+
+void Watcher::retire() {
+  stage_.world.cancel(turn_);
+  // What is drawn from here on shall not depend on how the run came here.
+  prng_ = Prng(stage_.plan.seed, name_ + " at the end");
+  turn_ = stage_.world.after(prng_.between(Duration(), final_pause), *this);
+}
+
+AddWatch Watcher::draw_watch() {
+  AddWatch watch{.watcher = id_, .keys = all_keys()};
   const auto key = [&] { return "key/" + std::to_string(prng_.below(stage_.plan.keys)); };
-  if (prng_.chance(1, 3)) session.keys = {key(), ""};
-  if (prng_.chance(1, 4)) session.keys = {key(), std::string(1, '\0')};
+  if (prng_.chance(1, 3)) watch.keys = {key(), ""};
+  if (prng_.chance(1, 4)) watch.keys = {key(), std::string(1, '\0')};
   const std::int64_t newest = stage_.history.newest_revision();
   if (resume_at_.has_value() && prng_.chance(2, 3)) {
-    session.asked_start = *resume_at_;
+    watch.start = *resume_at_;
   } else if (prng_.chance(1, 2)) {
-    session.asked_start = prng_.between(std::int64_t{1}, newest + 3);
+    watch.start = prng_.between(std::int64_t{1}, newest + 3);
   }
-  if (stage_.is_final && session.asked_start > newest) session.asked_start = 0;
-  session.wants_previous = prng_.chance(1, 2);
-  session.without_puts = prng_.chance(1, 8);
-  session.without_deletes = prng_.chance(1, 8);
-  session.wants_fragments = prng_.chance(1, 3);
-  session.wants_progress = prng_.chance(1, 3);
-  return session;
+  if (stage_.is_final && watch.start > newest) watch.start = 0;
+  watch.wants_previous = prng_.chance(1, 2);
+  watch.without_puts = prng_.chance(1, 8);
+  watch.without_deletes = prng_.chance(1, 8);
+  watch.wants_fragments = prng_.chance(1, 3);
+  watch.wants_progress = prng_.chance(1, 3);
+  if (prng_.chance(1, 4)) watch.id = first_picked_id + static_cast<std::int64_t>(watches_asked_);
+  return watch;
 }
 
 void Watcher::open() {
-  call_ = std::make_unique<StreamCall>(*door_, kv::Method::watch, news_);
-  is_slow_ = false;
-  is_eager_ = prng_.chance(1, 4);
-  responses_ = 0;
-  watches_asked_ = 0;
+  const bool is_eager = prng_.chance(1, 4);
+  decide(OpenStream{id_, door_->number(), is_eager});
   const std::uint64_t count = prng_.chance(1, 2) ? 1 : prng_.between(std::uint64_t{1}, watches_a_stream_max);
-  while (watches_asked_ < count) add_watch();
+  while (watches_asked_ < count) decide(draw_watch());
 }
 
-void Watcher::add_watch() {
-  WatchSession& session = stage_.judge.begin_watch(draw_session());
-  if (prng_.chance(1, 4)) session.asked_id = first_picked_id + static_cast<std::int64_t>(watches_asked_);
+void Watcher::perform(const OpenStream& open) {
+  if (call_ != nullptr) close();
+  door_ = &doors_.of(open.member);
+  if (!door_->is_open()) return;
+  call_ = std::make_unique<StreamCall>(*door_, kv::Method::watch, news_);
+  is_slow_ = false;
+  is_eager_ = open.is_eager;
+  responses_ = 0;
+  watches_asked_ = 0;
+}
+
+void Watcher::perform(const AddWatch& add) {
+  if (call_ == nullptr || call_->is_over() || watches_asked_ == watches_a_stream_max) return;
+  WatchSession& session = stage_.judge.begin_watch({.watcher = id_,
+                                                    .opened = stage_.world.now(),
+                                                    .keys = add.keys,
+                                                    .asked_start = add.start,
+                                                    .wants_previous = add.wants_previous,
+                                                    .without_puts = add.without_puts,
+                                                    .without_deletes = add.without_deletes,
+                                                    .wants_fragments = add.wants_fragments,
+                                                    .wants_progress = add.wants_progress,
+                                                    .asked_id = add.id});
   ++watches_asked_;
   watches_.push_back({&session, {}});
   call_->send(encode_watch(session));
 }
 
-void Watcher::ask_for_progress() { call_->send(encode_progress_request()); }
+void Watcher::perform(const CancelWatch&) {
+  if (call_ == nullptr || call_->is_over() || watches_.empty() || !watches_.front().id) return;
+  watches_.front().is_cancel_asked = true;
+  call_->send(encode_watch_cancel(*watches_.front().id));
+}
+
+void Watcher::perform(const AskProgress&) {
+  if (call_ != nullptr && !call_->is_over()) call_->send(encode_progress_request());
+}
+
+void Watcher::perform(const ReadStream& read) {
+  if (call_ == nullptr) return;
+  is_slow_ = !read.wants_more;
+  call_->read_on(read.wants_more);
+}
+
+void Watcher::perform(const CloseStream&) { close(); }
 
 void Watcher::act() {
-  if (watches_.empty()) return close();
+  if (watches_.empty()) return decide(CloseStream{id_});
+  bool is_slow = is_slow_;
   if (stage_.is_final) {
     // One that waits for the future is never told of progress.
     const std::int64_t newest = stage_.history.newest_revision();
     if (std::any_of(watches_.begin(), watches_.end(),
                     [&](const Watch& watch) { return watch.session->asked_start > newest + 1; })) {
-      return close();
+      return decide(CloseStream{id_});
     }
-    is_slow_ = false;
-    if (!has_concluded()) ask_for_progress();
+    is_slow = false;
+    if (!has_concluded()) decide(AskProgress{id_});
   } else if (prng_.chance(1, 40)) {
-    return close();
+    return decide(CloseStream{id_});
   } else if (prng_.chance(1, 20)) {
-    is_slow_ = !is_slow_;
+    is_slow = !is_slow;
   } else if (prng_.chance(1, 20)) {
-    ask_for_progress();
+    decide(AskProgress{id_});
   } else if (prng_.chance(1, 20) && watches_asked_ < watches_a_stream_max) {
-    add_watch();
+    decide(draw_watch());
   } else if (prng_.chance(1, 40) && watches_.front().id) {
-    watches_.front().is_cancel_asked = true;
-    call_->send(encode_watch_cancel(*watches_.front().id));
+    decide(CancelWatch{id_});
   }
-  call_->read_on(!is_slow_);
+  decide(ReadStream{id_, !is_slow});
 }
 
 void Watcher::close() {
@@ -145,7 +195,7 @@ void Watcher::take_news() {
     on_message(std::move(*message));
   }
   if (!call_->is_over()) {
-    if (has_events && is_eager_ && door_->is_open()) ask_for_progress();
+    if (has_events && is_eager_ && door_->is_open()) perform(AskProgress{id_});
     return;
   }
   for (Watch& watch : watches_) end(watch);

@@ -15,6 +15,7 @@
 #include "core/host/port/loop.h"
 #include "sim/calling.h"
 #include "sim/client.h"
+#include "sim/deed.h"
 #include "sim/stream_call.h"
 #include "sim/watch_session.h"
 #include "sim/world.h"
@@ -31,6 +32,14 @@ class Watcher final : private port::Task {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
+  void perform(const OpenStream& open);
+  void perform(const AddWatch& add);
+  void perform(const CancelWatch& cancel);
+  void perform(const AskProgress& ask);
+  void perform(const ReadStream& read);
+  void perform(const CloseStream& close);
+  /// The workload is over: from now on it only wants to be told everything.
+  void retire();
   /// The workload is over, and the watches that are open now have been told everything.
   bool has_concluded() const;
 
@@ -45,7 +54,9 @@ class Watcher final : private port::Task {
 
   void run() override;
   void open();
-  void add_watch();
+  template <typename Kind>
+  void decide(const Kind& kind);
+  AddWatch draw_watch();
   void act();
   void close();
   void take_news();
@@ -53,12 +64,11 @@ class Watcher final : private port::Task {
   void on_progress(const WatchMessage& message);
   void end(Watch& watch);
   Watch* find(std::int64_t id);
-  WatchSession draw_session();
-  void ask_for_progress();
 
   Stage& stage_;
   Doors& doors_;
   Door* door_;  ///< Of the member that it talks to.
+  const std::uint64_t id_;
   const std::string name_;
   Prng prng_;
   Calling<&Watcher::take_news> news_{*this};

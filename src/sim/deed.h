@@ -1,0 +1,163 @@
+// What somebody outside of the members does at one moment: a client asks, the power goes, the network is cut. A drawn
+// run is nothing but its deeds and the noise of disks and networks between them, so that it can be written down, edited
+// and done again (scenario.h). Deeds are values; whoever does them ignores those that make no sense any more, because
+// others were taken away: nobody kills a member that is down.
+#ifndef METASTORE_SIM_DEED_H_
+#define METASTORE_SIM_DEED_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/base/time.h"
+#include "core/host/port/loop.h"
+#include "sim/files_sim.h"
+#include "sim/operation.h"
+
+namespace metastore::sim {
+
+/// A client asks, as soon as it has no other question open and the member takes questions.
+struct Ask {
+  std::uint64_t client = 0;
+  std::uint64_t member = 0;
+  Duration patience;
+  Request request;
+};
+
+/// One bit of a file.
+struct Flip {
+  std::string path;
+  std::uint64_t offset = 0;
+  unsigned bit = 0;
+};
+
+/// A machine that is down is started. The power may go again after so many file operations (0: it stays), and a bit may
+/// have turned over in the meantime.
+struct Boot {
+  std::uint64_t member = 0;
+  std::uint64_t power_off_after = 0;
+  std::optional<Flip> flip;
+};
+
+/// The power goes: now, or during the so manieth file operation from now.
+struct PowerOff {
+  std::uint64_t member = 0;
+  std::uint64_t after = 0;  ///< 0: now.
+};
+
+/// The process dies; what it wrote stays with the operating system.
+struct Kill {
+  std::uint64_t member = 0;
+};
+
+/// The process is asked to stop.
+struct Stop {
+  std::uint64_t member = 0;
+};
+
+/// The disk fails, from the so manieth file operation from now on.
+struct BreakDisk {
+  std::uint64_t member = 0;
+  DiskFault fault = DiskFault::none;
+  std::uint64_t after = 0;
+};
+
+/// Nothing goes from the one to the other of each pair any more.
+struct CutLinks {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> links;
+};
+
+/// All that was cut is whole again.
+struct Mend {};
+
+/// A watcher opens a stream, in place of the one that it has.
+struct OpenStream {
+  std::uint64_t watcher = 0;
+  std::uint64_t member = 0;
+  bool is_eager = false;  ///< It asks for progress behind every event.
+};
+
+/// It asks for one more watch on it.
+struct AddWatch {
+  std::uint64_t watcher = 0;
+  KeyRange keys;
+  std::int64_t start = 0;
+  std::int64_t id = 0;
+  bool wants_previous = false;
+  bool without_puts = false;
+  bool without_deletes = false;
+  bool wants_fragments = false;
+  bool wants_progress = false;
+};
+
+/// It ends the oldest watch.
+struct CancelWatch {
+  std::uint64_t watcher = 0;
+};
+
+struct AskProgress {
+  std::uint64_t watcher = 0;
+};
+
+/// It takes what it was sent, or lets it lie from now on.
+struct ReadStream {
+  std::uint64_t watcher = 0;
+  bool wants_more = true;
+};
+
+struct CloseStream {
+  std::uint64_t watcher = 0;
+};
+
+/// A keeper renews a lease, on the stream that it has with this member or a new one.
+struct Renew {
+  std::uint64_t keeper = 0;
+  std::uint64_t member = 0;
+  std::int64_t lease = 0;
+};
+
+struct CloseKeeper {
+  std::uint64_t keeper = 0;
+};
+
+using DeedKind = std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, CutLinks, Mend, OpenStream, AddWatch,
+                              CancelWatch, AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
+
+struct Deed {
+  Instant at;
+  DeedKind kind;
+};
+
+/// Whether it harms a member or the way between them. What brings them back is no fault.
+bool is_fault(const Deed& deed);
+
+/// "put k value=v client=3 member=1 within=2s": a verb and its words, without the time.
+std::string deed_text(const DeedKind& kind);
+/// What such words say; none if they are no deed, and then `reason` says why.
+std::optional<DeedKind> parse_deed(const std::vector<std::string>& words, std::string& reason);
+
+/// The deeds of a drawn run, in order, for whoever wants to write them down.
+class DeedLog {
+ public:
+  /// `told`, if any, is run for each deed before it is done: the run may not survive it. Null: nobody wants to know.
+  explicit DeedLog(port::Task* told) : told_(told) {}
+
+  void add(Instant at, const DeedKind& kind) {
+    if (told_ == nullptr) return;
+    deeds_.push_back({at, kind});
+    told_->run();
+  }
+  std::deque<Deed> take() { return std::exchange(deeds_, {}); }
+
+ private:
+  port::Task* told_;
+  std::deque<Deed> deeds_;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_DEED_H_

@@ -1,0 +1,170 @@
+// Makes a failing run small: takes away deeds and settings for as long as what is left still fails in the same way.
+// Whoever takes something away also shifts what is drawn for disks and networks, so that a smaller run is tried with
+// some other seeds of that noise too. It knows runs as data alone; how one is run, and what "the same way" means, is
+// another's. Source: ddmin of Zeller and Hildebrandt, 2002, without its tests of subsets: complements find the same, in
+// fewer runs.
+#ifndef METASTORE_SIM_SHRINK_H_
+#define METASTORE_SIM_SHRINK_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sim/scenario.h"
+
+namespace metastore::sim {
+
+/// A run as two lists of which anything may be taken away.
+struct ShrinkableRun {
+  std::vector<std::string> settings;  ///< But for its seed.
+  std::vector<Deed> deeds;
+  std::uint64_t seed = 0;  ///< Of the noise.
+
+  std::size_t faults() const { return static_cast<std::size_t>(std::count_if(deeds.begin(), deeds.end(), is_fault)); }
+  std::size_t events() const { return deeds.size() - faults(); }
+  /// None if its settings contradict each other.
+  std::optional<Plan> plan() const {
+    Plan plan = story_plan();
+    std::string lines;
+    for (const std::string& line : settings) lines += line + "\n";
+    if (!read_plan(lines, plan).empty()) return std::nullopt;
+    plan.seed = seed;
+    return plan;
+  }
+};
+
+/// `Judge` has `std::optional<std::size_t> first_failing(const std::vector<ShrinkableRun>&)`, the index of one that
+/// fails in the same way, `bool is_late()`, after which nothing more is tried, and `void tell(const ShrinkableRun&)`,
+/// which is called with the smallest run whenever there is a new one.
+template <typename Judge>
+class Shrinker {
+ public:
+  Shrinker(ShrinkableRun run, Judge& judge) : best_(std::move(run)), judge_(judge) {}
+
+  /// Requires: the run fails. The result does too.
+  ShrinkableRun shrink() {
+    take_away_actors();
+    for (std::size_t before = 0; before != size() && !judge_.is_late();) {
+      before = size();
+      take_away_deeds(true);
+      take_away_deeds(false);
+      take_away_settings();
+    }
+    return best_;
+  }
+
+ private:
+  /// Which deeds one of these did.
+  enum class Actor : std::uint8_t { client, watcher, keeper };
+
+  std::size_t size() const { return best_.deeds.size() + best_.settings.size(); }
+
+  /// All that one client, watcher or keeper did goes at once.
+  void take_away_actors() {
+    std::vector<std::pair<Actor, std::uint64_t>> actors;
+    for (const Deed& deed : best_.deeds) {
+      const auto actor = actor_of(deed);
+      if (actor && std::find(actors.begin(), actors.end(), *actor) == actors.end()) actors.push_back(*actor);
+    }
+    reduce(
+        actors.size(),
+        [&](std::size_t begin, std::size_t end) {
+          ShrinkableRun smaller = best_;
+          std::erase_if(smaller.deeds, [&](const Deed& deed) {
+            const auto actor = actor_of(deed);
+            return actor && std::find(actors.begin() + static_cast<std::ptrdiff_t>(begin),
+                                      actors.begin() + static_cast<std::ptrdiff_t>(end),
+                                      *actor) != actors.begin() + static_cast<std::ptrdiff_t>(end);
+          });
+          return smaller;
+        },
+        [&](std::size_t begin, std::size_t end) {
+          actors.erase(actors.begin() + static_cast<std::ptrdiff_t>(begin),
+                       actors.begin() + static_cast<std::ptrdiff_t>(end));
+        });
+  }
+
+  static std::optional<std::pair<Actor, std::uint64_t>> actor_of(const Deed& deed) {
+    return std::visit(
+        [](const auto& kind) -> std::optional<std::pair<Actor, std::uint64_t>> {
+          if constexpr (requires { kind.client; }) return std::pair(Actor::client, kind.client);
+          if constexpr (requires { kind.watcher; }) return std::pair(Actor::watcher, kind.watcher);
+          if constexpr (requires { kind.keeper; }) return std::pair(Actor::keeper, kind.keeper);
+          return std::nullopt;
+        },
+        deed.kind);
+  }
+
+  void take_away_deeds(bool wants_faults) {
+    std::vector<std::size_t> places;
+    const auto look = [&] {
+      places.clear();
+      for (std::size_t i = 0; i < best_.deeds.size(); ++i) {
+        if (is_fault(best_.deeds[i]) == wants_faults) places.push_back(i);
+      }
+    };
+    look();
+    reduce(
+        places.size(),
+        [&](std::size_t begin, std::size_t end) {
+          ShrinkableRun smaller = best_;
+          for (std::size_t i = end; i > begin; --i) {
+            smaller.deeds.erase(smaller.deeds.begin() + static_cast<std::ptrdiff_t>(places[i - 1]));
+          }
+          return smaller;
+        },
+        [&](std::size_t, std::size_t) { look(); });
+  }
+
+  void take_away_settings() {
+    reduce(
+        best_.settings.size(),
+        [&](std::size_t begin, std::size_t end) {
+          ShrinkableRun smaller = best_;
+          smaller.settings.erase(smaller.settings.begin() + static_cast<std::ptrdiff_t>(begin),
+                                 smaller.settings.begin() + static_cast<std::ptrdiff_t>(end));
+          return smaller;
+        },
+        [](std::size_t, std::size_t) {});
+  }
+
+  /// Takes ranges of `count` things away, from all of them down to single ones. `without(begin, end)` is the best run
+  /// without those, `taken(begin, end)` is called once they are gone for good.
+  template <typename Without, typename Taken>
+  void reduce(std::size_t count, Without&& without, Taken&& taken) {
+    for (std::size_t chunk = count; chunk > 0; chunk = chunk == 1 ? 0 : (chunk + 1) / 2) {
+      // From the end: what came last is what nothing else follows from.
+      for (std::size_t end = count; end > 0 && !judge_.is_late();) {
+        const std::size_t begin = end > chunk ? end - chunk : 0;
+        if (try_run(without(begin, end))) {
+          count -= end - begin;
+          taken(begin, end);
+        }
+        end = begin;
+      }
+    }
+  }
+
+  bool try_run(const ShrinkableRun& smaller) {
+    // Many deeds take long and bring their own variety.
+    const std::uint64_t seeds = smaller.deeds.size() > 200 ? 2 : smaller.deeds.size() > 50 ? 4 : 8;
+    std::vector<ShrinkableRun> candidates(seeds, smaller);
+    for (std::uint64_t i = 1; i < seeds; ++i) candidates[i].seed = smaller.seed + i;
+    const auto failing = judge_.first_failing(candidates);
+    if (!failing) return false;
+    best_ = std::move(candidates[*failing]);
+    judge_.tell(best_);
+    return true;
+  }
+
+  ShrinkableRun best_;
+  Judge& judge_;
+};
+
+}  // namespace metastore::sim
+
+#endif  // METASTORE_SIM_SHRINK_H_
