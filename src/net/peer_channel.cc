@@ -24,6 +24,8 @@ std::uint64_t size_bytes(const raft::Envelope& message) {
     for (const raft::Entry& entry : append->entries) bytes += entry.data.size() + entry_overhead_bytes;
   } else if (const auto* forward = std::get_if<raft::ProposalForward>(&message.message)) {
     bytes += forward->data.size();
+  } else if (const auto* part = std::get_if<raft::SnapshotPart>(&message.message)) {
+    bytes += part->rows.size();
   }
   return bytes;
 }

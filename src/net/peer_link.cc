@@ -25,8 +25,9 @@ void PeerLink::send(std::vector<raft::Envelope> messages) {
     Channels& channels = *found->second;
     // Entries must not overtake each other, or the peer refuses them: while something large is on its way, what
     // belongs behind it goes there too.
-    const bool is_bulk =
-        size_bytes(message) > around_.limits.peer_bulk_bytes || (is_ordered(message) && !channels.bulk.is_settled());
+    const bool is_bulk = size_bytes(message) > around_.limits.peer_bulk_bytes ||
+                         std::holds_alternative<raft::SnapshotPart>(message.message) ||
+                         (is_ordered(message) && !channels.bulk.is_settled());
     (is_bulk ? channels.bulk : channels.urgent).queue(std::move(message));
   }
   for (const auto& [id, channels] : peers_) {

@@ -187,6 +187,28 @@ TEST_CASE("heartbeats are not delayed behind 10 MB of bulk") {
   CHECK(pair.two->messages.size() == 30);
 }
 
+TEST_CASE("the parts of a snapshot keep their order, and no heartbeat waits behind them, however small they are") {
+  Pair pair(slow);
+  pair.meet();
+  for (std::uint64_t number = 0; number < 20; ++number) {
+    const raft::SnapshotPart part{.number = number,
+                                  .rows = Bytes::copy_of(std::string(number < 10 ? 1'000'000 : 9, 'r'))};
+    pair.one.link.send({{MemberId(1), MemberId(2), part}});
+  }
+  pair.one.link.send({heartbeat(1, 2, 1)});
+  pair.run(Duration::milliseconds(20));
+  CHECK(pair.two->messages.size() < 10);
+  CHECK(std::any_of(pair.two->messages.begin(), pair.two->messages.end(), [](const raft::Envelope& message) {
+    return std::holds_alternative<raft::AppendRequest>(message.message);
+  }));
+  pair.run(Duration::seconds(2));
+  std::uint64_t next = 0;
+  for (const raft::Envelope& message : pair.two->messages) {
+    if (const auto* part = std::get_if<raft::SnapshotPart>(&message.message)) CHECK(part->number == next++);
+  }
+  CHECK(next == 20);
+}
+
 TEST_CASE("a process that ends is told of once, and found again when it is back") {
   Pair pair;
   pair.meet();

@@ -18,7 +18,8 @@ using port::StorageStatus;
 namespace {
 
 constexpr std::string_view directory = "member/db";
-constexpr std::string_view path = "member/db/rows";
+constexpr std::string_view rows_path = "member/db/rows";
+constexpr std::string_view staged_path = "member/db/staged";
 constexpr std::string_view path_before = "member/db/rows.tmp";
 constexpr std::size_t checksum_bytes = 10;
 
@@ -29,11 +30,12 @@ std::string checksum(BytesView rows) {
 
 class EngineSim final : public port::Engine {
  public:
-  EngineSim(port::Files& files, EngineCounts& counts) : files_(files), counts_(counts) {}
+  EngineSim(port::Files& files, EngineCounts& counts, std::string_view path)
+      : files_(files), counts_(counts), path_(path) {}
 
   StorageStatus load() {
-    if (!files_.exists(path)) return Done{};
-    StorageResult<std::unique_ptr<port::File>> file = files_.open(path, port::OpenMode::read);
+    if (!files_.exists(path_)) return Done{};
+    StorageResult<std::unique_ptr<port::File>> file = files_.open(path_, port::OpenMode::read);
     if (!file) return file.error();
     const StorageResult<std::uint64_t> size = file.value()->size();
     if (!size) return size.error();
@@ -41,7 +43,8 @@ class EngineSim final : public port::Engine {
     const StorageResult<std::size_t> got = file.value()->read_at(0, bytes);
     if (!got) return got.error();
     const BytesView rows = BytesView(bytes).substr(std::min(checksum_bytes, bytes.size()));
-    if (bytes.substr(0, checksum_bytes) != checksum(rows)) return StorageError{std::string(path) + " is damaged"};
+    if (bytes.substr(0, checksum_bytes) != checksum(rows)) return StorageError{path_ + " is damaged"};
+    tables_.clear();
     change(rows);
     ++counts_.reopened;
     return Done{};
@@ -63,7 +66,7 @@ class EngineSim final : public port::Engine {
     const BytesView parts[] = {head, rows.view()};
     if (const StorageStatus status = file.value()->write_at(0, parts); !status) return status;
     if (const StorageStatus status = file.value()->sync(); !status) return status;
-    if (const StorageStatus status = files_.rename(path_before, path); !status) return status;
+    if (const StorageStatus status = files_.rename(path_before, path_); !status) return status;
     if (const StorageStatus status = files_.sync_directory(directory); !status) return status;
     ++counts_.checkpoints;
     return Done{};
@@ -78,6 +81,33 @@ class EngineSim final : public port::Engine {
 
   /// Each write makes the file anew, so there is nothing to gain.
   StorageResult<std::string> defragment() override { return std::string(); }
+
+  StorageResult<std::unique_ptr<port::Engine>> stage() override {
+    if (const StorageStatus status = drop_staged(); !status) return status.error();
+    return std::unique_ptr<port::Engine>(new EngineSim(files_, counts_, staged_path));
+  }
+
+  StorageResult<std::unique_ptr<port::Engine>> staged() override {
+    if (!files_.exists(staged_path)) return std::unique_ptr<port::Engine>();
+    auto engine = std::make_unique<EngineSim>(files_, counts_, staged_path);
+    if (const StorageStatus status = engine->load(); !status) return status.error();
+    return std::unique_ptr<port::Engine>(std::move(engine));
+  }
+
+  StorageStatus check() override { return load(); }
+
+  StorageStatus install(std::unique_ptr<port::Engine> staged) override {
+    staged.reset();
+    if (const StorageStatus status = files_.rename(staged_path, path_); !status) return status;
+    if (const StorageStatus status = files_.sync_directory(directory); !status) return status;
+    ++counts_.installed;
+    return load();
+  }
+
+  StorageStatus drop_staged() override {
+    if (!files_.exists(staged_path)) return Done{};
+    return files_.remove(staged_path);
+  }
 
   std::uint64_t file_bytes() override { return 0; }
 
@@ -96,6 +126,7 @@ class EngineSim final : public port::Engine {
 
   port::Files& files_;
   EngineCounts& counts_;
+  const std::string path_;
   std::map<Table, std::map<std::string, std::string>> tables_;
 };
 
@@ -104,7 +135,7 @@ class EngineSim final : public port::Engine {
 StorageResult<std::unique_ptr<port::Engine>> EnginesSim::open() {
   if (const StorageStatus status = files_.create_directory(directory); !status) return status.error();
   if (const StorageStatus status = files_.sync_directory("member"); !status) return status.error();
-  auto engine = std::make_unique<EngineSim>(files_, counts_);
+  auto engine = std::make_unique<EngineSim>(files_, counts_, rows_path);
   if (const StorageStatus status = engine->load(); !status) return status.error();
   return std::unique_ptr<port::Engine>(std::move(engine));
 }

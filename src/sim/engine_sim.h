@@ -15,6 +15,7 @@ namespace metastore::sim {
 struct EngineCounts {
   std::uint64_t checkpoints = 0;  ///< Written durably.
   std::uint64_t reopened = 0;     ///< Openings that found one.
+  std::uint64_t installed = 0;    ///< Of snapshots.
 };
 
 class EnginesSim final : public port::Engines {

@@ -57,6 +57,13 @@ Limits draw_limits(std::uint64_t seed) {
   draw_limit(ranges, limits.range_chunk_bytes, 1, 10'000);
   draw_limit(ranges, limits.ranges_credit_bytes, 1, 100'000);
   draw_limit(ranges, limits.compaction_wait_ms, 1, 3'000);
+  Prng snapshots(seed, "plan snapshot limits");
+  draw_limit(snapshots, limits.snapshot_part_bytes, 1, 100'000);
+  draw_limit(snapshots, limits.snapshot_window_bytes, 1, 100'000);
+  draw_limit(snapshots, limits.snapshot_bytes_a_step, 1, 100'000);
+  draw_limit(snapshots, limits.snapshot_keys_a_step, 1, 1'000);
+  draw_limit(snapshots, limits.snapshot_hold_ms, 1, 60'000);
+  draw_limit(snapshots, limits.snapshot_held_bytes_max, 1, 1'000'000);
   return limits;
 }
 

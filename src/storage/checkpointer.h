@@ -1,12 +1,15 @@
-// Carries out what a replica wants of the engine, checkpoints above all: on a worker of its own, one at a time, so that
-// neither the loop nor the log waits for the engine. CheckpointWritten follows when a checkpoint is durable; a storage
-// failure is reported once and never retried. Runs on the loop thread; what the worker reads stays untouched meanwhile.
+// Carries out what a replica wants of the engine, checkpoints above all: on a worker of its own, one at a time, so
+// that neither the loop nor the log waits for the engine. CheckpointWritten follows when a checkpoint is durable,
+// ImageStaged when parts of a snapshot are, of which those that wait share a write; a storage failure is reported once
+// and never retried. Runs on the loop thread; what the worker reads stays untouched meanwhile.
 #ifndef METASTORE_STORAGE_CHECKPOINTER_H_
 #define METASTORE_STORAGE_CHECKPOINTER_H_
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/host/port/engine.h"
 #include "core/host/port/executors.h"
@@ -22,6 +25,7 @@ class Checkpointer final : public port::CheckpointExecutor, private port::Job {
 
   void write(Checkpoint checkpoint) override;
   void defragment() override;
+  void stage(std::vector<ImageStep> steps) override;
 
   /// How long each took to be durable.
   const DiskDurations& write_nanoseconds() const { return write_nanoseconds_; }
@@ -37,6 +41,23 @@ class Checkpointer final : public port::CheckpointExecutor, private port::Job {
     port::StorageResult<std::string> result = std::string();
   };
 
+  /// The same for snapshots: one job is one step, or several parts at once.
+  struct Staging final : port::Job {
+    explicit Staging(Checkpointer& owner_) : owner(owner_) {}
+    void begin();
+    void run() override;
+    void done() override;
+
+    Checkpointer& owner;
+    std::deque<ImageStep> waiting;
+    bool is_busy = false;
+    ImageStep step;       ///< Under way, without its rows ...
+    bool begins = false;  ///< ... which are the first ...
+    Checkpoint rows;      ///< ... and all that are written with it.
+    std::unique_ptr<port::Engine> staged;
+    port::StorageStatus status = Done{};
+  };
+
   void run() override;
   void done() override;
 
@@ -48,6 +69,7 @@ class Checkpointer final : public port::CheckpointExecutor, private port::Job {
   port::StorageStatus status_ = Done{};
   DiskDurations write_nanoseconds_;
   Defragmentation defragmentation_{*this};
+  Staging staging_{*this};
 };
 
 }  // namespace metastore::storage

@@ -26,6 +26,7 @@ constexpr std::string_view parent = "member";
 constexpr std::string_view directory = "member/db";
 constexpr std::string_view file = "member/db/data.mdb";
 constexpr std::string_view file_before = "member/db/next.tmp";
+constexpr std::string_view file_staged = "member/db/staged.mdb";
 
 constexpr std::uint64_t map_bytes_min = 1 << 20;
 
@@ -154,11 +155,13 @@ class Writer {
 
 class EngineLmdb final : public port::Engine {
  public:
-  EngineLmdb(port::Files& files, std::string path, std::uint64_t file_bytes_max)
+  /// `name` is that of the file within `data_directory`.
+  EngineLmdb(port::Files& files, std::string data_directory, std::string_view name, const EngineOptions& options)
       : files_(files),
-        path_(std::move(path)),
-        file_bytes_max_(file_bytes_max),
-        map_bytes_(std::clamp(2 * size_of(path_), std::min(map_bytes_min, file_bytes_max), file_bytes_max)) {}
+        data_directory_(std::move(data_directory)),
+        path_(full_path(name)),
+        options_(options),
+        map_bytes_(map_bytes_for(size_of(path_))) {}
 
   /// Makes the tables of a new file durable, and a format row that says that they are empty.
   StorageStatus create() {
@@ -189,14 +192,14 @@ class EngineLmdb final : public port::Engine {
     if (!opened) return opened.error();
     if (const StorageStatus status = check_unchanged(opened.value()); !status) return status;
     int code = write(opened.value(), checkpoint);
-    while (code == MDB_MAP_FULL && map_bytes_ < file_bytes_max_) {
+    while (code == MDB_MAP_FULL && map_bytes_ < options_.file_bytes_max) {
       // The transaction was aborted: nothing of it counts.
-      map_bytes_ = std::min(2 * map_bytes_, file_bytes_max_);
+      map_bytes_ = std::min(2 * map_bytes_, options_.file_bytes_max);
       code = opened.value().environment->grow_map(map_bytes_);
       if (code == 0) code = write(opened.value(), checkpoint);
     }
     if (code == MDB_MAP_FULL) {
-      return StorageError{path_ + " is full: it may grow to " + std::to_string(file_bytes_max_) +
+      return StorageError{path_ + " is full: it may grow to " + std::to_string(options_.file_bytes_max) +
                           " bytes; start again with more: --limits=engine_file_bytes_max=BYTES"};
     }
     if (code != 0) return failed("write", path_, code);
@@ -214,7 +217,7 @@ class EngineLmdb final : public port::Engine {
   }
 
   StorageResult<std::string> defragment() override {
-    const std::string path_before = path_.substr(0, path_.size() - file.size()) + std::string(file_before);
+    const std::string path_before = full_path(file_before);
     const auto give_up = [&](const StorageError& error) -> StorageResult<std::string> {
       if (!files_.exists(file_before)) return error.message;
       const StorageStatus removed = files_.remove(file_before);
@@ -231,16 +234,56 @@ class EngineLmdb final : public port::Engine {
       if (code != 0) return give_up(failed("write", path_before, code));
     }
     // What replaces the file is trusted no more than at boot.
-    if (const StorageStatus status = check(path_before); !status) return give_up(status.error());
+    if (const StorageStatus status = metastore::storage::check(path_before); !status) return give_up(status.error());
     if (const StorageStatus status = files_.rename(file_before, file); !status) return give_up(status.error());
     // From here on this is the file: were it not, after a power cut, it would lack what the log lets go of.
     if (const StorageStatus status = files_.sync_directory(directory); !status) return status.error();
     return std::string();
   }
 
+  StorageResult<std::unique_ptr<port::Engine>> stage() override {
+    if (const StorageStatus status = drop_staged(); !status) return status.error();
+    auto engine = std::make_unique<EngineLmdb>(files_, data_directory_, file_staged, options_);
+    if (const StorageStatus status = engine->create(); !status) return status.error();
+    if (const StorageStatus status = files_.sync_directory(directory); !status) return status.error();
+    return std::unique_ptr<port::Engine>(std::move(engine));
+  }
+
+  StorageResult<std::unique_ptr<port::Engine>> staged() override {
+    if (!files_.exists(file_staged)) return std::unique_ptr<port::Engine>();
+    const std::string path = full_path(file_staged);
+    const StorageStatus checked = options_.checks_in_child ? check_in_child(path) : metastore::storage::check(path);
+    if (!checked) return checked.error();
+    auto engine = std::make_unique<EngineLmdb>(files_, data_directory_, file_staged, options_);
+    if (const StorageStatus status = engine->load(); !status) return status.error();
+    return std::unique_ptr<port::Engine>(std::move(engine));
+  }
+
+  StorageStatus check() override { return metastore::storage::check(path_); }
+
+  StorageStatus install(std::unique_ptr<port::Engine> staged) override {
+    // Its file is open only while a call lasts.
+    staged.reset();
+    if (const StorageStatus status = files_.rename(file_staged, file); !status) return status;
+    if (const StorageStatus status = files_.sync_directory(directory); !status) return status;
+    map_bytes_ = map_bytes_for(size_of(path_));
+    return load();
+  }
+
+  StorageStatus drop_staged() override {
+    if (!files_.exists(file_staged)) return Done{};
+    return files_.remove(file_staged);
+  }
+
   std::uint64_t file_bytes() override { return size_of(path_); }
 
  private:
+  std::string full_path(std::string_view name) const { return data_directory_ + "/" + std::string(name); }
+  std::uint64_t map_bytes_for(std::uint64_t bytes) const {
+    const std::uint64_t most = options_.file_bytes_max;
+    return std::clamp(2 * bytes, std::min(map_bytes_min, most), most);
+  }
+
   StorageResult<Opened> open() const {
     StorageResult<std::unique_ptr<Environment>> environment = Environment::open(path_, map_bytes_);
     if (!environment) return environment.error();
@@ -277,8 +320,9 @@ class EngineLmdb final : public port::Engine {
   }
 
   port::Files& files_;
+  const std::string data_directory_;
   const std::string path_;
-  const std::uint64_t file_bytes_max_;
+  const EngineOptions options_;
   std::uint64_t map_bytes_;
   Summary summary_;  ///< Of what is durable.
 };
@@ -286,7 +330,7 @@ class EngineLmdb final : public port::Engine {
 }  // namespace
 
 StorageStatus EnginesLmdb::create() {
-  EngineLmdb engine(files_, full_path(file_before), options_.file_bytes_max);
+  EngineLmdb engine(files_, directory_, file_before, options_);
   if (const StorageStatus status = engine.create(); !status) return status;
   if (const StorageStatus status = files_.rename(file_before, file); !status) return status;
   return files_.sync_directory(directory);
@@ -308,7 +352,7 @@ StorageResult<std::unique_ptr<port::Engine>> EnginesLmdb::open() {
   if (const StorageStatus status = options_.checks_in_child ? check_in_child(path) : check(path); !status) {
     return status.error();
   }
-  auto engine = std::make_unique<EngineLmdb>(files_, path, options_.file_bytes_max);
+  auto engine = std::make_unique<EngineLmdb>(files_, directory_, file, options_);
   if (const StorageStatus status = engine->load(); !status) return status.error();
   return std::unique_ptr<port::Engine>(std::move(engine));
 }

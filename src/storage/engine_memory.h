@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,17 +17,19 @@ namespace metastore::storage {
 class EnginesMemory final : public port::Engines {
  public:
   using Rows = std::map<std::string, std::string, std::less<>>;
-  /// Outlives every engine: this is the disk.
-  std::map<Table, Rows> tables;
+  using Tables = std::map<Table, Rows>;
+  /// They outlive every engine: this is the disk.
+  Tables tables;
+  std::optional<Tables> staged;
 
   port::StorageResult<std::unique_ptr<port::Engine>> open() override {
-    return std::unique_ptr<port::Engine>(new EngineMemory(tables));
+    return std::unique_ptr<port::Engine>(new EngineMemory(*this, tables));
   }
 
  private:
   class EngineMemory final : public port::Engine {
    public:
-    explicit EngineMemory(std::map<Table, Rows>& tables) : tables_(tables) {}
+    EngineMemory(EnginesMemory& disk, Tables& tables) : disk_(disk), tables_(tables) {}
 
     port::StorageStatus write(const Checkpoint& checkpoint) override {
       RowReader rows(checkpoint.rows.view());
@@ -48,6 +51,24 @@ class EnginesMemory final : public port::Engines {
 
     port::StorageResult<std::string> defragment() override { return std::string(); }
 
+    port::StorageResult<std::unique_ptr<port::Engine>> stage() override {
+      disk_.staged.emplace();
+      return staged();
+    }
+    port::StorageResult<std::unique_ptr<port::Engine>> staged() override {
+      if (!disk_.staged.has_value()) return std::unique_ptr<port::Engine>();
+      return std::unique_ptr<port::Engine>(new EngineMemory(disk_, *disk_.staged));
+    }
+    port::StorageStatus check() override { return Done{}; }
+    port::StorageStatus install(std::unique_ptr<port::Engine>) override {
+      disk_.tables = std::move(*disk_.staged);
+      return drop_staged();
+    }
+    port::StorageStatus drop_staged() override {
+      disk_.staged.reset();
+      return Done{};
+    }
+
     std::uint64_t file_bytes() override {
       std::uint64_t bytes = 0;
       for (const auto& [table, rows] : tables_) {
@@ -57,7 +78,8 @@ class EnginesMemory final : public port::Engines {
     }
 
    private:
-    std::map<Table, Rows>& tables_;
+    EnginesMemory& disk_;
+    Tables& tables_;
   };
 };
 

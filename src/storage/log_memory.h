@@ -17,6 +17,15 @@ class LogMemory final : public port::LogExecutor, public port::CheckpointExecuto
   void write(std::vector<raft::LogWrite> writes) override { inbox_.post(LogWritten{writes.back().id}); }
   void write(Checkpoint checkpoint) override { inbox_.post(CheckpointWritten{checkpoint.applied_index}); }
   void defragment() override { inbox_.post(Defragmented{}); }
+  void stage(std::vector<ImageStep> steps) override {
+    for (const ImageStep& step : steps) {
+      if (step.kind == ImageStep::Kind::install) {
+        inbox_.post(ImageInstalled{step.image});
+      } else if (step.kind != ImageStep::Kind::drop) {
+        inbox_.post(ImageStaged{step.image, step.parts});
+      }
+    }
+  }
 
  private:
   port::Inbox& inbox_;

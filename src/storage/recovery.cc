@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/replica/checkpoints.h"
 #include "storage/log_replay.h"
 #include "storage/remedy.h"
 #include "storage/schema.h"
@@ -118,6 +119,34 @@ class ImageLoader final : public port::RowVisitor {
   Table table_ = Table::state;
 };
 
+/// What the rows of an engine stand for, without looking at the others.
+class AppliedReader final : public port::RowVisitor {
+ public:
+  StorageStatus row(BytesView key, BytesView value) override {
+    if (key != row_keys::applied) return Done{};
+    Decoder in(value);
+    index = in.tagged<LogIndex>();
+    term = in.tagged<Term>();
+    return Done{};
+  }
+
+  LogIndex index;
+  Term term;
+};
+
+/// The log begins at the mark of a snapshot whose rows the engine has beside its own: then the power went between the
+/// two steps of installing it (design, law 3). Returns whether that was so; it is done then.
+StorageResult<bool> finish_install(port::Engine& engine, const raft::Mark& mark) {
+  StorageResult<std::unique_ptr<port::Engine>> staged = engine.staged();
+  if (!staged) return staged.error();
+  if (staged.value() == nullptr) return false;
+  AppliedReader applied;
+  if (const StorageStatus status = staged.value()->read(Table::state, applied); !status) return status.error();
+  if (applied.index != mark.index || applied.term != mark.term) return false;
+  if (const StorageStatus status = engine.install(std::move(staged).value()); !status) return status.error();
+  return true;
+}
+
 /// Whether the log goes on where the checkpoint ends (design, law 2). Otherwise one of them is not this member's, or
 /// not its newest.
 StorageStatus check_fit(const std::optional<Image>& image, const raft::Recovered& log) {
@@ -180,9 +209,19 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
   if (!engine) return engine.error();
   StorageResult<std::optional<Image>> image = ImageLoader().load(*engine.value());
   if (!image) return image.error();
-  StorageResult<ReadLog> log =
-      read_log(files, std::move(segments).value(), image.value() ? image.value()->applied : raft::Mark{}, limits);
+  const auto applied = [&image] { return image.value() ? image.value()->applied : raft::Mark{}; };
+  StorageResult<ReadLog> log = read_log(files, segments.value(), applied(), limits);
   if (!log) return log.error();
+  if (applied().index < log.value().recovered.compacted.index) {
+    const StorageResult<bool> is_installed = finish_install(*engine.value(), log.value().recovered.compacted);
+    if (!is_installed) return is_installed.error();
+    if (is_installed.value()) {
+      image = ImageLoader().load(*engine.value());
+      if (!image) return image.error();
+      log = read_log(files, segments.value(), applied(), limits);
+      if (!log) return log.error();
+    }
+  }
   if (log.value().position.last_index == LogIndex(0) && !new_member.first.append.empty()) {
     // They were durable before the segment got its name: what looks torn is damage.
     return StorageError{"the log is damaged in " +
@@ -190,6 +229,7 @@ StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, cons
                         ": it has lost its first entries" + remedy_for_damage};
   }
   if (const StorageStatus status = check_fit(image.value(), log.value().recovered); !status) return status.error();
+  if (const StorageStatus status = engine.value()->drop_staged(); !status) return status.error();
   const Wal::Position& position = log.value().position;
   StorageResult<std::unique_ptr<Wal>> wal = Wal::resume(files, std::string(wal_directory), limits, position);
   if (!wal) return wal.error();

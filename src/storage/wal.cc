@@ -110,6 +110,8 @@ void Wal::take(const raft::LogWrite& write) {
   }
   if (write.mark) {
     frames_.add(*write.mark);
+    // That of a snapshot stands for entries that the log never had.
+    last_index_ = std::max(last_index_, write.mark->index);
     marked_in_ = segments_.back().sequence;
   }
   if (write.hard_state) hard_state_ = *write.hard_state;

@@ -1,7 +1,7 @@
 // The real LMDB under power cuts: seeds of drawn checkpoints through our engine, cut at every operation on the disk,
 // recovered by the engine and compared with the engine in memory. What was answered as durable must be there, all of a
-// checkpoint or nothing, and nothing else. `power_cuts SEEDS` prints what was done; `power_cuts SEEDS lying-disk` must
-// find violations.
+// checkpoint or nothing, and nothing else; now and then another engine takes its place, as a snapshot does.
+// `power_cuts SEEDS` prints what was done; `power_cuts SEEDS lying-disk` must find violations.
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -103,12 +103,17 @@ class Run {
     if (is_after) durable_ = *after_;
     after_.reset();
     engine_ = std::move(opened).value();
-    return std::nullopt;
+    const std::optional<Contents> staged = std::exchange(staged_, std::nullopt);
+    return staged.has_value() && !is_after ? finish_install(*staged) : std::nullopt;
   }
 
   /// Writes until the power goes, or so many checkpoints.
   std::optional<std::string> work(int count) {
     for (; count > 0 && disk_.powered() && engine_ != nullptr; --count) {
+      if (prng_.chance(1, 4)) {
+        if (auto why = replace()) return why;
+        continue;
+      }
       const Checkpoint checkpoint = draw(prng_, records_);
       // The twin does the same to what is durable.
       storage::EnginesMemory twin;
@@ -131,13 +136,59 @@ class Run {
   }
 
  private:
+  /// Another engine is filled beside this one, and takes its place.
+  std::optional<std::string> replace() {
+    const auto failed = [this](const port::StorageError& error) {
+      return disk_.powered() ? std::optional(error.message) : std::nullopt;
+    };
+    auto staged = engine_->stage();
+    if (!staged) return failed(staged.error());
+    storage::EnginesMemory twin;
+    const auto twin_engine = twin.open();
+    for (std::uint64_t parts = 1 + prng_.below(3); parts > 0; --parts) {
+      const Checkpoint part = draw(prng_, records_);
+      if (!twin_engine.value()->write(part)) return std::string("the engine in memory failed");
+      if (const auto status = staged.value()->write(part); !status) return failed(status.error());
+    }
+    if (const auto status = staged.value()->check(); !status) return failed(status.error());
+    if (prng_.chance(1, 4)) {
+      const port::StorageStatus status = engine_->drop_staged();
+      return status ? std::nullopt : failed(status.error());
+    }
+    // From here on the log has its mark: it must get through.
+    staged_ = contents_of(*twin_engine.value()).value();
+    return install(std::move(staged).value());
+  }
+
+  std::optional<std::string> finish_install(const Contents& wanted) {
+    staged_ = wanted;
+    auto staged = engine_->staged();
+    if (!staged) return disk_.powered() ? std::optional(staged.error().message) : std::nullopt;
+    if (staged.value() == nullptr) return std::string("what was staged and checked is gone");
+    const port::StorageResult<Contents> found = contents_of(*staged.value());
+    if (!found) return disk_.powered() ? std::optional(found.error().message) : std::nullopt;
+    if (found.value() != wanted) return std::string("what was staged and checked is not what was staged");
+    return install(std::move(staged).value());
+  }
+
+  std::optional<std::string> install(std::unique_ptr<port::Engine> staged) {
+    after_ = staged_;
+    const port::StorageStatus status = engine_->install(std::move(staged));
+    if (!status) return disk_.powered() ? std::optional(status.error().message) : std::nullopt;
+    durable_ = std::move(*after_);
+    after_.reset();
+    staged_.reset();
+    return std::nullopt;
+  }
+
   Disk disk_;
   Prng prng_;
   const bool lies_;
   std::unique_ptr<port::Engine> engine_;
   std::uint64_t records_ = 0;
   Contents durable_;
-  std::optional<Contents> after_;  ///< With the checkpoint that was under way.
+  std::optional<Contents> after_;   ///< With the checkpoint that was under way.
+  std::optional<Contents> staged_;  ///< What must take its place.
 };
 
 struct Totals {

@@ -188,6 +188,11 @@ class ForgetfulEngines final : public port::Engines {
     port::StorageStatus read(Table, port::RowVisitor&) override { return Done{}; }
     std::uint64_t file_bytes() override { return 0; }
     port::StorageResult<std::string> defragment() override { return std::string(); }
+    port::StorageResult<std::unique_ptr<port::Engine>> stage() override { UNREACHABLE(); }
+    port::StorageResult<std::unique_ptr<port::Engine>> staged() override { UNREACHABLE(); }
+    port::StorageStatus check() override { UNREACHABLE(); }
+    port::StorageStatus install(std::unique_ptr<port::Engine>) override { UNREACHABLE(); }
+    port::StorageStatus drop_staged() override { return Done{}; }
   };
 };
 

@@ -24,6 +24,13 @@ namespace metastore {
   X(checkpoint_waiting_bytes_max, 268'435'456, "bytes", "behind a checkpoint under way; past it: too many requests")  \
   X(log_bytes_max, 67'108'864, "bytes", "applied entries kept in memory for slow followers")                          \
   X(log_held_bytes_max, 268'435'456, "bytes", "the same while a peer takes a snapshot, lest it need another")         \
+  X(snapshot_part_bytes, 131'072, "bytes", "rows in one message of a snapshot, unless one row alone is larger")       \
+  X(snapshot_window_bytes, 1'048'576, "bytes", "of a snapshot, sent to a peer and not yet durable there")             \
+  X(snapshot_bytes_a_step, 262'144, "bytes", "of snapshots, read or taken in one step, so that it stays near 1 ms")   \
+  X(snapshot_keys_a_step, 5'000, "keys", "looked at for snapshots in one step, so that it stays near 1 ms")           \
+  X(snapshot_silence_ms, 10'000, "milliseconds", "without a word from a peer that takes a snapshot: given up")        \
+  X(snapshot_hold_ms, 600'000, "milliseconds", "a compaction waits for snapshots that read behind it")                \
+  X(snapshot_held_bytes_max, 268'435'456, "bytes", "that a compaction gave up and snapshots read; past it: given up") \
   X(promotion_lag_entries_max, 1'000, "entries", "that a learner lacks when it is promoted")                          \
   X(append_message_bytes_max, 1'048'576, "bytes", "entries in one message to a peer, unless one alone is larger")     \
   X(append_window_bytes_max, 8'388'608, "bytes", "entries sent to one peer ahead of its acknowledgement")             \

@@ -50,6 +50,7 @@ void Host::execute(Effects effects) {
   if (!effects.trace.empty()) executors_->trace.trace(effects.trace);
   if (!effects.log_writes.empty()) executors_->log.write(std::move(effects.log_writes));
   if (effects.checkpoint) executors_->checkpoints.write(std::move(*effects.checkpoint));
+  if (!effects.image_steps.empty()) executors_->checkpoints.stage(std::move(effects.image_steps));
   if (effects.defragment) executors_->checkpoints.defragment();
   if (effects.peers) executors_->peers.set_peers(std::move(*effects.peers));
   if (!effects.messages.empty()) executors_->peers.send(std::move(effects.messages));

@@ -62,6 +62,14 @@ class Applier {
   /// Of the store, the leases and the alarms.
   std::uint64_t hash() const { return store_.hash() + lessor_.hash() + alarms_.hash(); }
 
+  /// Counts on where the one that this one replaces has ended: figures for people do not begin anew.
+  void continue_figures(const Applier& former) {
+    counts_ = former.counts_;
+    txn_keys_read_ = former.txn_keys_read_;
+    lessor_.continue_figures(former.lessor_);
+    store_.continue_figures(former.store_);
+  }
+
   /// Frees what compactions gave up, looking at no more than `budget` records; true once nothing is left to free.
   bool compact_some(std::size_t budget) { return store_.compact_some(budget); }
 

@@ -78,6 +78,11 @@ class Lessor {
     }
     changed_.clear();
   }
+  /// All that there are, for an image.
+  template <typename Put>
+  void all(Put&& put) const {
+    for (const auto& [id, lease] : leases_) put(id, lease.ttl_seconds);
+  }
   std::size_t changed_count() const { return changed_.size(); }
 
   bool exists(LeaseId id) const { return leases_.contains(id); }
@@ -85,6 +90,7 @@ class Lessor {
   std::uint64_t hash() const { return hash_; }
   std::size_t size() const { return leases_.size(); }
   const Counts& counts() const { return counts_; }
+  void continue_figures(const Lessor& former) { counts_ = former.counts_; }
   /// Errors: lease_not_found.
   Result<std::vector<std::string>> keys(LeaseId id) const;
 

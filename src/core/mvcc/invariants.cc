@@ -15,6 +15,7 @@ void Store::check_invariants() const {
   const bool swept = swept_ == history_.size() || history_[swept_].record.mod_revision() > compacted_;
   std::vector<Record> recent;
   std::uint64_t retained_bytes = 0;
+  std::uint64_t held_bytes = 0;
   std::uint64_t allocated_bytes = 0;
   std::uint64_t live_hash = 0;
   std::uint64_t live_keys = 0;
@@ -31,6 +32,7 @@ void Store::check_invariants() const {
       ASSERT(!newer || (newer.key() == record.key() && newer.revision() > record.revision()));
       ASSERT(!newer || newer.ordinal() == record.ordinal() + 1);
       ASSERT(record.mod_revision() <= current_ || open_);
+      held_bytes += bytes_of(record);
       if (retained) retained_bytes += bytes_of(record);
       allocated_bytes += record.allocation_size();
       if (record.revision() >= oldest_in_history) recent.push_back(record);
@@ -38,6 +40,7 @@ void Store::check_invariants() const {
     return true;
   });
   ASSERT(retained_bytes == written_bytes_ - released_bytes_);
+  ASSERT(held_bytes == written_bytes_ - freed_bytes_);
   ASSERT(allocated_bytes == arena_.used_bytes());
   ASSERT(live_hash == live_hash_);
   ASSERT(live_keys == live_keys_);

@@ -1,3 +1,4 @@
+#include "core/mvcc/hash.h"
 #include "core/mvcc/store.h"
 
 namespace metastore::mvcc {
@@ -19,6 +20,22 @@ bool Restoration::add(RevisionPair revision, bool tombstone, BytesView message) 
   // Those between may have been compacted.
   transaction_->next_sub_ = revision.sub;
   transaction_->place(transaction_->append(fields, newest), !newest, position);
+  return true;
+}
+
+bool Restoration::settle(RevisionPair revision, BytesView message) {
+  RecordFields fields;
+  if (!parse(message, fields) || fields.mod.main != revision.main || revision.sub < 0) return false;
+  if (revision.main <= Revision(1) || fields.version <= 0 || last_ != RevisionPair{}) return false;
+  fields.mod = revision;
+  const KeyIndex::Position position = store_.index_.lower_bound(fields.key);
+  if (store_.index_.newest(position, fields.key)) return false;
+  char* const memory = store_.arena_.allocate(Record::allocation_size(fields, Record()));
+  const Record record = Record::write(memory, fields, Record(), store_.compacted_);
+  store_.index_.insert(position, record);
+  store_.written_bytes_ += Store::bytes_of(record);
+  store_.live_hash_ += hash_of(record);
+  ++store_.live_keys_;
   return true;
 }
 

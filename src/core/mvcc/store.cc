@@ -43,6 +43,12 @@ std::size_t Store::first_event(Revision from) const {
   return static_cast<std::size_t>(first - history_.begin());
 }
 
+std::size_t Store::first_event(RevisionPair from) const {
+  const auto first = std::partition_point(history_.begin(), history_.end(),
+                                          [&](const Event& event) { return event.record.revision() < from; });
+  return static_cast<std::size_t>(first - history_.begin());
+}
+
 Status<> Store::compact(Revision revision) {
   ASSERT(!open_);
   if (revision <= compacted_) return ErrorCode::compacted;
@@ -94,6 +100,7 @@ void Store::erase_tombstone(Record tombstone) {
 
 void Store::give_up(Record record) {
   ++freed_records_;
+  freed_bytes_ += bytes_of(record);
   const RevisionPair revision = record.revision();
   if (revision.main <= saved_) {
     freed_.push_back(revision);

@@ -124,12 +124,24 @@ class Store {
     }
   }
 
+  /// The same for whoever reads a former state and keeps it from being freed: from any change on that compact_some()
+  /// has not given up, whatever compact() said.
+  template <typename Visit>
+  void unfreed_history(RevisionPair from, Visit&& visit) const {
+    for (std::size_t i = first_event(from); i < history_.size(); ++i) {
+      if (history_[i].record.mod_revision() > current_ || !visit(history_[i].record)) return;
+    }
+  }
+
   /// Makes `revision` the oldest that can be read, at once: compacted, future_revision or done.
   Status<> compact(Revision revision);
   /// Frees what compact() gave up, looking at no more than `budget` records; true once nothing is left to free.
   bool compact_some(std::size_t budget);
   /// Whether nothing is left to free.
   bool is_compacted() const { return swept_ == history_.size() || history_[swept_].record.mod_revision() > compacted_; }
+
+  /// What compact() gave up and compact_some() has not freed.
+  std::uint64_t unfreed_bytes() const { return released_bytes_ - freed_bytes_; }
 
   /// What has changed since the last call, for a checkpoint: `put(Record)` for each record that was written and is
   /// still there, in revision order, then `erase(RevisionPair)` for each that an earlier call put and that was freed.
@@ -157,6 +169,8 @@ class Store {
   std::uint64_t live_keys() const { return live_keys_; }
   /// How many records compactions have freed since the start; a figure for status pages.
   std::uint64_t freed_records() const { return freed_records_; }
+  /// Counts on where the store that this one replaces has ended.
+  void continue_figures(const Store& former) { freed_records_ += former.freed_records_; }
 
   /// Hash of the revision, the compact revision and all keys as they are now.
   /// Bounds: O(1), kept up with each change; check_invariants() computes it again.
@@ -197,6 +211,7 @@ class Store {
     return record && record.tombstone() ? Record() : record;
   }
   std::size_t first_event(Revision from) const;
+  std::size_t first_event(RevisionPair from) const;
   void free(Record record);
   /// The same, and notes it for the next checkpoint.
   void give_up(Record record);
@@ -210,7 +225,8 @@ class Store {
   /// The events at the front that compact_some() has looked at but that stay, because they are at compact_revision().
   std::size_t swept_ = 0;
   std::uint64_t written_bytes_ = 0;
-  std::uint64_t released_bytes_ = 0;       ///< By compact_revision().
+  std::uint64_t released_bytes_ = 0;       ///< By compact_revision(),
+  std::uint64_t freed_bytes_ = 0;          ///< and of that by compact_some().
   std::uint64_t next_released_bytes_ = 0;  ///< What compact(current + 1) would give up if that changed nothing.
   std::uint64_t live_hash_ = 0;
   std::uint64_t live_keys_ = 0;
@@ -290,13 +306,17 @@ class Transaction {
   bool open_ = true;
 };
 
-/// Puts the records of a checkpoint back into an empty store. It refuses what take_changes() never gave.
+/// Puts the records of a checkpoint back into an empty store. It refuses what take_changes() never gave. The records of
+/// a snapshot come otherwise: first those before the compaction, in the order of their keys, then those behind it.
 class Restoration {
  public:
   explicit Restoration(Store& store) : store_(store) {}
 
   /// Requires: revisions rise. The message is a record's. False if it makes no sense.
   [[nodiscard]] bool add(RevisionPair revision, bool tombstone, BytesView message);
+  /// One that is its key's only one from before the compaction. Requires: `revision` lies before it. False as above, or
+  /// after the first add().
+  [[nodiscard]] bool settle(RevisionPair revision, BytesView message);
   /// All are back, of a store that stood at these revisions. False if they cannot be.
   [[nodiscard]] bool finish(Revision current, Revision compacted);
 

@@ -119,6 +119,7 @@ void Oracle::on_send(const Node& node, const Envelope& envelope) {
     void operator()(const ProposalRefused&) {}
     void operator()(const LeaderCall&) {}
     void operator()(const LeaderReply&) {}
+    void operator()(const SnapshotPart&) {}
   };
   std::visit(Visitor{*this, node, envelope.to}, envelope.message);
 }

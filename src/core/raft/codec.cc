@@ -35,7 +35,9 @@ auto fields(M& m) {
   } else if constexpr (std::is_same_v<T, SnapshotOffer>) {
     return std::tie(m.term, m.mark, m.image, m.size_bytes);
   } else if constexpr (std::is_same_v<T, SnapshotReply>) {
-    return std::tie(m.term, m.image, m.wanted, m.offset);
+    return std::tie(m.term, m.image, m.wanted, m.parts, m.incarnation);
+  } else if constexpr (std::is_same_v<T, SnapshotPart>) {
+    return std::tie(m.term, m.image, m.number, m.is_last, m.checksum, m.state_hash, m.rows);
   } else if constexpr (std::is_same_v<T, LeaderCall>) {
     return std::tie(m.term, m.id, m.method, m.message);
   } else if constexpr (std::is_same_v<T, LeaderReply>) {
@@ -128,6 +130,11 @@ bool is_well_formed(const AppendRequest& request) {
   return term <= request.term;
 }
 
+/// What it stands for was committed by the leader's term, by somebody's votes.
+bool is_well_formed(const SnapshotOffer& offer) {
+  return offer.mark.term <= offer.term && !offer.mark.conf_state.voters.empty();
+}
+
 template <std::size_t alternative = 0>
 bool get_message(Reader& reader, std::uint64_t number, Message& message) {
   if constexpr (alternative == std::variant_size_v<Message>) {
@@ -184,6 +191,8 @@ std::optional<Envelope> decode_envelope(BytesView bytes) {
   if (!get_message(reader, in.u64(), envelope.message) || !in.at_end()) return std::nullopt;
   const auto* append = std::get_if<AppendRequest>(&envelope.message);
   if (append != nullptr && !is_well_formed(*append)) return std::nullopt;
+  const auto* offer = std::get_if<SnapshotOffer>(&envelope.message);
+  if (offer != nullptr && !is_well_formed(*offer)) return std::nullopt;
   return envelope;
 }
 

@@ -51,11 +51,13 @@ TEST_CASE("the messages beside replication are these bytes") {
   const Mark mark{LogIndex(9), Term(2), {{MemberId(1)}, {}, {}, {}, false}};
   CHECK(encoded(from_1_to_2(SnapshotOffer{Term(3), mark, 5, 6})) ==
         std::string("\x01\x02\x09\x03\x09\x02\x01\x01\x00\x00\x00\x00\x05\x06", 14));
-  CHECK(encoded(from_1_to_2(SnapshotReply{Term(3), 5, true, 6})) == "\x01\x02\x0a\x03\x05\x01\x06");
+  CHECK(encoded(from_1_to_2(SnapshotReply{Term(3), 5, true, 6, 7})) == "\x01\x02\x0a\x03\x05\x01\x06\x07");
   CHECK(encoded(from_1_to_2(LeaderCall{Term(3), 5, Bytes::copy_of("m"), Bytes::copy_of("kv")})) ==
         "\x01\x02\x0b\x03\x05\x01m\x02kv");
   CHECK(encoded(from_1_to_2(LeaderReply{Term(3), 5, true, ErrorCode::no_leader, Bytes::copy_of("kv")})) ==
         "\x01\x02\x0c\x03\x05\x01\x09no_leader\x02kv");
+  CHECK(encoded(from_1_to_2(SnapshotPart{Term(3), 5, 6, true, 7, 8, Bytes::copy_of("kv")})) ==
+        "\x01\x02\x0d\x03\x05\x06\x01\x07\x08\x02kv");
 }
 
 /// Draws messages of every kind, with numbers of every length.
@@ -80,6 +82,12 @@ class Drawn {
     std::vector<MemberId> ids;
     for (std::uint64_t count = prng_.below(4); count > 0; --count) ids.emplace_back(number());
     return ids;
+  }
+
+  Mark mark() {
+    Mark drawn{index(), Term(prng_.below(9)), {members(), members(), members(), members(), flag()}};
+    drawn.conf_state.voters.emplace_back(number());
+    return drawn;
   }
 
   AppendRequest append() {
@@ -114,14 +122,15 @@ class Drawn {
       case 8:
         return ProposalRefused{term(), number(), number(), ErrorCode::too_many_requests};
       case 9:
-        return SnapshotOffer{
-            term(), {index(), term(), {members(), members(), members(), members(), flag()}}, number(), number()};
+        return SnapshotOffer{Term(1ULL << 62), mark(), number(), number()};
       case 10:
-        return SnapshotReply{term(), number(), flag(), number()};
+        return SnapshotReply{term(), number(), flag(), number(), number()};
       case 11:
         return LeaderCall{term(), number(), data(), data()};
-      default:
+      case 12:
         return LeaderReply{term(), number(), flag(), ErrorCode::lease_not_found, data()};
+      default:
+        return SnapshotPart{term(), number(), number(), flag(), number(), number(), data()};
     }
   }
 

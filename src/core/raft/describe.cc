@@ -66,8 +66,12 @@ struct MessageText {
            text(offer.size_bytes) + " bytes";
   }
   std::string operator()(const SnapshotReply& reply) {
-    return std::string("snapshot ") + (reply.wanted ? "wanted from " + text(reply.offset) : "not wanted") +
+    return std::string("snapshot ") + (reply.wanted ? "wanted from part " + text(reply.parts) : "not wanted") +
            " term=" + text(reply.term);
+  }
+  std::string operator()(const SnapshotPart& part) {
+    return "snapshot part " + text(part.number) + (part.is_last ? ", the last" : "") + " term=" + text(part.term) +
+           " " + text(part.rows.size()) + " bytes";
   }
   std::string operator()(const LeaderCall& call) {
     return std::string(call.method.view()) + " #" + text(call.id) + " for the leader of term=" + text(call.term);

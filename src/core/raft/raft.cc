@@ -55,6 +55,7 @@ void dispatch(State& state, const Envelope& envelope, Output& out) {
     void operator()(const LeaderCall&) {}
     void operator()(const LeaderReply&) {}
     void operator()(const SnapshotReply&) {}
+    void operator()(const SnapshotPart&) {}
   };
   std::visit(Visitor{state, envelope, out}, envelope.message);
 }

@@ -84,8 +84,8 @@ class Raft {
 
   /// Elections, heartbeats and check-quorum: to be called at or after wake_at(). Calling early does nothing.
   void on_woken(Instant now, Output& out);
-  /// ProposalForward, ProposalRefused, SnapshotReply, LeaderCall and LeaderReply are the replica's to judge: here they
-  /// change nothing. Requires: `envelope` is for this member and from another one.
+  /// ProposalForward, ProposalRefused, SnapshotReply, SnapshotPart, LeaderCall and LeaderReply are the replica's to
+  /// judge: here they change nothing. Requires: `envelope` is for this member and from another one.
   void on_message(Instant now, const Envelope& envelope, Output& out);
   /// All log writes up to `id` are durable here.
   void on_log_written(Instant now, LogWriteId id, Output& out);

@@ -157,7 +157,7 @@ void on_append_reply(State& state, MemberId from, const AppendReply& reply, Outp
   if (reply.accepted) {
     ASSERT(reply.match_index <= state.log.last_index());
     peer.progress.on_accepted(reply.match_index);
-    if (peer.progress.mode() != Progress::Mode::snapshot) peer.snapshot_index = LogIndex();
+    hold_behind_snapshot(state, peer);
     return advance_commit(state, out);
   }
   if (peer.progress.mode() == Progress::Mode::snapshot) {

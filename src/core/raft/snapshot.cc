@@ -17,11 +17,21 @@ void want_snapshot(State& state, MemberId id, Peer& peer, Output& out) {
   out.snapshots_wanted.push_back(id);
 }
 
+void hold_behind_snapshot(const State& state, Peer& peer) {
+  if (peer.snapshot_index == LogIndex() || peer.progress.mode() == Progress::Mode::snapshot) return;
+  const LogIndex match = peer.progress.match_index();
+  const bool is_near = match.plus(state.config.limits.log_entries_kept / 2) >= state.commit;
+  peer.snapshot_index = is_near ? LogIndex() : match;
+}
+
 LogIndex held_index(const State& state) {
   LogIndex held = state.commit;
   if (!state.leadership) return held;
   for (const auto& [id, peer] : state.leadership->peers) {
-    if (peer.snapshot_index != LogIndex()) held = std::min(held, peer.snapshot_index);
+    if (peer.snapshot_index == LogIndex()) continue;
+    // Whoever has its snapshot and falls silent may need another.
+    const bool is_silent = state.now >= peer.heard + state.config.election_timeout;
+    if (peer.progress.mode() == Progress::Mode::snapshot || !is_silent) held = std::min(held, peer.snapshot_index);
   }
   return held;
 }

@@ -10,6 +10,9 @@ namespace metastore::raft {
 
 /// The peer cannot catch up from this log. Requires: role == Role::leader.
 void want_snapshot(State& state, MemberId id, Peer& peer, Output& out);
+/// The peer accepts entries again: what it lacks stays in memory until it has come so near that the log keeps it
+/// anyway.
+void hold_behind_snapshot(const State& state, Peer& peer);
 /// Behind which index entries stay in memory for peers that take snapshots.
 LogIndex held_index(const State& state);
 

@@ -29,7 +29,7 @@ struct Peer {
   std::uint64_t round_sent = 0;    ///< The newest ReadIndex round that it was told,
   std::uint64_t round_echoed = 0;  ///< and that it answered.
   bool is_owed = true;             ///< A message is due though there may be nothing new: a heartbeat or a probe.
-  /// Of the image under way to it, whose successors stay in memory; 0 if there is none.
+  /// Of the image under way to it, or behind that what it has come to: what follows stays in memory; 0 if nothing need.
   LogIndex snapshot_index = {};
   /// When an image that it has, and has not acknowledged until then, counts as lost.
   Instant snapshot_lost_at = Instant::never();

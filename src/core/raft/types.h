@@ -141,21 +141,21 @@ struct ProposalRefused {
   bool operator==(const ProposalRefused&) const = default;
 };
 
-/// The leader has an image of its store for a peer that needs entries which have left memory (thesis 5). The bytes
-/// themselves flow beside Raft's messages.
+/// The leader has an image of its store for a peer that needs entries which have left memory (thesis 5).
 struct SnapshotOffer {
   Term term;
   Mark mark;                     ///< What the image stands for.
   std::uint64_t image = 0;       ///< Names the image, so that a broken stream can be taken up again.
-  std::uint64_t size_bytes = 0;  ///< 0 if not known in advance.
+  std::uint64_t size_bytes = 0;  ///< About; for people.
   bool operator==(const SnapshotOffer&) const = default;
 };
 
 struct SnapshotReply {
-  Term term;
+  Term term;  ///< Of the offer, if it is wanted; else of who does not want it.
   std::uint64_t image = 0;
   bool wanted = false;
-  std::uint64_t offset = 0;  ///< If wanted: how much of that image is already here.
+  std::uint64_t parts = 0;        ///< If wanted: how many of its parts are durable here.
+  std::uint64_t incarnation = 0;  ///< If wanted: of the run of the member that holds them; the next begins anew.
   bool operator==(const SnapshotReply&) const = default;
 };
 
@@ -177,10 +177,22 @@ struct LeaderReply {
   bool operator==(const LeaderReply&) const = default;
 };
 
+/// One part of an image that was offered and is wanted. Raft carries it; what the rows are, the replica knows.
+struct SnapshotPart {
+  Term term;  ///< Of the offer.
+  std::uint64_t image = 0;
+  std::uint64_t number = 0;  ///< From 0 on.
+  bool is_last = false;
+  std::uint64_t checksum = 0;    ///< Of the rows of all parts up to this one.
+  std::uint64_t state_hash = 0;  ///< If it is the last: of the state that the rows make.
+  Bytes rows;
+  bool operator==(const SnapshotPart&) const = default;
+};
+
 /// New alternatives go to the end: their place is their number on the wire.
 using Message =
     std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, TimeoutNow, ReadIndexRequest, ReadIndexReply,
-                 ProposalForward, ProposalRefused, SnapshotOffer, SnapshotReply, LeaderCall, LeaderReply>;
+                 ProposalForward, ProposalRefused, SnapshotOffer, SnapshotReply, LeaderCall, LeaderReply, SnapshotPart>;
 
 struct Envelope {
   MemberId from;

@@ -1,5 +1,8 @@
 #include "core/replica/checkpoint.h"
 
+#include <limits>
+#include <type_traits>
+
 #include "core/base/assert.h"
 
 namespace metastore {
@@ -25,6 +28,17 @@ Bytes RowWriter::take() {
   const Bytes rows = Bytes::copy_of(rows_);
   rows_.clear();
   return rows;
+}
+
+bool are_rows(BytesView bytes) {
+  Decoder in(bytes);
+  while (in.ok() && !in.at_end()) {
+    if (in.u64() > std::numeric_limits<std::underlying_type_t<Table>>::max()) return false;
+    in.bytes();
+    if (!in.boolean()) return false;
+    in.bytes();
+  }
+  return in.ok();
 }
 
 std::optional<Row> RowReader::next() {

@@ -49,6 +49,9 @@ class RowWriter {
   std::string rows_;
 };
 
+/// Whether a RowReader can read it: for rows that another member sent, each with a value.
+bool are_rows(BytesView bytes);
+
 class RowReader {
  public:
   explicit RowReader(BytesView rows) : in_(rows) {}

@@ -5,6 +5,8 @@
 namespace metastore {
 namespace {
 
+NumberKey key_of(LeaseId id) { return NumberKey(static_cast<std::uint64_t>(id.value())); }
+
 void put_member(RowWriter& rows, const Member& member) {
   std::string value;
   Encoder out(value);
@@ -20,6 +22,49 @@ void put_member(RowWriter& rows, const Member& member) {
 }
 
 }  // namespace
+
+void put_applied(RowWriter& rows, const raft::Mark& applied) {
+  std::string value;
+  Encoder out(value);
+  out.tagged(applied.index);
+  out.tagged(applied.term);
+  raft::encode(out, applied.conf_state);
+  rows.put(Table::state, row_keys::applied, value);
+}
+
+void put_revisions(RowWriter& rows, const mvcc::Store& store) {
+  std::string value;
+  Encoder out(value);
+  out.tagged(store.current_revision());
+  out.tagged(store.compact_revision());
+  rows.put(Table::state, row_keys::revisions, value);
+}
+
+void put_cluster_version(RowWriter& rows, std::string_view cluster_version) {
+  std::string value;
+  Encoder out(value);
+  out.bytes(cluster_version);
+  rows.put(Table::state, row_keys::cluster_version, value);
+}
+
+void put_record(RowWriter& rows, mvcc::Record record) {
+  const BytesView is_tombstone = record.tombstone() ? BytesView("\1", 1) : BytesView("\0", 1);
+  rows.put(Table::records, NumberKey(record.revision()).view(), is_tombstone, record.encoded());
+}
+
+void put_lease(RowWriter& rows, LeaseId id, std::int64_t ttl_seconds) {
+  std::string value;
+  Encoder(value).i64(ttl_seconds);
+  rows.put(Table::leases, key_of(id).view(), value);
+}
+
+void put_alarm(RowWriter& rows, const kv::Alarm& alarm) { rows.put(Table::alarms, NumberKey(alarm).view(), {}); }
+
+void put_members(RowWriter& rows, const Members& members) {
+  for (const auto& [id, member] : members.all()) put_member(rows, member);
+  // They stay, so that an id that was removed never comes back.
+  for (const MemberId id : members.removed()) rows.put(Table::members, NumberKey(id.value()).view(), "\1");
+}
 
 std::optional<std::uint64_t> decode_number(BytesView key) {
   if (key.size() != 8) return std::nullopt;
@@ -41,6 +86,13 @@ void Checkpoints::on_written(LogIndex applied_index) {
   written_ = applied_index;
 }
 
+void Checkpoints::on_replaced(LogIndex applied_index) {
+  ASSERT(!is_under_way());
+  written_ = emitted_ = applied_index;
+  members_version_ = 0;
+  cluster_version_.clear();
+}
+
 bool Checkpoints::is_due(Instant now, LogIndex applied, const mvcc::Store& store) const {
   if (is_under_way() || applied == emitted_) return false;
   return now >= due_at(applied) || store.unsaved_bytes() >= limits_.checkpoint_bytes;
@@ -60,45 +112,22 @@ Checkpoint Checkpoints::take(Instant now, const raft::Mark& applied, kv::Applier
   ASSERT(applied.index > emitted_);
   emitted_ = applied.index;
   emitted_at_ = now;
-  std::string value;
-  const auto fact = [&](std::string_view key) {
-    rows_.put(Table::state, key, value);
-    value.clear();
-  };
-  Encoder out(value);
-  out.tagged(applied.index);
-  out.tagged(applied.term);
-  raft::encode(out, applied.conf_state);
-  fact(row_keys::applied);
-  out.tagged(applier.store().current_revision());
-  out.tagged(applier.store().compact_revision());
-  fact(row_keys::revisions);
+  put_applied(rows_, applied);
+  put_revisions(rows_, applier.store());
   if (cluster_version_ != cluster_version) {
     cluster_version_ = cluster_version;
-    out.bytes(cluster_version);
-    fact(row_keys::cluster_version);
+    put_cluster_version(rows_, cluster_version);
   }
-
   applier.store().take_changes(
-      [&](mvcc::Record record) {
-        const BytesView is_tombstone = record.tombstone() ? BytesView("\1", 1) : BytesView("\0", 1);
-        rows_.put(Table::records, NumberKey(record.revision()).view(), is_tombstone, record.encoded());
-      },
+      [&](mvcc::Record record) { put_record(rows_, record); },
       [&](mvcc::RevisionPair revision) { rows_.erase(Table::records, NumberKey(revision).view()); });
-  applier.lessor().take_changes(
-      [&](LeaseId id, std::int64_t ttl_seconds) {
-        value.clear();
-        out.i64(ttl_seconds);
-        rows_.put(Table::leases, NumberKey(static_cast<std::uint64_t>(id.value())).view(), value);
-      },
-      [&](LeaseId id) { rows_.erase(Table::leases, NumberKey(static_cast<std::uint64_t>(id.value())).view()); });
-  applier.alarms().take_changes([&](const kv::Alarm& alarm) { rows_.put(Table::alarms, NumberKey(alarm).view(), {}); },
+  applier.lessor().take_changes([&](LeaseId id, std::int64_t ttl_seconds) { put_lease(rows_, id, ttl_seconds); },
+                                [&](LeaseId id) { rows_.erase(Table::leases, key_of(id).view()); });
+  applier.alarms().take_changes([&](const kv::Alarm& alarm) { put_alarm(rows_, alarm); },
                                 [&](const kv::Alarm& alarm) { rows_.erase(Table::alarms, NumberKey(alarm).view()); });
   if (members_version_ != members.version()) {
     members_version_ = members.version();
-    for (const auto& [id, member] : members.all()) put_member(rows_, member);
-    // They stay, so that an id that was removed never comes back.
-    for (const MemberId id : members.removed()) rows_.put(Table::members, NumberKey(id.value()).view(), "\1");
+    put_members(rows_, members);
   }
   return {emitted_, rows_.take()};
 }

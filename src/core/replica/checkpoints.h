@@ -53,6 +53,15 @@ class NumberKey {
 std::optional<std::uint64_t> decode_number(BytesView key);
 std::optional<mvcc::RevisionPair> decode_revision(BytesView key);
 
+/// What a row of each kind says.
+void put_applied(RowWriter& rows, const raft::Mark& applied);
+void put_revisions(RowWriter& rows, const mvcc::Store& store);
+void put_cluster_version(RowWriter& rows, std::string_view cluster_version);
+void put_record(RowWriter& rows, mvcc::Record record);
+void put_lease(RowWriter& rows, LeaseId id, std::int64_t ttl_seconds);
+void put_alarm(RowWriter& rows, const kv::Alarm& alarm);
+void put_members(RowWriter& rows, const Members& members);
+
 class Checkpoints {
  public:
   Checkpoints(Duration interval, const Limits& limits, LogIndex recovered)
@@ -61,6 +70,9 @@ class Checkpoints {
   /// What the engine durably holds.
   LogIndex written() const { return written_; }
   void on_written(LogIndex applied_index);
+  bool is_under_way() const { return emitted_ > written_; }
+  /// Another image has taken the engine's place. Requires: !is_under_way().
+  void on_replaced(LogIndex applied_index);
 
   /// Whether one is due at `applied`.
   bool is_due(Instant now, LogIndex applied, const mvcc::Store& store) const;
@@ -74,8 +86,6 @@ class Checkpoints {
                   std::string_view cluster_version);
 
  private:
-  bool is_under_way() const { return emitted_ > written_; }
-
   const Duration interval_;
   const Limits limits_;
   LogIndex written_;

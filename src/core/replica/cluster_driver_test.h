@@ -107,14 +107,18 @@ class Cluster {
   void crash(std::uint64_t n) {
     Driver& driver = at(n);
     driver.log.resize(driver.written);
-    disks_[MemberId(n)] = driver.recovered();
+    Disk& disk = disks_[MemberId(n)];
+    disk.recovered = driver.recovered_with_image();
+    disk.rows = std::move(driver.rows);
     nodes_.at(MemberId(n)).reset();
     inboxes_.erase(MemberId(n));
   }
   void restart(std::uint64_t n) {
     Config& config = configs_.at(MemberId(n));
     ++config.incarnation;
-    nodes_.at(MemberId(n)) = std::make_unique<Driver>(config, std::move(disks_.at(MemberId(n))), now_);
+    Disk& disk = disks_.at(MemberId(n));
+    nodes_.at(MemberId(n)) = std::make_unique<Driver>(config, std::move(disk.recovered), now_);
+    at(n).rows = std::move(disk.rows);
   }
 
   /// The answer to a request of this member.
@@ -127,6 +131,8 @@ class Cluster {
 
   std::set<std::uint64_t> isolated;  ///< Their messages vanish, both ways.
   bool repeats = false;              ///< Every message comes twice.
+  /// If set, it sees every message, and those for which it is true vanish.
+  std::function<bool(const raft::Envelope&)> loses;
 
  private:
   static std::string name(std::uint64_t n) { return "m" + std::to_string(n); }
@@ -150,6 +156,7 @@ class Cluster {
         const auto to = nodes_.find(message.to);
         if (to == nodes_.end() || to->second == nullptr) continue;
         if (isolated.contains(id.value()) || isolated.contains(message.to.value())) continue;
+        if (loses && loses(message)) continue;
         if (repeats) inboxes_[message.to].push_back(PeerMessage{message});
         inboxes_[message.to].push_back(PeerMessage{std::move(message)});
       }
@@ -161,7 +168,11 @@ class Cluster {
   std::map<MemberId, Config> configs_;
   std::map<MemberId, std::unique_ptr<Driver>> nodes_;  ///< Null while the member is down.
   std::map<MemberId, std::vector<Event>> inboxes_;
-  std::map<MemberId, Recovered> disks_;
+  struct Disk {
+    Recovered recovered;
+    Driver::Rows rows;
+  };
+  std::map<MemberId, Disk> disks_;
 };
 
 }  // namespace metastore::testing

@@ -43,6 +43,11 @@ struct Config {
 
   /// How long a request may wait for consensus: etcd's 5 s and two election timeouts (contract 1.4).
   Duration request_timeout() const { return Duration::seconds(5) + election_timeout * 2; }
+  /// One and a half election timeouts, rounded up to seconds (contract 5.6).
+  std::int64_t lease_ttl_seconds_min() const {
+    constexpr std::int64_t second = 1'000'000'000;
+    return ((election_timeout * 3).nanoseconds() / 2 + second - 1) / second;
+  }
 };
 
 /// What storage found at boot. It is complete: construction needs nothing else.

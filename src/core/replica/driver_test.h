@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -71,6 +72,7 @@ struct Driver {
     for (Chunk& chunk : effects.chunks) chunks.push_back(std::move(chunk));
     for (const StreamEnd& end : effects.stream_ends) stream_ends.push_back(end);
     if (effects.defragment) ++defragmentations;
+    for (ImageStep& step : effects.image_steps) image_steps.push_back(std::move(step));
     if (effects.checkpoint.has_value()) {
       REQUIRE(!checkpoint.has_value());
       checkpoint = std::move(effects.checkpoint);
@@ -81,11 +83,16 @@ struct Driver {
   /// The disk catches up, again and again, until nothing is left to do.
   void settle() {
     turn();
-    while (written < log.size() || wake_at <= now || checkpoint.has_value()) {
+    while (written < log.size() || wake_at <= now || checkpoint.has_value() ||
+           (!image_steps.empty() && image_steps_allowed > 0)) {
       std::vector<Event> events;
       if (written < log.size()) events.push_back(LogWritten{log.back().id});
       written = log.size();
       if (checkpoint.has_value()) events.push_back(CheckpointWritten{write_checkpoint()});
+      for (; !image_steps.empty() && image_steps_allowed > 0; --image_steps_allowed) {
+        if (auto event = take(image_steps.front())) events.push_back(*std::move(event));
+        image_steps.pop_front();
+      }
       turn(std::move(events));
     }
   }
@@ -137,6 +144,26 @@ struct Driver {
     return messages;
   }
 
+  /// The engine does one step towards another state.
+  std::optional<Event> take(const ImageStep& step) {
+    if (step.kind == ImageStep::Kind::drop) {
+      staged.clear();
+      return std::nullopt;
+    }
+    if (step.kind == ImageStep::Kind::install) {
+      REQUIRE(!checkpoint.has_value());
+      REQUIRE(written == log.size());
+      rows = std::exchange(staged, {});
+      return ImageInstalled{step.image};
+    }
+    if (step.parts == 1) staged.clear();
+    RowReader reader(step.rows.view());
+    while (const auto row = reader.next()) {
+      staged.insert_or_assign({row->table, std::string(row->key)}, std::string(*row->value));
+    }
+    return ImageStaged{step.image, step.parts};
+  }
+
   /// The engine takes the checkpoint that is under way.
   LogIndex write_checkpoint() {
     RowReader reader(checkpoint->rows.view());
@@ -153,12 +180,13 @@ struct Driver {
     checkpoint.reset();
     return applied;
   }
-  /// The same as recovered(), from the checkpoint on.
-  Recovered recovered_with_image() const {
+  /// The same as recovered(), from the checkpoint on, or from the snapshot whose mark begins the log.
+  Recovered recovered_with_image() {
     Recovered result = recovered();
-    result.image.emplace();
-    for (const auto& [key, value] : rows) REQUIRE(result.image->take(key.first, key.second, value).ok());
-    REQUIRE(result.image->finish().ok());
+    if (rows.empty() || image_of(rows).applied.index < result.log.compacted.index) {
+      if (!staged.empty() && image_of(staged).applied == result.log.compacted) rows = std::exchange(staged, {});
+    }
+    if (!rows.empty()) result.image = image_of(rows);
     return result;
   }
 
@@ -173,12 +201,22 @@ struct Driver {
         result.log.entries.push_back(entry);
       }
       if (write.mark.has_value()) {
-        const auto gone = static_cast<std::ptrdiff_t>(write.mark->index.value() - result.log.compacted.index.value());
-        result.log.entries.erase(result.log.entries.begin(), result.log.entries.begin() + gone);
+        const std::uint64_t gone = write.mark->index.value() - result.log.compacted.index.value();
+        std::vector<raft::Entry>& entries = result.log.entries;
+        const bool is_held = gone <= entries.size() && (gone == 0 || entries[gone - 1].term == write.mark->term);
+        entries.erase(entries.begin(), is_held ? entries.begin() + static_cast<std::ptrdiff_t>(gone) : entries.end());
         result.log.compacted = *write.mark;
       }
     }
     return result;
+  }
+
+  using Rows = std::map<std::pair<Table, std::string>, std::string>;
+  static Image image_of(const Rows& rows) {
+    Image image;
+    for (const auto& [key, value] : rows) REQUIRE(image.take(key.first, key.second, value).ok());
+    REQUIRE(image.finish().ok());
+    return image;
   }
 
   /// After every turn; off where the state is so large that looking at all of it each time takes minutes.
@@ -195,10 +233,13 @@ struct Driver {
   std::vector<Reply> replies;
   std::vector<Chunk> chunks;
   std::vector<StreamEnd> stream_ends;
-  std::optional<Checkpoint> checkpoint;                       ///< Under way.
-  std::map<std::pair<Table, std::string>, std::string> rows;  ///< The engine's.
-  int defragmentations = 0;                                   ///< Wanted so far.
-  std::uint64_t expected = 0;                                 ///< Bytes of the message that received() is reading.
+  std::optional<Checkpoint> checkpoint;         ///< Under way.
+  Rows rows;                                    ///< The engine's,
+  Rows staged;                                  ///< and those of a snapshot beside them.
+  std::deque<ImageStep> image_steps;            ///< Not done yet,
+  std::size_t image_steps_allowed = 1'000'000;  ///< of which so many will be.
+  int defragmentations = 0;                     ///< Wanted so far.
+  std::uint64_t expected = 0;                   ///< Bytes of the message that received() is reading.
 };
 
 }  // namespace metastore::testing

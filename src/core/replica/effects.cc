@@ -41,6 +41,21 @@ std::string describe(const Chunk& chunk) {
   return "stream #" + std::to_string(chunk.id.value()) + ": " + place + std::to_string(bytes) + " bytes";
 }
 
+void encode(Encoder& out, const ImageStep& step) {
+  out.u64(static_cast<std::uint64_t>(step.kind));
+  out.u64(step.image);
+  out.u64(step.parts);
+  out.bytes(step.rows);
+}
+
+std::string describe(const ImageStep& step) {
+  const std::string image = "image " + std::to_string(step.image);
+  if (step.kind == ImageStep::Kind::install) return image + ": install";
+  if (step.kind == ImageStep::Kind::drop) return image + ": drop";
+  return image + ": part " + std::to_string(step.parts) + ", " + std::to_string(step.rows.size()) + " bytes" +
+         (step.kind == ImageStep::Kind::last_rows ? ", the last" : "");
+}
+
 void encode(Encoder& out, const Peer& peer) {
   out.tagged(peer.id);
   out.u64(peer.urls.size());
@@ -78,6 +93,8 @@ void encode(Encoder& out, const Effects& effects) {
     out.tagged(effects.checkpoint->applied_index);
     out.bytes(effects.checkpoint->rows);
   }
+  out.u64(effects.image_steps.size());
+  for (const ImageStep& step : effects.image_steps) encode(out, step);
   out.boolean(effects.defragment);
   out.boolean(effects.peers.has_value());
   if (effects.peers.has_value()) {
@@ -98,6 +115,7 @@ std::string describe(const Effects& effects) {
     lines += "checkpoint up to entry " + std::to_string(effects.checkpoint->applied_index.value()) + ", " +
              std::to_string(effects.checkpoint->rows.size()) + " bytes\n";
   }
+  for (const ImageStep& step : effects.image_steps) lines += describe(step) + "\n";
   if (effects.defragment) lines += "defragment\n";
   if (effects.peers.has_value()) {
     lines += "peers: " + std::to_string(effects.peers->size()) + "\n";

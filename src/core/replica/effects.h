@@ -60,6 +60,22 @@ struct Peer {
   bool operator==(const Peer&) const = default;
 };
 
+/// A step towards another state of the engine than checkpoints make: rows of a snapshot gather beside the engine's own,
+/// and take their place at once. No part of that is seen before (design, law 3).
+struct ImageStep {
+  enum class Kind : std::uint8_t {
+    rows,       ///< Part `parts` of it, counted from 1; the first begins anew, whatever was gathered.
+    last_rows,  ///< The same, and all that were gathered are read back and checked.
+    install,    ///< They take the place of the engine's own; no checkpoint is under way. Answered by ImageInstalled.
+    drop,       ///< They are of no use.
+  };
+  Kind kind = Kind::rows;
+  std::uint64_t image = 0;
+  std::uint64_t parts = 0;
+  Bytes rows;
+  bool operator==(const ImageStep&) const = default;
+};
+
 struct Effects {
   std::vector<raft::LogWrite> log_writes;  ///< FIFO, coalescable; answered by LogWritten.
   std::vector<raft::Envelope> messages;    ///< No order; may vanish.
@@ -67,6 +83,7 @@ struct Effects {
   std::vector<Chunk> chunks;               ///< FIFO a call; answered by StreamDrained.
   std::vector<StreamEnd> stream_ends;      ///< Each behind its call's chunks.
   std::optional<Checkpoint> checkpoint;    ///< One under way at most; answered by CheckpointWritten.
+  std::vector<ImageStep> image_steps;      ///< FIFO; rows are answered by ImageStaged.
   bool defragment = false;                 ///< The engine's file. One under way at most; answered by Defragmented.
   std::optional<std::vector<Peer>> peers;  ///< All there are besides this member; latest wins.
   Instant wake_at = Instant::never();      ///< Latest wins; answered by Woken.

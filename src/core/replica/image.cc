@@ -1,6 +1,7 @@
 #include "core/replica/image.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/base/assert.h"
@@ -25,8 +26,10 @@ std::string refusal(std::string_view table, BytesView key, std::string_view reas
 
 }  // namespace
 
-Image::Image()
-    : applier(std::make_unique<kv::Applier>()), records_(std::make_unique<mvcc::Restoration>(applier->store())) {}
+Image::Image(Source source)
+    : applier(std::make_unique<kv::Applier>()),
+      source_(source),
+      records_(std::make_unique<mvcc::Restoration>(applier->store())) {}
 
 Status<std::string> Image::take(Table table, BytesView key, BytesView value) {
   switch (table) {
@@ -67,7 +70,11 @@ Status<std::string> Image::take_record(BytesView key, BytesView value) {
   if (!revision.has_value() || value.empty() || static_cast<unsigned char>(value[0]) > 1) {
     return refusal("records", key, "cannot be read");
   }
-  if (!records_->add(*revision, value[0] == 1, value.substr(1))) return refusal("records", key, "is no such record");
+  const bool is_tombstone = value[0] == 1;
+  const bool is_settled = source_ == Source::snapshot && revision->main < compacted_;
+  const bool is_good = is_settled ? !is_tombstone && records_->settle(*revision, value.substr(1))
+                                  : records_->add(*revision, is_tombstone, value.substr(1));
+  if (!is_good) return refusal("records", key, "is no such record");
   return Done{};
 }
 
@@ -117,13 +124,21 @@ Status<std::string> Image::take_alarm(BytesView key, BytesView value) {
 }
 
 Status<std::string> Image::finish() {
-  if (!records_->finish(current_, compacted_)) {
+  const Result<bool, std::string> finished = finish_some(std::numeric_limits<std::uint64_t>::max());
+  if (!finished) return finished.error();
+  return Done{};
+}
+
+Result<bool, std::string> Image::finish_some(std::uint64_t keys) {
+  if (records_ != nullptr && !records_->finish(current_, compacted_)) {
     return "the records end at a revision that the fact " + std::string(row_keys::revisions) + " denies";
   }
   records_.reset();
   lease::Lessor& lessor = applier->lessor();
   std::string dangling;
-  applier->store().range(mvcc::KeyRange::all(), current_, [&](mvcc::Record record) {
+  mvcc::KeyRange rest = mvcc::KeyRange::all();
+  rest.key = next_key_;
+  const auto next = applier->store().range_some(rest, current_, keys, [&](mvcc::Record record) {
     if (record.lease() == LeaseId()) return true;
     if (!lessor.exists(record.lease())) {
       dangling = record.key();
@@ -133,7 +148,9 @@ Status<std::string> Image::finish() {
     return true;
   });
   if (!dangling.empty()) return "the key " + hexadecimal_of(dangling) + " hangs on a lease that is not there";
-  return Done{};
+  if (!next.has_value()) return true;
+  next_key_ = std::string(*next);
+  return false;
 }
 
 }  // namespace metastore

@@ -37,6 +37,11 @@ struct EventEncoder {
   void operator()(const Defragmented& event) { out.bytes(event.failure); }
   void operator()(const PeerConnected& event) { out.tagged(event.peer); }
   void operator()(const PeerUnreachable& event) { out.tagged(event.peer); }
+  void operator()(const ImageStaged& event) {
+    out.u64(event.image);
+    out.u64(event.parts);
+  }
+  void operator()(const ImageInstalled& event) { out.u64(event.image); }
 };
 
 struct EventDescriber {
@@ -66,6 +71,11 @@ struct EventDescriber {
   std::string operator()(const Defragmented& event) { return "defragmented " + event.failure; }
   std::string operator()(const PeerConnected& event) { return "peer " + raft::describe(event.peer) + " connected"; }
   std::string operator()(const PeerUnreachable& event) { return "peer " + raft::describe(event.peer) + " unreachable"; }
+
+  std::string operator()(const ImageStaged& event) {
+    return "image " + std::to_string(event.image) + ": " + std::to_string(event.parts) + " parts staged";
+  }
+  std::string operator()(const ImageInstalled& event) { return "image " + std::to_string(event.image) + " installed"; }
 
   static std::string stream(RequestId id) { return "stream #" + std::to_string(id.value()); }
 };

@@ -100,6 +100,19 @@ struct CheckpointWritten {
   bool operator==(const CheckpointWritten&) const = default;
 };
 
+/// The first `parts` parts of the image are durable; if the last was among them, all are there and right.
+struct ImageStaged {
+  std::uint64_t image = 0;
+  std::uint64_t parts = 0;
+  bool operator==(const ImageStaged&) const = default;
+};
+
+/// The image is the engine's state, durably.
+struct ImageInstalled {
+  std::uint64_t image = 0;
+  bool operator==(const ImageInstalled&) const = default;
+};
+
 /// The engine's file was rewritten without the room that nothing uses, or could not be: then it is as it was.
 struct Defragmented {
   std::string failure;  ///< A sentence; empty if it was.
@@ -114,7 +127,7 @@ struct BatchEnded {
 
 using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded, StreamOpened,
                            StreamRequest, StreamRequestsEnded, StreamDrained, StreamClosed, CheckpointWritten,
-                           Defragmented, PeerConnected, PeerUnreachable>;
+                           Defragmented, PeerConnected, PeerUnreachable, ImageStaged, ImageInstalled>;
 
 struct Input {
   Instant now;

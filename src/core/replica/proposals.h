@@ -36,6 +36,12 @@ class Proposals {
   /// The leader of `term` has not taken it and never will.
   std::optional<Waiting::Key> take_refused(Term term, std::uint64_t sequence);
 
+  /// The log cannot tell any more what became of those that are here: nothing may be made of it.
+  void forget_all() {
+    appended_.clear();
+    handed_on_.clear();
+  }
+
   bool has_handed_on() const { return !handed_on_.empty(); }
 
  private:

@@ -128,6 +128,10 @@ void Ranges::close(RequestId id) {
   if (const auto range = ranges_.find(id); range != ranges_.end()) forget(range);
 }
 
+void Ranges::end_all(ErrorCode error, Effects& effects) {
+  while (!ranges_.empty()) end(ranges_.begin(), error, effects);
+}
+
 bool Ranges::has_credit(const Range& range) const {
   if (range.undrained_bytes == 0) return true;
   // The more all of them have under way, the less each may have: many that stall do not hold up one that reads.

@@ -40,6 +40,8 @@ class Ranges {
   void drained(RequestId id, std::uint64_t bytes);
   /// Forgets it, if it is here.
   void close(RequestId id);
+  /// Ends all: the store that they read is about to go.
+  void end_all(ErrorCode error, Effects& effects);
 
   /// Whether what a compaction at `compacted` gave up is still being read.
   bool are_reading_behind(Revision compacted) const { return !pins_.empty() && pins_.begin()->first < compacted; }

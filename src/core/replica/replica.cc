@@ -56,12 +56,6 @@ class Answered {
   const std::uint64_t keys_;
 };
 
-/// One and a half election timeouts, rounded up to seconds (contract 5.6).
-std::int64_t lease_ttl_seconds_min(const Config& config) {
-  constexpr std::int64_t second = 1'000'000'000;
-  return ((config.election_timeout * 3).nanoseconds() / 2 + second - 1) / second;
-}
-
 /// What this member asks by itself; the gateway's numbers begin at 1.
 constexpr RequestId own_request;
 
@@ -78,6 +72,8 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
                    recovered.image ? recovered.image->applied.index : LogIndex()),
       watches_(config.limits, config.watch_progress_interval, config.seed),
       last_call_(config.incarnation << 32),
+      snapshots_(config.member, config.incarnation, config.election_timeout, config.limits),
+      snapshot_(config.member, config.incarnation, config.limits),
       auto_compaction_(config.retention, now),
       quota_(config.quota_bytes),
       last_proposal_id_(config.incarnation << 32) {
@@ -87,7 +83,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
     applied_index_ = recovered.image->applied.index;
     raft_.on_applied(applied_index_, applied_index_);
   }
-  applier_->lessor().set_ttl_seconds_min(lease_ttl_seconds_min(config));
+  applier_->lessor().set_ttl_seconds_min(config.lease_ttl_seconds_min());
   quota_.on_size(kv::size_in_use(*applier_));
   watches_.on_applied(applier_->store());
   observed_compaction_ = applier_->store().compact_revision();
@@ -106,7 +102,10 @@ void Replica::step(const Input& input, Effects& effects) {
       for (const RequestId id : replica.streams_.all()) replica.end_stream(id, ErrorCode::stopped, effects);
     }
     void operator()(const PeerMessage& event) { replica.on_peer_message(now, event.envelope, effects); }
-    void operator()(const LogWritten& event) { replica.raft_.on_log_written(now, event.id, replica.raft_output_); }
+    void operator()(const LogWritten& event) {
+      replica.log_written_ = event.id;
+      replica.raft_.on_log_written(now, event.id, replica.raft_output_);
+    }
     void operator()(const ClientRequest& event) { replica.on_request(now, event, effects); }
     void operator()(const BatchEnded&) { replica.settle(now, effects); }
     void operator()(const StreamOpened& event) { replica.open_stream(event, effects); }
@@ -116,6 +115,8 @@ void Replica::step(const Input& input, Effects& effects) {
     void operator()(const StreamClosed& event) { replica.close_stream(event.id); }
     void operator()(const CheckpointWritten& event) { replica.checkpoints_.on_written(event.applied_index); }
     void operator()(const Defragmented& event) { replica.on_defragmented(event, effects); }
+    void operator()(const ImageStaged& event) { replica.snapshot_.on_staged(event); }
+    void operator()(const ImageInstalled& event) { replica.on_image_installed(event, effects); }
     void operator()(const PeerConnected&) {}
     void operator()(const PeerUnreachable& event) {
       replica.raft_.on_peer_unreachable(now, event.peer, replica.raft_output_);
@@ -216,6 +217,7 @@ void Replica::settle(Instant now, Effects& effects) {
     ASSERT(raft_.read_index(now, reads_.begin_round(), raft_output_).ok());
   }
   call_leader(now);
+  exchange_snapshots(now, effects);
   raft_.flush(now, raft_output_);
   drain_raft(effects);
   tell_peers(effects);
@@ -241,16 +243,18 @@ void Replica::settle(Instant now, Effects& effects) {
     effects.trace.push_back({TraceLevel::info, "ready to serve client requests", {}});
   }
   const mvcc::Store& store = applier_->store();
-  const bool can_compact = !store.is_compacted() && !ranges_.are_reading_behind(store.compact_revision());
+  const bool can_compact = !store.is_compacted() && !ranges_.are_reading_behind(store.compact_revision()) &&
+                           !snapshots_.is_reading_behind(store.compact_revision());
+  const bool can_apply = applied_index_ < raft_.commit_index() && !is_installing();
   const bool can_ask = raft_.leader() != MemberId() && (reads_.has_gathered() || !uncalled_.empty());
-  const bool has_work_left = applied_index_ < raft_.commit_index() || can_compact || watches_have_more_ ||
-                             ranges_.has_more() || !large_.is_empty() || !hashes_.empty() || !readable_.empty() ||
-                             can_ask;
+  const bool has_work_left = can_apply || can_compact || watches_have_more_ || ranges_.has_more() ||
+                             !large_.is_empty() || !hashes_.empty() || !readable_.empty() || can_ask ||
+                             snapshots_.has_more() || snapshot_.has_more();
   effects.wake_at = has_work_left ? now
                                   : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
                                               watches_.wake_at(), applier_->lessor().next_deadline(),
                                               checkpoint_due_at(), ranges_.wake_at(), auto_compaction_.wake_at()});
-  effects.wake_at = std::min(effects.wake_at, call_again_at());
+  effects.wake_at = std::min({effects.wake_at, call_again_at(), snapshots_.wake_at()});
 }
 
 void Replica::drain_raft(Effects& effects) {
@@ -270,6 +274,7 @@ void Replica::drain_raft(Effects& effects) {
 }
 
 void Replica::apply_committed(Instant now, Effects& effects) {
+  if (is_installing()) return;
   std::uint64_t bytes_left = config_.limits.apply_bytes_a_step;
   while (applied_index_ < raft_.commit_index() && bytes_left > 0) {
     const raft::Entry& entry = raft_.entry(applied_index_.next());
@@ -330,7 +335,8 @@ void Replica::compact(Instant now, Effects& effects) {
   if (has_begun) compaction_began_ = now;
   observed_compaction_ = store.compact_revision();
   const bool was_compacted = store.is_compacted();
-  if (!was_compacted && !ranges_.hold_back(store.compact_revision(), now, effects)) {
+  if (!was_compacted && !ranges_.hold_back(store.compact_revision(), now, effects) &&
+      !snapshots_.hold_back(now, store)) {
     applier_->compact_some(config_.limits.compact_records_a_step);
   }
   if (!store.is_compacted()) return;
@@ -353,7 +359,8 @@ void Replica::propose_compaction(Instant now, Effects& effects) {
 
 Instant Replica::checkpoint_due_at() const {
   // The engine holds nothing that this member's own log could lose (design, law 2).
-  return applied_index_ > raft_.persisted_index() ? Instant::never() : checkpoints_.due_at(applied_index_);
+  if (applied_index_ > raft_.persisted_index() || is_installing()) return Instant::never();
+  return checkpoints_.due_at(applied_index_);
 }
 
 void Replica::take_checkpoint(Instant now, Effects& effects) {
@@ -454,24 +461,6 @@ bool Replica::is_published() const {
   const Member* self = members_.find(config_.member);
   return self != nullptr && self->name == config_.name && self->client_urls == config_.client_urls &&
          self->data_id == config_.data_id;
-}
-
-ReplicaStatus Replica::status() const {
-  return {.leader = raft_.leader(),
-          .is_leader = raft_.role() == raft::Role::leader,
-          .is_learner = is_learner(),
-          .term = raft_.term(),
-          .commit_index = raft_.commit_index(),
-          .applied_index = applied_index_,
-          .revision = applier_->store().current_revision(),
-          .size_in_use_bytes = kv::size_in_use(*applier_),
-          .size_bytes = quota_.size_bytes(),
-          .quota_bytes = quota_.bytes(),
-          .alarms = applier_->alarms().list(kv::AlarmType::none),
-          .cluster_version = cluster_version_,
-          .is_published = is_published(),
-          .is_idle = waiting_.empty() && ranges_.size() == 0,
-          .is_handing_over = raft_.transferee() != MemberId()};
 }
 
 std::uint64_t Replica::hash() const { return applier_->hash(); }

@@ -27,6 +27,8 @@
 #include "core/replica/quota.h"
 #include "core/replica/ranges.h"
 #include "core/replica/reads.h"
+#include "core/replica/snapshot_receiver.h"
+#include "core/replica/snapshot_sender.h"
 #include "core/replica/streams.h"
 #include "core/replica/waiting.h"
 #include "core/watch/hub.h"
@@ -90,6 +92,14 @@ class Replica {
   /// That of `entry` if this run of this member handed it on.
   std::optional<std::uint64_t> own_sequence(const raft::Entry& entry) const;
   void tell_peers(Effects& effects);
+
+  /// To followers that are too far behind for the log, and from a leader for whose log this member is.
+  void exchange_snapshots(Instant now, Effects& effects);
+  void send_snapshots(Instant now);
+  void receive_snapshot(Instant now, Effects& effects);
+  void on_image_installed(const ImageInstalled& event, Effects& effects);
+  /// Between the mark in the log and the state that it stands for: nothing is applied, and no checkpoint is taken.
+  bool is_installing() const { return installs_at_.has_value(); }
 
   /// What only the leader can answer, for a client of this follower.
   struct LeaderCall {
@@ -180,7 +190,7 @@ class Replica {
   const Config config_;
   raft::Raft raft_;
   raft::Output raft_output_;
-  const std::unique_ptr<kv::Applier> applier_;
+  std::unique_ptr<kv::Applier> applier_;  ///< Replaced by a snapshot alone.
   Members members_;
   Waiting waiting_;
   Reads reads_;
@@ -214,6 +224,11 @@ class Replica {
   };
   std::map<RequestId, PeerCall> peer_calls_;  ///< Of which this member owes the answers.
   std::uint64_t last_peer_call_ = 0;
+  SnapshotSender snapshots_;
+  SnapshotReceiver snapshot_;
+  std::optional<LogWriteId> installs_at_;  ///< Once this write is durable, the image may take the engine's place.
+  bool is_installing_image_ = false;       ///< And it has been told to.
+  LogWriteId log_written_;
   std::optional<std::uint64_t> told_members_;  ///< Members::version() when the peers were last told.
   struct PhysicalCompaction {
     Waiting::Key key;

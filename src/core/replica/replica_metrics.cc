@@ -1,4 +1,5 @@
-// What the replica tells of itself in numbers. Beside replica.cc, since it is one subject.
+// What the replica tells of itself. Beside replica.cc, since it is one subject.
+#include "core/kv/cost.h"
 #include "core/replica/replica.h"
 
 namespace metastore {
@@ -8,6 +9,24 @@ void Replica::observe_leader() {
   if (leader == observed_leader_) return;
   observed_leader_ = leader;
   if (leader != MemberId()) ++counts_.leader_changes;
+}
+
+ReplicaStatus Replica::status() const {
+  return {.leader = raft_.leader(),
+          .is_leader = raft_.role() == raft::Role::leader,
+          .is_learner = is_learner(),
+          .term = raft_.term(),
+          .commit_index = raft_.commit_index(),
+          .applied_index = applied_index_,
+          .revision = applier_->store().current_revision(),
+          .size_in_use_bytes = kv::size_in_use(*applier_),
+          .size_bytes = quota_.size_bytes(),
+          .quota_bytes = quota_.bytes(),
+          .alarms = applier_->alarms().list(kv::AlarmType::none),
+          .cluster_version = cluster_version_,
+          .is_published = is_published(),
+          .is_idle = waiting_.empty() && ranges_.size() == 0,
+          .is_handing_over = raft_.transferee() != MemberId()};
 }
 
 ReplicaMetrics Replica::metrics() const {

@@ -64,6 +64,13 @@ void Replica::on_peer_message(Instant now, const raft::Envelope& envelope, Effec
       [&](const raft::ProposalRefused& refused) { on_proposal_refused(refused, effects); },
       [&](const raft::LeaderCall& call) { on_leader_call(now, envelope.from, call, effects); },
       [&](const raft::LeaderReply& reply) { on_leader_reply(reply, effects); },
+      [&](const raft::SnapshotReply& reply) {
+        if (snapshots_.on_reply(now, envelope.from, reply)) {
+          snapshots_.close(envelope.from);
+          raft_.on_snapshot_sent(now, envelope.from, true);
+        }
+      },
+      [&](const raft::SnapshotPart& part) { snapshot_.on_part(envelope.from, part); },
       [&](const auto&) { raft_.on_message(now, envelope, raft_output_); },
   };
   std::visit(visitor, envelope.message);

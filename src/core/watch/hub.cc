@@ -147,6 +147,20 @@ std::size_t Hub::on_applied(const mvcc::Store& store) {
   return handed;
 }
 
+void Hub::on_replaced(const mvcc::Store& store) {
+  ASSERT(touched_.empty());
+  ASSERT(store.current_revision() >= live_revision_);
+  for (auto& [id, stream] : streams_) {
+    for (auto& [watch_id, watcher] : stream.watchers) {
+      if (watcher->state != WatcherState::live) continue;
+      watcher->next = std::max(watcher->next, live_revision_.next());
+      if (watcher->next <= store.current_revision()) become_lagging(*watcher);
+    }
+  }
+  live_revision_ = store.current_revision();
+  on_applied(store);
+}
+
 void Hub::give_up_if_compacted(Watcher& watcher) {
   if (watcher.is_compacted || watcher.next >= compact_revision_) return;
   watcher.is_compacted = true;

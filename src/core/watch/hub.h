@@ -55,6 +55,10 @@ class Hub {
   /// compacted. To be called after each applied command. Returns how many events were handed to watchers.
   std::size_t on_applied(const mvcc::Store& store);
 
+  /// Another store has taken the place of the one so far, with all that this has had and more: what came between is
+  /// read from its history, or compacted there. Requires: nothing was gathered since the last flush.
+  void on_replaced(const mvcc::Store& store);
+
   /// Sends what was gathered since the last flush, lets lagging watchers catch up by one slice, answers progress
   /// requests. True if there is more to do at once.
   bool flush(const mvcc::Store& store, const kv::Header& header, Instant now, std::vector<Response>& out);

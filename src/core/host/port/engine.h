@@ -34,6 +34,17 @@ class Engine {
   /// Rewrites the file without the room that nothing uses. What stood in it stands in it afterwards, also if the power
   /// goes meanwhile. The sentence tells why nothing was done, and is empty if it was; an error ends the member.
   virtual StorageResult<std::string> defragment() = 0;
+  /// Another engine beside this one, empty, in place of whatever stands there (design, law 3).
+  virtual StorageResult<std::unique_ptr<Engine>> stage() = 0;
+  /// That which a former run has filled; none if nothing stands there. Nobody has looked at it since.
+  virtual StorageResult<std::unique_ptr<Engine>> staged() = 0;
+  /// Reads everything back, as open() does.
+  virtual StorageStatus check() = 0;
+  /// What `staged` holds takes the place of what this one held: all of it or nothing; durable when it returns.
+  virtual StorageStatus install(std::unique_ptr<Engine> staged) = 0;
+  /// Removes what stands beside this one, if anything does.
+  virtual StorageStatus drop_staged() = 0;
+
   /// Of the file, for status pages; no decision may depend on it.
   virtual std::uint64_t file_bytes() = 0;
 

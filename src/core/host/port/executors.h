@@ -42,6 +42,7 @@ class CheckpointExecutor {
   virtual void write(Checkpoint checkpoint) = 0;
   /// Requires: the last one was answered by Defragmented.
   virtual void defragment() = 0;
+  virtual void stage(std::vector<ImageStep> steps) = 0;
 };
 
 /// Talks to the other members. What it hears comes as PeerMessage, PeerConnected and PeerUnreachable.
