@@ -13,16 +13,18 @@
 #include "net/descriptors_posix.h"
 #include "net/loop_asio.h"
 #include "net/network_asio.h"
+#include "net/peer_inquiry.h"
 #include "net/signals_asio.h"
 #include "net/worker_asio.h"
+#include "server/beginning.h"
 #include "server/configuration.h"
 #include "server/flags.h"
-#include "server/identity_openssl.h"
 #include "server/log_posix.h"
 #include "server/member.h"
 #include "server/process_posix.h"
 #include "storage/engine_lmdb.h"
 #include "storage/files_posix.h"
+#include "storage/recovery.h"
 #include "storage/wal_dump.h"
 
 namespace metastore::server {
@@ -36,7 +38,7 @@ int leave(const Exit& exit) {
 
 int cannot_start(const std::string& sentence) { return leave({1, {}, "metastore: " + sentence + "\n"}); }
 
-/// What ends the process: a member that has drained, or one that cannot go on.
+/// What ends the process: a member that has drained, that was removed, or that cannot go on.
 class Ending final : public port::Supervisor, public port::Task {
  public:
   Ending(net::LoopAsio& loop, port::TraceSink& log) : loop_(loop), log_(log) {}
@@ -45,6 +47,15 @@ class Ending final : public port::Supervisor, public port::Task {
     log_.trace({{TraceLevel::info, "closed the member", {}}});
     loop_.stop();
   }
+
+  void begin_with(LocalMember& member) { member_ = &member; }
+
+  /// At the first call.
+  void drain() {
+    if (!std::exchange(is_draining_, true)) member_->drain(*this);
+  }
+
+  void member_removed() override { drain(); }
 
   void member_failed(const port::StorageError& error) override {
     log_.trace({{TraceLevel::error, "storage failed; stopping at once", {{"error", error.message}}}});
@@ -57,22 +68,12 @@ class Ending final : public port::Supervisor, public port::Task {
  private:
   net::LoopAsio& loop_;
   port::TraceSink& log_;
+  LocalMember* member_ = nullptr;
+  bool is_draining_ = false;
   int status_ = 0;
 };
 
-MemberOptions::NewCluster new_cluster_of(const Configuration& configuration) {
-  MemberOptions::NewCluster cluster;
-  std::vector<MemberId> ids;
-  for (const InitialMember& member : configuration.initial_cluster) {
-    ids.push_back(member_id(member.peer_urls, configuration.cluster_token));
-    cluster.members.push_back({.id = ids.back(), .name = member.name, .peer_urls = member.peer_urls});
-    if (member.name == configuration.name) cluster.self = ids.back();
-  }
-  cluster.cluster = cluster_id(ids);
-  return cluster;
-}
-
-MemberOptions options_of(const Configuration& configuration) {
+MemberOptions options_of(const Configuration& configuration, Beginning beginning) {
   MemberOptions options;
   options.config.name = configuration.name;
   options.config.client_urls = configuration.advertise_client_urls;
@@ -83,6 +84,8 @@ MemberOptions options_of(const Configuration& configuration) {
   options.config.watch_progress_interval = configuration.watch_progress_interval;
   options.config.checkpoint_interval = configuration.checkpoint_interval;
   options.config.retention = configuration.retention;
+  options.config.strict_reconfig_check = configuration.strict_reconfig_check;
+  options.config.max_learners = configuration.max_learners;
   options.config.limits = configuration.limits;
   options.sessions = {.limits = net::with_room_for_files(configuration.limits),
                       .keepalive_min_time = configuration.keepalive_min_time,
@@ -92,8 +95,25 @@ MemberOptions options_of(const Configuration& configuration) {
   for (const Url& url : configuration.listen_client_urls) options.client_addresses.push_back({url.host, url.port});
   for (const Url& url : configuration.listen_metrics_urls) options.metrics_addresses.push_back({url.host, url.port});
   for (const Url& url : configuration.listen_peer_urls) options.peer_addresses.push_back({url.host, url.port});
-  if (configuration.starts_new_cluster) options.new_cluster = new_cluster_of(configuration);
+  options.forces_new_cluster = configuration.forces_new_cluster;
+  options.config.acquaintances = std::move(beginning.acquaintances);
+  options.new_cluster = std::move(beginning.new_cluster);
   return options;
+}
+
+/// Asks the other members who belongs to the cluster, if there are any: the loop runs until they have answered.
+std::optional<net::Roster> ask_others(net::LoopAsio& loop, net::NetworkAsio& network,
+                                      std::optional<net::PeerInquiry::Subject> subject) {
+  if (!subject.has_value()) return std::nullopt;
+  struct Stop final : port::Task {
+    explicit Stop(net::LoopAsio& stopped) : loop(stopped) {}
+    void run() override { loop.stop(); }
+    net::LoopAsio& loop;
+  };
+  Stop stop(loop);
+  const net::PeerInquiry inquiry(loop, network, *std::move(subject), stop);
+  loop.run();
+  return inquiry.roster();
 }
 
 /// The data directory and what lies in it.
@@ -141,16 +161,23 @@ int serve(const Configuration& configuration, const std::vector<std::string>& wa
                                        .log_worker = std::make_unique<net::WorkerAsio>(loop),
                                        .engine_worker = std::make_unique<net::WorkerAsio>(loop)});
   }
-  auto member = LocalMember::boot(options_of(configuration), std::move(ports));
+  port::StorageResult<bool> has_data = false;
+  if (directory != nullptr) has_data = storage::holds_member(*directory->files);
+  if (!has_data) return cannot_start(has_data.error().message);
+  auto roster = ask_others(loop, network, inquiry(configuration, has_data.value()));
+  auto beginning = begin(configuration, has_data.value(), roster);
+  if (!beginning) return cannot_start(beginning.error());
+  auto member = LocalMember::boot(options_of(configuration, std::move(beginning).value()), std::move(ports));
   if (!member) return cannot_start(member.error().message);
   for (const std::string& warning : warnings) {
     log.trace({{TraceLevel::warn, "part of the environment is ignored", {{"warning", warning}}}});
   }
+  ending.begin_with(*member.value());
   const net::SignalsAsio signals(loop, [&](int number) {
     log.trace({{TraceLevel::info,
                 "received signal; shutting down",
                 {{"signal", std::string(number == SIGINT ? "interrupt" : "terminated")}}}});
-    member.value()->drain(ending);
+    ending.drain();
   });
   loop.run();
   return ending.status();

@@ -91,7 +91,8 @@ void Gateway::release(Session& session, CallReceived call) {
   }
   request.bytes = call.message.size();
   posted_bytes_ += request.bytes;
-  inbox_.post(ClientRequest{call.id, call.method, std::move(call.message), call.deadline});
+  const WallTime asked_at = call.method == kv::Method::member_add ? loop_.wall_now() : WallTime();
+  inbox_.post(ClientRequest{call.id, call.method, std::move(call.message), call.deadline, asked_at});
 }
 
 void Gateway::on_request(Session& session, const HttpRequest& request) {

@@ -11,7 +11,11 @@ namespace metastore::net {
 
 LoopAsio::LoopAsio() : work_(context_.get_executor()), timer_(context_) {}
 
-void LoopAsio::run() { context_.run(); }
+void LoopAsio::run() {
+  context_.run();
+  // So that it can be run again.
+  context_.restart();
+}
 
 void LoopAsio::stop() { context_.stop(); }
 

@@ -55,16 +55,16 @@ void PeerChannel::queue(raft::Envelope message) {
     return;
   }
   const std::uint64_t bytes = size_bytes(message);
-  queue_.push_back({std::move(message), bytes});
-  queued_bytes_ += bytes;
   const std::uint64_t bytes_max =
       lane_ == Lane::bulk ? around_.limits.peer_bulk_bytes_max : around_.limits.peer_urgent_bytes_max;
-  // The newest stays, however large: one message must fit.
-  while (queued_bytes_ > bytes_max && queue_.size() > 1) {
-    queued_bytes_ -= queue_.front().bytes;
-    queue_.pop_front();
+  // One message must fit, however large. Of entries the first are of use without the last, but not the other way round:
+  // a peer that lacks more than has room would be sent the end of it again and again.
+  if (!queue_.empty() && queued_bytes_ + bytes > bytes_max) {
     ++around_.counts.messages_dropped;
+    return;
   }
+  queue_.push_back({std::move(message), bytes});
+  queued_bytes_ += bytes;
 }
 
 void PeerChannel::flush() {
@@ -232,6 +232,7 @@ void PeerChannel::end(Ending ending, std::string_view why) {
     told_connected_ = false;
     around_.ports.inbox.post(PeerUnreachable{peer_});
   } else if (ending != Ending::gone) {
+    if (told_connected_ == true) around_.ports.inbox.post(PeerLost{peer_});
     told_connected_.reset();
   }
 }
@@ -239,6 +240,7 @@ void PeerChannel::end(Ending ending, std::string_view why) {
 void PeerChannel::refuse(RefusalReason reason, const std::string& sentence) {
   if (lane_ == Lane::urgent && traced_refusals_.insert(reason).second) {
     trace(TraceLevel::error, "no connection to a peer: refused", sentence);
+    if (reason == RefusalReason::removed_member) around_.ports.inbox.post(Expelled{peer_});
   }
   end(Ending::refused, sentence);
 }

@@ -1,6 +1,6 @@
 // One of our connections to one peer: it calls, says who we are, waits for the welcome, then sends messages in order
 // and asks now and then whether anybody is there. What the peer has to say comes on connections of its own (peer_door).
-// It must never hold more than its lane's limit: the oldest messages are lost first, as Raft allows. It calls again
+// It must never hold more than its lane's limit: the newest messages are lost first, as Raft allows. It calls again
 // when the connection ends, ever more slowly, at drawn moments.
 #ifndef METASTORE_NET_PEER_CHANNEL_H_
 #define METASTORE_NET_PEER_CHANNEL_H_
@@ -47,6 +47,8 @@ struct PeerSurroundings {
   PeerIdentity self;
   FrameBudget budget;
   PeerCounts counts;
+  /// Runs soon after a member of this cluster has called whom nobody here knows.
+  port::Task* unknown_called = nullptr;
 };
 
 class PeerChannel final : private port::Connector, private port::ConnectionUser, private port::Task {

@@ -27,6 +27,12 @@ PeerIdentity decode_identity(Decoder& in) {
   return identity;
 }
 
+std::string printable(BytesView bytes) {
+  std::string text(bytes);
+  std::replace_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
 template <typename T>
 std::optional<T> whole(const Decoder& in, T value) {
   if (!in.ok() || !in.at_end()) return std::nullopt;
@@ -61,6 +67,27 @@ std::string encode(const Refusal& refusal) {
   return bytes;
 }
 
+std::string encode_inquiry() {
+  std::string bytes;
+  Encoder(bytes).bytes(protocol);
+  return bytes;
+}
+
+std::string encode(const Roster& roster) {
+  std::string bytes;
+  Encoder out(bytes);
+  out.bytes(protocol);
+  encode(out, roster.from);
+  for (const Peer& peer : roster.peers) {
+    if (peer.is_removed) continue;
+    out.tagged(peer.id);
+    out.u64(peer.data_id);
+    out.u64(peer.urls.size());
+    for (const std::string& url : peer.urls) out.bytes(url);
+  }
+  return bytes;
+}
+
 std::optional<Hello> decode_hello(BytesView bytes) {
   Decoder in(bytes);
   if (in.bytes() != protocol) return std::nullopt;
@@ -77,13 +104,29 @@ std::optional<Welcome> decode_welcome(BytesView bytes) {
   return whole(in, Welcome{decode_identity(in)});
 }
 
+bool is_inquiry(BytesView bytes) {
+  Decoder in(bytes);
+  return in.bytes() == protocol && in.ok() && in.at_end();
+}
+
+std::optional<Roster> decode_roster(BytesView bytes) {
+  Decoder in(bytes);
+  if (in.bytes() != protocol) return std::nullopt;
+  Roster roster{decode_identity(in), {}};
+  while (in.ok() && !in.at_end()) {
+    Peer peer{.id = in.tagged<MemberId>(), .urls = {}};
+    peer.data_id = in.u64();
+    for (std::uint64_t urls = in.u64(); urls > 0 && in.ok(); --urls) peer.urls.push_back(printable(in.bytes()));
+    roster.peers.push_back(std::move(peer));
+  }
+  return whole(in, std::move(roster));
+}
+
 std::optional<Refusal> decode_refusal(BytesView bytes) {
   Decoder in(bytes);
   const std::uint64_t reason = in.u64();
   if (reason >= refusal_reasons) return std::nullopt;
-  Refusal refusal{static_cast<RefusalReason>(reason), std::string(in.bytes().substr(0, sentence_bytes_max))};
-  std::replace_if(refusal.sentence.begin(), refusal.sentence.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return whole(in, std::move(refusal));
+  return whole(in, Refusal{static_cast<RefusalReason>(reason), printable(in.bytes().substr(0, sentence_bytes_max))});
 }
 
 }  // namespace metastore::net

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/bytes.h"
 #include "core/base/tagged.h"
+#include "core/replica/effects.h"
 
 namespace metastore::net {
 
@@ -57,13 +59,28 @@ struct Refusal {
   bool operator==(const Refusal&) const = default;
 };
 
-/// No correct hello, welcome or refusal is longer.
+/// Who the members are, for somebody who asks before it is one of them, or before it knows whether it is one.
+struct Roster {
+  PeerIdentity from;
+  std::vector<Peer> peers;  ///< All others, as the member table has them. Nothing is told of those who were removed.
+  bool operator==(const Roster&) const = default;
+};
+
+/// No correct hello, welcome, inquiry or refusal is longer.
 inline constexpr std::size_t greeting_bytes_max = 1'024;
+/// No roster that is taken is longer.
+inline constexpr std::size_t roster_bytes_max = 1'048'576;
 
 std::string encode(const Hello& hello);
 std::string encode(const Welcome& welcome);
 std::string encode(const Refusal& refusal);
+/// Asks for a Roster. Nobody is asked who asks.
+std::string encode_inquiry();
+std::string encode(const Roster& roster);
 std::optional<Hello> decode_hello(BytesView bytes);
+bool is_inquiry(BytesView bytes);
+/// What is not fit to print is replaced in URLs.
+std::optional<Roster> decode_roster(BytesView bytes);
 std::optional<Welcome> decode_welcome(BytesView bytes);
 /// What is not fit to print is replaced.
 std::optional<Refusal> decode_refusal(BytesView bytes);

@@ -101,8 +101,17 @@ void PeerDoor::admit(Visitor& visitor, const Hello& hello) {
   refusals_.forget(hello.from.member);
 }
 
+Roster PeerDoor::roster() const {
+  Roster roster{around_.self, {}};
+  for (const auto& [id, peer] : peers_) roster.peers.push_back(peer);
+  return roster;
+}
+
 void PeerDoor::on_refused(MemberId from, std::string_view address, const Refusal& refusal) {
   // Who was let in and then talked nonsense would be let in again, and again.
+  if (refusal.reason == RefusalReason::unknown_member && around_.unknown_called != nullptr) {
+    around_.ports.loop.run_soon(*around_.unknown_called);
+  }
   const bool is_nonsense = refusal.reason == RefusalReason::damaged || refusal.reason == RefusalReason::not_a_peer;
   if (is_nonsense) from = MemberId();
   const auto untold = refusals_.tell(around_.ports.loop.now(), from, peers_.contains(from), refusal.reason);

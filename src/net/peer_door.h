@@ -54,6 +54,7 @@ class PeerDoor final : public port::Acceptor, private port::Task {
   /// None: it may come in.
   std::optional<Refusal> judge(const Hello& hello) const;
   void admit(Visitor& visitor, const Hello& hello);
+  Roster roster() const;
   void on_refused(MemberId from, std::string_view address, const Refusal& refusal);
   /// A visitor has ended; it is cleared away in a turn of its own.
   void clear_soon() { around_.ports.loop.run_soon(*this); }

@@ -37,7 +37,7 @@ struct Header {
 };
 
 bool is_known(std::uint64_t kind) {
-  return kind >= static_cast<std::uint64_t>(FrameKind::hello) && kind <= static_cast<std::uint64_t>(FrameKind::pong);
+  return kind >= static_cast<std::uint64_t>(FrameKind::hello) && kind <= static_cast<std::uint64_t>(FrameKind::roster);
 }
 
 }  // namespace

@@ -14,7 +14,16 @@
 namespace metastore::net {
 
 /// Their numbers stand on the wire.
-enum class FrameKind : std::uint32_t { hello = 1, welcome = 2, refusal = 3, message = 4, ping = 5, pong = 6 };
+enum class FrameKind : std::uint32_t {
+  hello = 1,
+  welcome = 2,
+  refusal = 3,
+  message = 4,
+  ping = 5,
+  pong = 6,
+  inquiry = 7,
+  roster = 8,
+};
 
 struct Frame {
   FrameKind kind = FrameKind::hello;

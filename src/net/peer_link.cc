@@ -1,9 +1,13 @@
 #include "net/peer_link.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace metastore::net {
 namespace {
+
+/// How long the known ones may take to tell of an unknown one, and how often they are asked.
+constexpr Duration inquiry_time = Duration::seconds(1);
 
 bool is_ordered(const raft::Envelope& message) {
   if (const auto* append = std::get_if<raft::AppendRequest>(&message.message)) return !append->entries.empty();
@@ -13,7 +17,11 @@ bool is_ordered(const raft::Envelope& message) {
 }  // namespace
 
 PeerLink::PeerLink(const PeerIdentity& self, const Limits& limits, std::uint64_t seed, const PeerPorts& ports)
-    : around_{ports, limits, self, {limits.peer_receive_bytes_max, 0}, {}}, door_(around_), prng_(seed, "peers") {}
+    : around_{ports, limits, self, {limits.peer_receive_bytes_max, 0}, {}, this},
+      door_(around_),
+      prng_(seed, "peers") {}
+
+PeerLink::~PeerLink() { around_.ports.loop.cancel(*this); }
 
 void PeerLink::send(std::vector<raft::Envelope> messages) {
   for (raft::Envelope& message : messages) {
@@ -37,6 +45,36 @@ void PeerLink::send(std::vector<raft::Envelope> messages) {
 }
 
 void PeerLink::set_peers(std::vector<Peer> peers) {
+  told_ = std::move(peers);
+  connect();
+}
+
+void PeerLink::run() {
+  const Instant now = around_.ports.loop.now();
+  if (inquiry_ != nullptr) {
+    if (!inquiry_->has_ended()) return;
+    const std::optional<Roster> roster = inquiry_->roster();
+    inquiry_.reset();
+    if (!roster || roster->from.cluster != around_.self.cluster) return;
+    acquaintances_ = roster->peers;
+    std::erase_if(acquaintances_, [this](const Peer& peer) { return peer.id == around_.self.member; });
+    return connect();
+  }
+  if (now < asks_again_at_) return;
+  asks_again_at_ = now + inquiry_time;
+  PeerInquiry::Subject subject{.urls = {}, .wanted = {}, .patience = inquiry_time, .asks_again = false};
+  for (const Peer& peer : told_) subject.urls.insert(subject.urls.end(), peer.urls.begin(), peer.urls.end());
+  port::Task& ended = *this;
+  inquiry_ = std::make_unique<PeerInquiry>(around_.ports.loop, around_.ports.network, std::move(subject), ended);
+}
+
+void PeerLink::connect() {
+  std::vector<Peer> peers = told_;
+  for (const Peer& peer : acquaintances_) {
+    const bool is_told =
+        std::any_of(told_.begin(), told_.end(), [&](const Peer& other) { return other.id == peer.id; });
+    if (!is_told) peers.push_back(peer);
+  }
   door_.set_peers(peers);
   std::map<MemberId, std::unique_ptr<Channels>> next;
   for (Peer& peer : peers) {

@@ -14,13 +14,17 @@
 #include "net/peer_channel.h"
 #include "net/peer_codec.h"
 #include "net/peer_door.h"
+#include "net/peer_inquiry.h"
 
 namespace metastore::net {
 
-class PeerLink final : public port::PeerExecutor {
+class PeerLink final : public port::PeerExecutor, private port::Task {
  public:
   /// `seed` is for the moments of calling again.
   PeerLink(const PeerIdentity& self, const Limits& limits, std::uint64_t seed, const PeerPorts& ports);
+  ~PeerLink();
+  PeerLink(const PeerLink&) = delete;
+  PeerLink& operator=(const PeerLink&) = delete;
 
   /// Takes the connections of every listener on a peer URL. Before the first set_peers nobody is let in.
   port::Acceptor& door() { return door_; }
@@ -32,6 +36,11 @@ class PeerLink final : public port::PeerExecutor {
   const PeerCounts& counts() const { return around_.counts; }
 
  private:
+  /// An unknown member has called: while this one was away it may have been added, and lead by now. So the known ones
+  /// are asked who belongs to the cluster; or they have answered.
+  void run() override;
+  void connect();
+
   struct Channels {
     Peer peer;
     PeerChannel urgent;
@@ -41,6 +50,10 @@ class PeerLink final : public port::PeerExecutor {
   PeerSurroundings around_;
   PeerDoor door_;
   Prng prng_;
+  std::vector<Peer> told_;           ///< By the replica.
+  std::vector<Peer> acquaintances_;  ///< By the known ones, while the replica has not heard of them.
+  std::unique_ptr<PeerInquiry> inquiry_;
+  Instant asks_again_at_ = Instant::from_nanoseconds(0);
   std::map<MemberId, std::unique_ptr<Channels>> peers_;
 };
 

@@ -269,11 +269,11 @@ TEST_CASE("a peer that is only silent is given up and called again, but not call
   Member one(world, network, identity(1));
   one.link.set_peers({peer(2)});
   while (one.reasons("peer became inactive").empty()) REQUIRE(world.step());
-  CHECK(one.events == std::vector<Event>{PeerConnected{MemberId(2)}});
+  CHECK(one.events == std::vector<Event>{PeerConnected{MemberId(2)}, PeerLost{MemberId(2)}});
   CHECK(one.reasons("peer became inactive") == std::vector<std::string>{"no word for too long"});
 }
 
-TEST_CASE("messages to a peer that takes none are bounded, and the oldest are lost first") {
+TEST_CASE("messages to a peer that takes none are bounded") {
   Limits limits;
   limits.peer_urgent_bytes_max = 10'000;
   limits.peer_bulk_bytes_max = 3'000'000;
@@ -294,6 +294,27 @@ TEST_CASE("messages to a peer that takes none are bounded, and the oldest are lo
   CHECK(one.link.counts().messages_dropped >= 200 - 1 - 5 - 100);
   CHECK(one.link.counts().messages_sent + one.link.counts().messages_dropped <= 400);
   CHECK(one.link.counts().messages_sent + one.link.counts().messages_dropped >= 400 - 80 - 4);
+}
+
+TEST_CASE("of entries that have no room the first arrive, large or small, and a peer that lacks much catches up") {
+  for (const std::size_t bytes : {100u, 100'000u}) {
+    Limits limits;
+    limits.peer_urgent_bytes_max = 1'000;
+    limits.peer_bulk_bytes_max = 400'000;
+    Pair pair(calm, 1, limits);
+    pair.meet();
+    std::uint64_t arrived = 0;
+    for (int round = 0; round < 40 && arrived < 50; ++round) {
+      for (std::uint64_t i = arrived + 1; i <= 50; ++i) pair.one.link.send({append(1, 2, i, bytes)});
+      pair.run(Duration::milliseconds(200));
+      for (const raft::Envelope& message : std::exchange(pair.two->messages, {})) {
+        const auto& entries = std::get<raft::AppendRequest>(message.message).entries;
+        if (entries.front().index.value() == arrived + 1) ++arrived;
+      }
+    }
+    CHECK(arrived == 50);
+    CHECK(pair.one.link.counts().messages_dropped > 0);
+  }
 }
 
 struct RefusalCase {
@@ -331,7 +352,9 @@ TEST_CASE("who does not belong is refused with a sentence, which both sides log 
     while (one.loop.now() < end) REQUIRE(world.step());
     CHECK(caller.reasons("no connection to a peer: refused") == std::vector<std::string>{refused.sentence});
     CHECK(one.reasons("rejected connection on peer endpoint") == std::vector<std::string>{refused.sentence});
-    CHECK(caller.events.empty());
+    // Whoever was removed hears of it, to leave.
+    const bool is_removed = refused.caller.member == removed.id;
+    CHECK(caller.events == (is_removed ? std::vector<Event>{Expelled{MemberId(1)}} : std::vector<Event>()));
     CHECK(one.messages.empty());
   }
 }
@@ -344,9 +367,31 @@ TEST_CASE("a member that is removed while it is connected is refused at once") {
   pair.one.link.set_peers({removed});
   pair.run(Duration::seconds(1));
   CHECK(pair.two->reasons("no connection to a peer: refused").size() == 1);
+  CHECK(std::count(pair.two->events.begin(), pair.two->events.end(), Event{Expelled{MemberId(1)}}) == 1);
   pair.two->link.send({heartbeat(2, 1, 1)});
   pair.run(Duration::seconds(1));
   CHECK(pair.one.messages.empty());
+}
+
+TEST_CASE("a member that was added while this one was away is let in once somebody known tells of it") {
+  Pair pair;
+  pair.meet();
+  Member third(pair.world, pair.network, identity(3));
+  third.listen(port_of(3));
+  pair.two->link.set_peers({peer(1, 101), peer(3, 103)});
+  third.link.set_peers({peer(1, 101), peer(2, 102)});
+  pair.run(Duration::seconds(3));
+  CHECK(pair.one.link.is_connected(MemberId(3)));
+  CHECK(third.link.is_connected(MemberId(1)));
+  CHECK(pair.one.reasons("rejected connection on peer endpoint").size() == 1);
+
+  // Its own replica knows better.
+  Peer removed = peer(3, 103);
+  removed.is_removed = true;
+  pair.one.link.set_peers({peer(2, 102), removed});
+  pair.run(Duration::seconds(3));
+  CHECK_FALSE(pair.one.link.is_connected(MemberId(3)));
+  CHECK_FALSE(third.link.is_connected(MemberId(1)));
 }
 
 TEST_CASE("a wiped member is told so by whoever it calls, and by whoever calls it") {

@@ -53,6 +53,7 @@ void PeerDoor::Visitor::on_bytes(BytesView bytes) {
 
 void PeerDoor::Visitor::on_frame(const Frame& frame) {
   if (state_ == State::silent && frame.kind == FrameKind::hello) return on_hello(frame);
+  if (state_ == State::silent && frame.kind == FrameKind::inquiry) return on_inquiry(frame);
   if (state_ == State::admitted && frame.kind == FrameKind::message) return on_message(frame);
   if (state_ == State::admitted && frame.kind == FrameKind::ping) {
     Decoder in(frame.payload);
@@ -75,6 +76,12 @@ void PeerDoor::Visitor::on_hello(const Frame& frame) {
   flush();
 }
 
+void PeerDoor::Visitor::on_inquiry(const Frame& frame) {
+  if (!is_inquiry(frame.payload)) return refuse({RefusalReason::not_a_peer, "an inquiry of another protocol"});
+  append_frame(outgoing_, FrameKind::roster, encode(door_.roster()));
+  leave();
+}
+
 void PeerDoor::Visitor::on_message(const Frame& frame) {
   auto message = raft::decode_envelope(frame.payload);
   if (!message) return refuse({RefusalReason::damaged, "a message that cannot be read"});
@@ -86,11 +93,15 @@ void PeerDoor::Visitor::on_message(const Frame& frame) {
 }
 
 void PeerDoor::Visitor::refuse(const Refusal& refusal) {
-  if (state_ == State::refused || state_ == State::ended) return;
+  if (state_ == State::leaving || state_ == State::ended) return;
   door_.on_refused(hello_.from.member, address_, refusal);
-  state_ = State::refused;
-  owed_pong_.reset();
   append_frame(outgoing_, FrameKind::refusal, encode(refusal));
+  leave();
+}
+
+void PeerDoor::Visitor::leave() {
+  state_ = State::leaving;
+  owed_pong_.reset();
   // A caller that does not hang up, or takes nothing, gets so much longer.
   loop().run_at(*this, loop().now() + milliseconds(door_.around_.limits.peer_hello_ms));
   flush();
@@ -107,7 +118,7 @@ void PeerDoor::Visitor::flush() {
   door_.around_.counts.sent_bytes += outgoing_.size();
   is_writing_ = true;
   connection_->write(std::exchange(outgoing_, {}));
-  if (state_ == State::refused) connection_->shut_down();
+  if (state_ == State::leaving) connection_->shut_down();
 }
 
 void PeerDoor::Visitor::on_drained() {

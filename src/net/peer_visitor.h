@@ -34,7 +34,7 @@ class PeerDoor::Visitor final : private port::ConnectionUser, private port::Task
   enum class State : std::uint8_t {
     silent,  ///< Has not said who it is.
     admitted,
-    refused,  ///< The refusal is on its way; what still comes is not read as anything.
+    leaving,  ///< The last word is on its way, mostly a refusal; what still comes is not read as anything.
     ended,
   };
 
@@ -46,7 +46,9 @@ class PeerDoor::Visitor final : private port::ConnectionUser, private port::Task
 
   void on_frame(const Frame& frame);
   void on_hello(const Frame& frame);
+  void on_inquiry(const Frame& frame);
   void on_message(const Frame& frame);
+  void leave();
   void flush();
   port::Loop& loop() const { return door_.around_.ports.loop; }
   Duration silence_max() const;

@@ -219,6 +219,7 @@ Result<Configuration, std::string> interpret(const Flags& typed) {
       .initial_cluster = initial_cluster.value(),
       .cluster_token = flags.initial_cluster_token,
       .starts_new_cluster = flags.initial_cluster_state == "new",
+      .forces_new_cluster = flags.force_new_cluster,
       .heartbeat_interval = Duration::milliseconds(static_cast<std::int64_t>(flags.heartbeat_interval)),
       .election_timeout = Duration::milliseconds(static_cast<std::int64_t>(flags.election_timeout)),
       .pre_vote = flags.pre_vote,

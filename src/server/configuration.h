@@ -12,9 +12,9 @@
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/base/trace.h"
+#include "core/base/urls.h"
 #include "core/replica/auto_compaction.h"
 #include "server/flags.h"
-#include "server/urls.h"
 
 namespace metastore::server {
 
@@ -35,7 +35,8 @@ struct Configuration {
   std::vector<std::string> advertise_peer_urls;  ///< Sorted.
   std::vector<InitialMember> initial_cluster;    ///< This member among them; sorted by name.
   std::string cluster_token;
-  bool starts_new_cluster = true;  ///< What to do if the data directory is empty.
+  bool starts_new_cluster = true;   ///< What to do if the data directory is empty.
+  bool forces_new_cluster = false;  ///< What to do if it is not.
   Duration heartbeat_interval;
   Duration election_timeout;
   bool pre_vote = true;

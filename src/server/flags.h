@@ -42,6 +42,8 @@ using FlagDuration = Duration;
     "'new' for a new cluster, 'existing' to join one.")                                                                \
   X(FlagText, initial_cluster_token, "initial-cluster-token", "etcd-cluster",                                          \
     "Goes into member and cluster ids, so that clusters of equal URLs differ.")                                        \
+  X(FlagBoolean, force_new_cluster, "force-new-cluster", "false",                                                      \
+    "Go on as the only member, with this data directory: the others are gone for good.")                               \
   X(FlagBoolean, strict_reconfig_check, "strict-reconfig-check", "true",                                               \
     "Refuse changes of membership that could cost the cluster its quorum.")                                            \
   X(FlagNumber, max_learners, "max-learners", "1", "Most learners that the cluster may have.")                         \

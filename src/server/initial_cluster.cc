@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "server/urls.h"
+#include "core/base/urls.h"
 
 namespace metastore::server {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/version.h"
+#include "core/replica/forced_cluster.h"
 #include "server/log_lines.h"
 
 namespace metastore::server {
@@ -35,6 +36,11 @@ TraceLine quota_line(std::int64_t bytes) {
 /// A new cluster's log begins with its members, committed.
 raft::LogWrite first_write(const MemberOptions::NewCluster& cluster) {
   raft::LogWrite write;
+  // Who joins one that exists begins with nothing.
+  if (cluster.members.empty()) {
+    write.hard_state = raft::HardState{};
+    return write;
+  }
   write.append = bootstrap_entries(cluster.members);
   write.hard_state = raft::HardState{Term(1), MemberId(), write.append.back().index};
   return write;
@@ -92,21 +98,22 @@ Result<storage::Recovery, BootError> LocalMember::recover_storage(const MemberOp
     new_member = {.data_id = ports_.loop.entropy()[0],
                   .metadata = {options.new_cluster->self, options.new_cluster->cluster},
                   .first = first_write(*options.new_cluster)};
-  } else if (!ports_.storage->files.exists("member/identity")) {
-    return BootError{
-        "the data directory is empty and --initial-cluster-state is 'existing', but this build cannot join a cluster; "
-        "give the member's own --data-dir, or --initial-cluster-state=new for a new cluster"};
+  } else if (const auto has_data = storage::holds_member(ports_.storage->files); has_data && !has_data.value()) {
+    return BootError{"the data directory is empty, and nothing says which cluster the member belongs to"};
   }
   auto recovered = storage::recover(ports_.storage->files, ports_.storage->engines, options.config.limits, new_member);
   if (!recovered) return BootError{recovered.error().message};
-  return std::move(recovered).value();
+  storage::Recovery& recovery = recovered.value();
+  if (!options.forces_new_cluster) return std::move(recovery);
+  if (const auto write = force_new_cluster(recovery.recovered, recovery.metadata.member_id)) {
+    if (const auto status = recovery.wal->append({&*write, 1}); !status) return BootError{status.error().message};
+  }
+  return std::move(recovery);
 }
 
 Result<storage::Recovery, BootError> LocalMember::begin_anew(const MemberOptions& options) {
   if (!options.new_cluster.has_value()) {
-    return BootError{
-        "--engine=memory keeps nothing and --initial-cluster-state is 'existing', but this build cannot join a "
-        "cluster; give --initial-cluster-state=new"};
+    return BootError{"--engine=memory keeps nothing, and nothing says which cluster the member belongs to"};
   }
   raft::LogWrite first = first_write(*options.new_cluster);
   storage::Recovery recovery;

@@ -43,9 +43,10 @@ struct MemberOptions {
   struct NewCluster {
     MemberId self;
     ClusterId cluster;
-    std::vector<Member> members;
+    std::vector<Member> members;  ///< None: it joins a cluster that exists, and begins with an empty log.
   };
   std::optional<NewCluster> new_cluster;
+  bool forces_new_cluster = false;  ///< If there is data: the member makes a cluster of its own of it.
   api::SessionOptions sessions;
   std::vector<ListenAddress> client_addresses;
   std::vector<ListenAddress> metrics_addresses;

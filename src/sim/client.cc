@@ -101,7 +101,7 @@ void Client::ask_as_told() {
 }
 
 void Client::begin(Request request, Duration patience) {
-  operation_ = &stage_.history.begin(id_, std::move(request), stage_.world.now());
+  operation_ = &stage_.history.begin(id_, door_->number(), std::move(request), stage_.world.now());
   stage_.judge.on_invoked(*operation_);
   patience_ticket_ = stage_.world.after(patience + grace, patience_);
   door_->submit(*this, method_of(operation_->request), Bytes::copy_of(encode_request(operation_->request)), patience);

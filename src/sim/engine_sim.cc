@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "storage/crc32c.h"
+#include "core/base/crc32c.h"
 
 namespace metastore::sim {
 
@@ -24,7 +24,7 @@ constexpr std::string_view path_before = "member/db/rows.tmp";
 constexpr std::size_t checksum_bytes = 10;
 
 std::string checksum(BytesView rows) {
-  std::string text = std::to_string(storage::crc32c_extend(0, rows));
+  std::string text = std::to_string(crc32c_extend(0, rows));
   return std::string(checksum_bytes - text.size(), '0') + text;
 }
 

@@ -31,10 +31,11 @@ bool has_changed(const Response& response) {
   return std::visit([](const auto& reply) { return changes(reply); }, response.reply);
 }
 
-Operation& History::begin(std::uint64_t client, Request request, Instant now) {
+Operation& History::begin(std::uint64_t client, std::uint64_t member, Request request, Instant now) {
   Operation& operation = operations_.emplace_back();
   operation.id = operations_.size() - 1;
   operation.client = client;
+  operation.member = member;
   operation.request = std::move(request);
   if (const auto* compact = std::get_if<Compact>(&operation.request)) {
     newest_compaction_ = std::max(newest_compaction_, compact->revision);

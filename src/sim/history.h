@@ -25,6 +25,7 @@ struct Survey {
 /// One question on a keep-alive stream.
 struct KeepAlive {
   std::int64_t lease = 0;
+  std::uint64_t member = 0;  ///< The one that was asked.
   Instant asked;
   Instant returned = Instant::never();  ///< never(): it was not answered.
   std::int64_t ttl_seconds = 0;         ///< The answer; 0: there is no such lease.
@@ -32,24 +33,28 @@ struct KeepAlive {
 
 class History {
  public:
-  /// The reference stays valid.
-  Operation& begin(std::uint64_t client, Request request, Instant now);
+  /// The reference stays valid. `member` is the number of the one that is asked.
+  Operation& begin(std::uint64_t client, std::uint64_t member, Request request, Instant now);
   void end_done(Operation& operation, Response response, Instant now);
   void end_failed(Operation& operation, std::string error, Instant now);
   /// Somebody was told of this revision, if by no reply.
   void saw_revision(std::int64_t revision) { newest_revision_ = std::max(newest_revision_, revision); }
   void add_survey(std::int64_t revision, Survey survey);
   /// The reference stays valid.
-  KeepAlive& begin_keep_alive(std::int64_t lease, Instant now) {
-    return keep_alives_.emplace_back(KeepAlive{.lease = lease, .asked = now});
+  KeepAlive& begin_keep_alive(std::int64_t lease, std::uint64_t member, Instant now) {
+    return keep_alives_.emplace_back(KeepAlive{.lease = lease, .member = member, .asked = now});
   }
-  /// A member was started, or began to lead: leases have their whole time again.
-  void booted(Instant now) { boots_.push_back(now); }
+  /// The member of this number was started: it may know less than it did.
+  void booted(std::uint64_t member, Instant now) { boots_[member].push_back(now); }
+  /// Somebody began to lead: leases have their whole time again.
+  void renewed_leases(Instant now) { renewals_.push_back(now); }
 
   const std::deque<Operation>& operations() const { return operations_; }
   const std::map<std::int64_t, Survey>& surveys() const { return surveys_; }
   const std::deque<KeepAlive>& keep_alives() const { return keep_alives_; }
-  const std::vector<Instant>& boots() const { return boots_; }
+  /// By member.
+  const std::map<std::uint64_t, std::vector<Instant>>& boots() const { return boots_; }
+  const std::vector<Instant>& renewals() const { return renewals_; }
   /// The ids of leases that somebody asked for, or was given, in that order.
   const std::vector<std::int64_t>& leases() const { return leases_; }
   /// The newest revision that anybody was told of.
@@ -71,7 +76,8 @@ class History {
   std::deque<Operation> operations_;
   std::map<std::int64_t, Survey> surveys_;
   std::deque<KeepAlive> keep_alives_;
-  std::vector<Instant> boots_;
+  std::map<std::uint64_t, std::vector<Instant>> boots_;
+  std::vector<Instant> renewals_;
   std::vector<std::int64_t> leases_;
   std::vector<bool> known_;  ///< By revision.
   std::int64_t newest_revision_ = 1;

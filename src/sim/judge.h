@@ -28,6 +28,7 @@ namespace metastore::sim {
 inline LeaseTerms lease_terms(const Plan& plan) {
   constexpr std::int64_t second = 1'000'000'000;
   return {
+      .is_alone = plan.members == 1,
       .ttl_seconds_min = ((plan.election_timeout * 3).nanoseconds() / 2 + second - 1) / second,
       .grace = plan.election_timeout,
       .slack_at_least = plan.election_timeout * 10 + (plan.disk.work_max + plan.disk.stall) * 20 + Duration::seconds(5),

@@ -59,7 +59,7 @@ void Keeper::perform(const Renew& renew) {
     call_ = std::make_unique<StreamCall>(*door_, kv::Method::lease_keep_alive, news_);
   }
   call_->read_on(true);
-  asked_.push_back(&stage_.history.begin_keep_alive(renew.lease, stage_.world.now()));
+  asked_.push_back(&stage_.history.begin_keep_alive(renew.lease, door_->number(), stage_.world.now()));
   call_->send(encode_keep_alive(renew.lease));
 }
 

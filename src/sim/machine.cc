@@ -5,9 +5,9 @@
 #include <variant>
 
 #include "core/base/assert.h"
+#include "core/base/crc32c.h"
 #include "core/base/encoder.h"
 #include "sim/chronicle.h"
-#include "storage/crc32c.h"
 
 namespace metastore::sim {
 namespace {
@@ -41,7 +41,7 @@ Machine::~Machine() { clear(); }
 void Machine::boot(std::string_view damaged_path) {
   ASSERT(is_down() && files_.powered());
   ++boots_;
-  around_.history.booted(around_.world.now());
+  around_.history.booted(number_, around_.world.now());
   const std::string boot_name = std::to_string(number_) + " boot " + std::to_string(boots_);
   around_.hash.add(boot_record, number_, boot_name);
   around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "boots");
@@ -128,7 +128,7 @@ void Machine::clear() {
   is_draining_ = false;
   is_drained_ = false;
   has_failed_ = false;
-  is_leader_ = false;
+  led_term_ = Term();
 }
 
 void Machine::member_failed(const port::StorageError& error) {
@@ -184,9 +184,10 @@ void Machine::judge_raft(const Effects& effects) {
   ElectionChecker& elections = around_.judge.elections();
   const ReplicaStatus status = member_->replica().status();
   around_.judge.take(elections.on_turn(now, self, status.term, status.commit_index, status.is_leader));
-  // A single member's boot is all that its leases hear of.
-  if (!is_leader_ && status.is_leader && around_.plan.members > 1) around_.history.booted(now);
-  is_leader_ = status.is_leader;
+  if (status.is_leader && status.term != led_term_) {
+    led_term_ = status.term;
+    around_.history.renewed_leases(now);
+  }
   for (const raft::Envelope& envelope : effects.messages) {
     const auto* vote = std::get_if<raft::VoteReply>(&envelope.message);
     if (vote == nullptr || !vote->granted || vote->pre_vote) continue;
@@ -194,7 +195,7 @@ void Machine::judge_raft(const Effects& effects) {
   }
   for (const raft::LogWrite& write : effects.log_writes) {
     for (const raft::Entry& entry : write.append) {
-      const std::uint64_t contents = storage::crc32c_extend(static_cast<std::uint32_t>(entry.type), entry.data.view());
+      const std::uint64_t contents = crc32c_extend(static_cast<std::uint32_t>(entry.type), entry.data.view());
       around_.judge.take(elections.on_entry(now, entry.index, entry.term, contents));
     }
   }
@@ -221,6 +222,7 @@ server::MemberOptions Machine::options() const {
   options.config.checkpoint_interval = around_.plan.checkpoint_interval;
   options.config.watch_progress_interval = around_.plan.watch_progress_interval;
   options.config.limits = around_.plan.limits;
+  options.config.quota_bytes = around_.plan.quota_bytes;
   options.new_cluster = {.self = self, .cluster = ClusterId(0x5171), .members = {}};
   for (std::uint64_t number = 1; number <= around_.plan.members; ++number) {
     options.new_cluster->members.push_back(

@@ -91,6 +91,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   };
 
   void member_failed(const port::StorageError& error) override;
+  void member_removed() override { has_failed_ = true; }
   void on_input(const Input& input) override;
   void on_effects(const Effects& effects) override;
   void trace(const std::vector<TraceLine>& lines) override;
@@ -116,7 +117,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_drained_ = false;
   Drained drained_{is_drained_};
   bool has_failed_ = false;
-  bool is_leader_ = false;
+  Term led_term_;  ///< The latest in which this run of its member led.
   Instant broken_since_ = Instant::never();
   std::uint64_t boots_ = 0;
   std::uint64_t stillbirths_ = 0;

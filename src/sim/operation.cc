@@ -161,8 +161,11 @@ bool is_refusal(std::string_view error) {
   constexpr std::string_view open[] = {
       "",  // The connection broke.
       "etcdserver: request timed out",
+      "etcdserver: request timed out, possibly due to previous leader failure",
+      "etcdserver: request timed out, possibly due to connection lost",
       "etcdserver: leader changed",
       "etcdserver: server stopped",
+      "etcdserver: mvcc: database space exceeded",  // What was applied and is too much is told so, too.
       "context deadline exceeded",
   };
   return std::find(std::begin(open), std::end(open), error) == std::end(open);
@@ -217,7 +220,8 @@ std::string describe(const Response& response) {
 
 std::string describe(const Operation& operation) {
   std::string out = "#" + std::to_string(operation.id) + " of client " + std::to_string(operation.client) +
-                    ", asked at " + seconds_text(operation.invoked) + ": " + describe(operation.request) + " -> ";
+                    ", asked member " + std::to_string(operation.member) + " at " + seconds_text(operation.invoked) +
+                    ": " + describe(operation.request) + " -> ";
   switch (operation.ending) {
     case Ending::pending:
       return out + "pending";

@@ -172,6 +172,7 @@ enum class Ending : std::uint8_t {
 struct Operation {
   std::uint64_t id = 0;
   std::uint64_t client = 0;
+  std::uint64_t member = 0;  ///< The one that was asked.
   Request request;
   Instant invoked;
   Instant returned = Instant::never();  ///< never() unless done or refused: what is unknown may still happen.

@@ -57,6 +57,10 @@ Limits draw_limits(std::uint64_t seed) {
   draw_limit(ranges, limits.range_chunk_bytes, 1, 10'000);
   draw_limit(ranges, limits.ranges_credit_bytes, 1, 100'000);
   draw_limit(ranges, limits.compaction_wait_ms, 1, 3'000);
+  Prng notes(seed, "plan notes");
+  draw_limit(notes, limits.state_hash_entries, 1, 1'000);
+  draw_limit(notes, limits.lease_checkpoint_ms, 1, 16'000);
+  draw_limit(notes, limits.lease_checkpoints_a_step, 1, 1'000);
   Prng snapshots(seed, "plan snapshot limits");
   draw_limit(snapshots, limits.snapshot_part_bytes, 1, 100'000);
   draw_limit(snapshots, limits.snapshot_window_bytes, 1, 100'000);
@@ -65,6 +69,13 @@ Limits draw_limits(std::uint64_t seed) {
   draw_limit(snapshots, limits.snapshot_hold_ms, 1, 60'000);
   draw_limit(snapshots, limits.snapshot_held_bytes_max, 1, 1'000'000);
   return limits;
+}
+
+/// No room is left in some seeds, from some moment on: nobody clears the alarm.
+std::int64_t draw_quota(std::uint64_t seed) {
+  Prng prng(seed, "plan quota");
+  const std::uint64_t drawn = draw_scaled(prng, 20'000, 1'000'000);
+  return prng.chance(1, 10) ? static_cast<std::int64_t>(drawn) : -1;
 }
 
 NetworkFaults draw_network(std::uint64_t seed) {
@@ -156,6 +167,12 @@ PostFaults draw_post(std::uint64_t seed) {
   return post;
 }
 
+std::uint64_t draw_members(std::uint64_t seed) {
+  constexpr std::uint64_t sizes[] = {1, 3, 5};
+  constexpr std::uint32_t weights[] = {1, 0, 0};
+  return sizes[Prng(seed, "plan members").weighted(weights, std::size(weights))];
+}
+
 }  // namespace
 
 Plan draw_plan(std::uint64_t seed) {
@@ -164,6 +181,7 @@ Plan draw_plan(std::uint64_t seed) {
   draw_workload(plan);
   draw_faults(plan);
   plan.limits = draw_limits(seed);
+  plan.quota_bytes = draw_quota(seed);
   Prng watchers(seed, "plan watchers");
   if (watchers.chance(2, 3)) plan.watchers = draw_scaled(watchers, 1, 6);
   if (watchers.chance(1, 3)) {
@@ -173,7 +191,7 @@ Plan draw_plan(std::uint64_t seed) {
   }
   plan.network = draw_network(seed);
   plan.post = draw_post(seed);
-  return plan;
+  return with_members(std::move(plan), draw_members(seed));
 }
 
 Plan with_members(Plan plan, std::uint64_t members) {
@@ -184,6 +202,9 @@ Plan with_members(Plan plan, std::uint64_t members) {
   const std::int64_t ticks = plan.election_timeout.nanoseconds() / plan.heartbeat_interval.nanoseconds();
   plan.heartbeat_interval = std::max(plan.heartbeat_interval, round * 3 / ticks);
   plan.election_timeout = plan.heartbeat_interval * ticks;
+  // Members cannot send each other snapshots yet: whoever was away must find everything in the log.
+  plan.limits.log_entries_kept = plan.limits.mark_entries = 1'000'000;
+  plan.limits.log_bytes_max = 1'000'000'000;
   return plan;
 }
 
@@ -200,6 +221,7 @@ Plan without_faults(Plan plan) {
   plan.post = {.delay_min = plan.post.delay_min, .delay_max = plan.post.delay_max};
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
+  plan.quota_bytes = -1;
   plan.limits.wal_segment_bytes = segment_bytes;
   return plan;
 }

@@ -93,6 +93,7 @@ struct Plan {
   std::int64_t ttl_seconds_max = 0;  ///< Of most leases; some are granted for much longer than a run lasts.
 
   Limits limits;
+  std::int64_t quota_bytes = -1;  ///< Negative: none.
   Duration heartbeat_interval;
   Duration election_timeout;
   Duration checkpoint_interval;

@@ -36,6 +36,7 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("ttl_seconds_max", plan.ttl_seconds_max);
   field("checkpoint_interval", plan.checkpoint_interval);
   field("watch_progress_interval", plan.watch_progress_interval);
+  field("quota_bytes", plan.quota_bytes);
   field("heartbeat_interval", plan.heartbeat_interval);
   field("election_timeout", plan.election_timeout);
   field("disk_work_min", plan.disk.work_min);

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <memory>
 
-#include "storage/crc32c.h"
+#include "core/base/crc32c.h"
 #include "storage/remedy.h"
 
 namespace metastore::storage {

@@ -174,6 +174,13 @@ StorageStatus check_fit(const std::optional<Image>& image, const raft::Recovered
 
 }  // namespace
 
+StorageResult<bool> holds_member(port::Files& files) {
+  if (!files.exists(wal_directory)) return false;
+  const StorageResult<std::vector<Segment>> segments = list_segments(files, wal_directory);
+  if (!segments) return segments.error();
+  return !segments.value().empty();
+}
+
 StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, const Limits& limits,
                                 const NewMember& new_member) {
   if (files.exists(etcd_database)) {

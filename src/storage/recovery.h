@@ -36,6 +36,9 @@ struct Recovery {
   std::unique_ptr<port::Engine> engine;
 };
 
+/// Whether a member has begun there; otherwise recover() makes one.
+port::StorageResult<bool> holds_member(port::Files& files);
+
 port::StorageResult<Recovery> recover(port::Files& files, port::Engines& engines, const Limits& limits,
                                       const NewMember& new_member);
 

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "core/base/assert.h"
-#include "storage/crc32c.h"
+#include "core/base/crc32c.h"
 
 namespace metastore::storage {
 

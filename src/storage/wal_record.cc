@@ -1,7 +1,7 @@
 #include "storage/wal_record.h"
 
+#include "core/base/crc32c.h"
 #include "core/base/encoder.h"
-#include "storage/crc32c.h"
 
 namespace metastore::storage {
 

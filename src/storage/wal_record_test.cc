@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/crc32c.h"
 #include "core/base/prng.h"
-#include "storage/crc32c.h"
 
 namespace metastore::storage {
 namespace {

@@ -76,6 +76,7 @@ void check_rows(BytesView rows, bool is_last) {
 void check_payload(BytesView bytes) {
   check_round_trip(decode_hello(bytes), bytes);
   check_round_trip(decode_welcome(bytes), bytes);
+  if (const auto roster = decode_roster(bytes)) PROPERTY(decode_roster(encode(*roster)) == roster);
   if (const auto refusal = decode_refusal(bytes)) {
     for (const char c : refusal->sentence) PROPERTY(c >= ' ' && c <= '~');
     PROPERTY(decode_refusal(encode(*refusal)) == refusal);

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/crc32c.h"
 #include "core/base/encoder.h"
-#include "storage/crc32c.h"
 #include "storage/files_memory.h"
 #include "storage/wal_reader.h"
 #include "tests/fuzz/property.h"

@@ -9,55 +9,11 @@ import subprocess
 import sys
 import unittest
 
+from clients import Load, Watch
 from servers import Cluster, etcdctl
 from switchboard import Switchboard
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
-
-
-class Load:
-    """Puts k0, k1, ... through one member, one at a time, and ends at the first that fails."""
-
-    def __init__(self, member, count):
-        self.client = subprocess.Popen([GRPC_CLIENT, member.endpoint, "puts", str(count)], stdout=subprocess.PIPE,
-                                       text=True)
-        self.acknowledged = 0
-
-    def wait_for(self, count):
-        while self.acknowledged < count:
-            if not self.client.stdout.readline():
-                raise AssertionError(f"the load ended after {self.acknowledged} puts")
-            self.acknowledged += 1
-
-    def finish(self):
-        self.acknowledged += len(self.client.stdout.readlines())
-        self.client.wait()
-        self.client.stdout.close()
-        return self.acknowledged
-
-
-class Watch:
-    """The keys that a member tells of, in its order."""
-
-    def __init__(self, member):
-        command = ["etcdctl", f"--endpoints={member.endpoint}", "watch", "--prefix", "k", "--rev=1"]
-        environment = {**os.environ, "ETCDCTL_API": "3"}
-        self.client = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-    def keys(self, count):
-        keys = []
-        while len(keys) < count:
-            line = self.client.stdout.readline()
-            if not line:
-                raise AssertionError(f"the watch ended after {len(keys)} events")
-            if line == "PUT\n":
-                keys.append(self.client.stdout.readline().strip())
-        return keys
-
-    def end(self):
-        self.client.kill()
-        self.client.wait()
-        self.client.stdout.close()
 
 
 class ThreeMembers(unittest.TestCase):
@@ -91,7 +47,7 @@ class ThreeMembers(unittest.TestCase):
         with Cluster(METASTORE) as cluster:
             leader, followers = self.followers(cluster)
             watches = [Watch(member) for member in followers]
-            load = Load(followers[0], 300)
+            load = Load(GRPC_CLIENT, followers[0], 300)
             load.wait_for(100)
             leader.kill()
             self.assertEqual(300, load.finish())
@@ -104,7 +60,7 @@ class ThreeMembers(unittest.TestCase):
     def test_a_stopped_leader_is_replaced_and_follows_when_it_goes_on(self):
         with Cluster(METASTORE) as cluster:
             leader, followers = self.followers(cluster)
-            load = Load(followers[0], 200)
+            load = Load(GRPC_CLIENT, followers[0], 200)
             load.wait_for(50)
             leader.signal(signal.SIGSTOP)
             self.assertEqual(200, load.finish())
@@ -113,13 +69,13 @@ class ThreeMembers(unittest.TestCase):
             cluster.leader()
             self.check_values(cluster, 200)
 
-    def test_a_rolling_restart_is_not_felt(self):
-        with Cluster(METASTORE) as cluster:
+    def test_a_rolling_restart_is_not_felt_and_no_member_differs_afterwards(self):
+        with Cluster(METASTORE, arguments=["--limits=state_hash_entries=10"]) as cluster:
             leader, followers = self.followers(cluster)
             acknowledged = 0
             for restarted in followers + [leader]:
                 serving = [member for member in cluster.members if member is not restarted][0]
-                load = Load(serving, 200)
+                load = Load(GRPC_CLIENT, serving, 200)
                 load.wait_for(50)
                 self.assertEqual(0, restarted.terminate())
                 load.wait_for(150)
@@ -127,13 +83,14 @@ class ThreeMembers(unittest.TestCase):
                 acknowledged = max(acknowledged, load.finish())
                 self.assertEqual(200, acknowledged)
             self.check_values(cluster, 200)
+            self.assertEqual((0, "", ""), etcdctl(leader.endpoint, "alarm", "list"))
 
     def test_leadership_moves_fifty_times_under_load_and_nobody_notices(self):
         with Cluster(METASTORE) as cluster:
             endpoints = ",".join(member.endpoint for member in cluster.members)
             ids = {member.name: cluster.status(member)["header"]["member_id"] for member in cluster.members}
             watch = Watch(cluster.members[0])
-            load = Load(cluster.members[0], 2_000)
+            load = Load(GRPC_CLIENT, cluster.members[0], 2_000)
             leader = cluster.leader()
             for move in range(50):
                 load.wait_for(40 * move)
@@ -168,7 +125,7 @@ class ThreeMembers(unittest.TestCase):
             leader, followers = self.followers(cluster)
             term = cluster.status(leader)["raftTerm"]
             board.cut(*followers)
-            load = Load(followers[0], 200)
+            load = Load(GRPC_CLIENT, followers[0], 200)
             self.assertEqual(200, load.finish())
             self.assertIs(leader, cluster.leader())
             self.assertEqual(term, cluster.status(leader)["raftTerm"])

@@ -22,9 +22,12 @@ SERVICES = ["etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease", "etcd
             "etcdserverpb.Maintenance", "etcdserverpb.Auth"]
 BUILT = ["/etcdserverpb.KV/Range", "/etcdserverpb.KV/RangeStream", "/etcdserverpb.KV/Put",
          "/etcdserverpb.KV/DeleteRange", "/etcdserverpb.KV/Txn", "/etcdserverpb.KV/Compact",
-         "/etcdserverpb.Cluster/MemberList", "/etcdserverpb.Maintenance/Status",
+         "/etcdserverpb.Cluster/MemberList", "/etcdserverpb.Cluster/MemberAdd", "/etcdserverpb.Cluster/MemberRemove",
+         "/etcdserverpb.Cluster/MemberUpdate", "/etcdserverpb.Cluster/MemberPromote",
+         "/etcdserverpb.Maintenance/Status",
          "/etcdserverpb.Maintenance/Alarm", "/etcdserverpb.Maintenance/Defragment", "/etcdserverpb.Maintenance/Hash",
          "/etcdserverpb.Maintenance/HashKV", "/etcdserverpb.Maintenance/MoveLeader",
+         "/etcdserverpb.Maintenance/Downgrade",
          "/etcdserverpb.Watch/Watch", "/etcdserverpb.Lease/LeaseGrant", "/etcdserverpb.Lease/LeaseRevoke",
          "/etcdserverpb.Lease/LeaseKeepAlive", "/etcdserverpb.Lease/LeaseTimeToLive", "/etcdserverpb.Lease/LeaseLeases"]
 

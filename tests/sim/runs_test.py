@@ -8,7 +8,7 @@ import unittest
 BINARY = sys.argv.pop(1)
 
 PASS_LINE = re.compile(
-    r"PASS seed=(\d+) members=1 ops=\d+ events=\d+ sim_seconds=\d+\.\d{3} wall_seconds=\d+\.\d{3} speedup=\d+ "
+    r"PASS seed=(\d+) members=\d ops=\d+ events=\d+ sim_seconds=\d+\.\d{3} wall_seconds=\d+\.\d{3} speedup=\d+ "
     r"hash=([0-9a-f]{32})")
 
 

@@ -91,7 +91,7 @@ class Storage {
     auto staged = engine.stage();
     if (!staged) return false;
     RowWriter part;
-    put_lease(part, LeaseId(5), 60);
+    put_lease(part, LeaseId(5), 60, 0);
     if (!staged.value()->write({LogIndex(), part.take()})) return false;
     // It may stand before the end of the log, whose entries differ then.
     term_ = term_.next();

@@ -9,7 +9,7 @@ namespace metastore::sim {
 namespace {
 
 TEST_CASE("O8 rejects a run in which no answer arrives once the faults have ended") {
-  Plan plan = draw_plan(1);
+  Plan plan = with_members(draw_plan(1), 1);
   plan.operations = 3;
   plan.is_over_http2 = true;
   // They would turn the loop every few milliseconds of the days that this takes.
@@ -46,7 +46,7 @@ struct Rig {
     return judge.violation()->message;
   }
 
-  const Plan plan = draw_plan(1);
+  const Plan plan = with_members(draw_plan(1), 1);
   World world;
   NetworkSim network{world, Prng(1, "network"), plan.network};
   Door door{world, plan, nullptr, 1};

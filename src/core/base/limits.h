@@ -17,8 +17,10 @@ namespace metastore {
   X(reads_pending_max, 20'000, "requests", "linearizable reads waiting; past it: too many requests")                  \
   X(apply_bytes_a_step, 1'048'576, "bytes", "entries applied in one step, so that a step stays near 1 ms")            \
   X(compact_records_a_step, 2'000, "records", "physical compaction in one step, so that a step stays near 1 ms")      \
-  X(hash_keys_a_step, 5'000, "keys", "HashKV in one step, so that a step stays near 1 ms")                            \
+  X(hash_bytes_a_step, 1'048'576, "bytes", "HashKV in one step, so that a step stays near 1 ms; 256 for a key")       \
+  X(hashes_told, 10, "hashes", "kept though their revision was compacted since; as many as etcd's")                   \
   X(log_entries_kept, 5'000, "entries", "applied entries kept in memory for slow followers")                          \
+  X(state_hash_entries, 1'000, "entries", "between two comparisons of the members' states, 0: never")                 \
   X(mark_entries, 10'000, "entries", "between marks that let old segments go; etcd's --snapshot-count")               \
   X(checkpoint_bytes, 1'048'576, "bytes", "changes that are checkpointed before the interval is over")                \
   X(checkpoint_waiting_bytes_max, 268'435'456, "bytes", "behind a checkpoint under way; past it: too many requests")  \
@@ -32,6 +34,7 @@ namespace metastore {
   X(snapshot_hold_ms, 600'000, "milliseconds", "a compaction waits for snapshots that read behind it")                \
   X(snapshot_held_bytes_max, 268'435'456, "bytes", "that a compaction gave up and snapshots read; past it: given up") \
   X(promotion_lag_entries_max, 1'000, "entries", "that a learner lacks when it is promoted")                          \
+  X(peer_settled_ms, 5'000, "milliseconds", "connected for so long it counts for changes of members; as etcd")        \
   X(append_message_bytes_max, 1'048'576, "bytes", "entries in one message to a peer, unless one alone is larger")     \
   X(append_window_bytes_max, 8'388'608, "bytes", "entries sent to one peer ahead of its acknowledgement")             \
   X(raft_messages_held_max, 4'096, "messages", "waiting for this member's own disk; past it they are lost")           \
@@ -65,6 +68,9 @@ namespace metastore {
   X(resets_burst_max, 10'000, "resets", "streams a client resets at once; past it: GOAWAY")                           \
   X(resets_a_second, 1'000, "resets", "streams a client resets, sustained; past it: GOAWAY")                          \
   X(lease_expiries_a_step, 1'000, "leases", "revocations proposed in one step, so that a step stays near 1 ms")       \
+  X(lease_checkpoint_ms, 300'000, "milliseconds",                                                                     \
+    "between notes of what remains of a lease, 0: none, else 1 s at least")                                           \
+  X(lease_checkpoints_a_step, 1'000, "leases", "noted in one step, so that a step stays near 1 ms; etcd's")           \
   X(watchers_bytes_max, 67'108'864, "bytes", "keys and places of all watchers; past it no more are made")             \
   X(watch_catch_up_records, 1'000, "records", "history read for lagging watchers in one step")                        \
   X(watch_response_bytes, 262'144, "bytes", "history read for lagging watchers in one step, but for whole revisions") \

@@ -58,6 +58,7 @@ void Host::execute(Effects effects) {
   if (!effects.chunks.empty() || !effects.stream_ends.empty()) {
     executors_->clients.stream(std::move(effects.chunks), std::move(effects.stream_ends));
   }
+  if (effects.leave) executors_->supervisor.member_removed();
 }
 
 }  // namespace metastore

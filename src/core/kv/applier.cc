@@ -61,10 +61,9 @@ std::optional<ErrorCode> Applier::refusal_of(const Command& command, std::uint64
   // A damaged cluster takes nothing more that changes keys or leases; one that is full, nothing that adds to them.
   if (alarms_.is_raised(AlarmType::corrupt)) {
     const Overloaded is_forbidden{
-        [](const AlarmRequest&) { return false; },
-        [](const ClusterVersion&) { return false; },
-        [](const MemberAttributes&) { return false; },
-        [](const auto&) { return true; },
+        [](const AlarmRequest&) { return false; },     [](const ClusterVersion&) { return false; },
+        [](const MemberAttributes&) { return false; }, [](const StateHashPoint&) { return false; },
+        [](const LeaseCheckpoint&) { return false; },  [](const auto&) { return true; },
     };
     if (std::visit(is_forbidden, command.body)) return ErrorCode::corrupt;
   }
@@ -146,6 +145,10 @@ Applied Applier::apply(BytesView data, const Header& header, Instant now) {
       [&](const AlarmRequest& request) { applied.reply = encode(header, apply_alarm(request, applied)); },
       [&](MemberAttributes& attributes) { applied.member_attributes = std::move(attributes); },
       [&](ClusterVersion& cluster) { applied.cluster_version = std::move(cluster.version); },
+      [&](const StateHashPoint&) { applied.is_state_hash_point = true; },
+      [&](const LeaseCheckpoint& checkpoint) {
+        for (const lease::Remaining& remaining : checkpoint.leases) lessor_.note(remaining, now);
+      },
   };
   std::visit(execute, command->body);
   return applied;

@@ -27,6 +27,7 @@ struct Applied {
   Result<Bytes> reply;  ///< The response's protobuf message; empty if nobody asked.
   std::optional<MemberAttributes> member_attributes;
   std::optional<std::string> cluster_version;
+  bool is_state_hash_point = false;
   bool waits_for_compaction = false;  ///< The reply is owed only once the store is compacted physically too.
   std::uint64_t cost = 0;             ///< Of what was asked, against the quota.
   std::optional<Alarm> raised;        ///< By this entry, and not before.

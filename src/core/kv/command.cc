@@ -15,10 +15,16 @@ enum Field : std::uint32_t {
   lease_grant = 8,
   lease_revoke = 9,
   alarm = 10,
+  lease_checkpoint = 11,  ///< Ours stands behind the zero byte: etcd's checker takes it for damage.
   header = 100,
   cluster_version_set = 1300,
   cluster_member_attr_set = 1301,
+  // Ours alone, behind the zero byte.
+  state_hash_point = 2000,
 };
+
+/// No protobuf message can begin so.
+constexpr char own_mark = '\0';
 
 constexpr std::uint32_t header_id = 1;
 constexpr std::uint32_t data_id_field = 101;
@@ -67,6 +73,41 @@ Bytes encode(std::uint64_t id, Field field, std::size_t size, WriteBody&& write_
     if (field < Field::header) write_header();
     ASSERT(writer.end() == out + total);
   });
+}
+
+/// One of those that are ours alone.
+template <typename WriteBody>
+Bytes encode_own(std::uint64_t id, Field field, std::size_t size, WriteBody&& write_body) {
+  const Bytes command = encode(id, field, size, write_body);
+  return Bytes::build(1 + command.size(), [&](char* out) {
+    *out = own_mark;
+    WireWriter(out + 1).raw(command.view());
+  });
+}
+
+bool read(BytesView, StateHashPoint&) { return true; }
+
+std::size_t size_of(const lease::Remaining& remaining) {
+  return varint_field_size(1, static_cast<std::uint64_t>(remaining.id.value())) +
+         varint_field_size(2, static_cast<std::uint64_t>(remaining.seconds));
+}
+
+bool read(BytesView message, lease::Remaining& out) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == varint_tag(1)) out.id = LeaseId(reader.i64());
+    if (reader.tag() == varint_tag(2)) out.seconds = reader.i64();
+  }
+  return reader.ok();
+}
+
+bool read(BytesView message, LeaseCheckpoint& out) {
+  WireReader reader(message);
+  bool ok = true;
+  while (ok && reader.next()) {
+    if (reader.tag() == bytes_tag(1)) ok = read(reader.bytes(), out.leases.emplace_back());
+  }
+  return ok && reader.ok();
 }
 
 bool read_header(BytesView message, Command& out) {
@@ -139,12 +180,14 @@ Bytes encode_alarm(std::uint64_t id, const Alarm& alarm) {
   });
 }
 
-Bytes with_lease_id(BytesView message, LeaseId lease) {
+Bytes with_lease(BytesView message, LeaseId lease, std::int64_t ttl_seconds) {
   // Of a field that comes twice the last one counts, so what was received stays as it is.
+  const auto ttl = static_cast<std::uint64_t>(ttl_seconds);
   const auto number = static_cast<std::uint64_t>(lease.value());
-  return Bytes::build(message.size() + varint_field_size(2, number), [&](char* out) {
+  return Bytes::build(message.size() + varint_field_size(1, ttl) + varint_field_size(2, number), [&](char* out) {
     WireWriter writer(out);
     writer.raw(message);
+    writer.varint_field(1, ttl);
     writer.varint_field(2, number);
   });
 }
@@ -171,9 +214,26 @@ Bytes encode_member_attributes(std::uint64_t id, const MemberAttributes& attribu
   });
 }
 
+Bytes encode_state_hash_point(std::uint64_t id) {
+  return encode_own(id, Field::state_hash_point, 0, [](WireWriter&) {});
+}
+
+Bytes encode_lease_checkpoint(std::uint64_t id, const std::vector<lease::Remaining>& leases) {
+  std::size_t size = 0;
+  for (const lease::Remaining& remaining : leases) size += message_field_size(1, size_of(remaining));
+  return encode_own(id, Field::lease_checkpoint, size, [&](WireWriter& writer) {
+    for (const lease::Remaining& remaining : leases) {
+      writer.message_field(1, size_of(remaining));
+      writer.varint_field(1, static_cast<std::uint64_t>(remaining.id.value()));
+      writer.varint_field(2, static_cast<std::uint64_t>(remaining.seconds));
+    }
+  });
+}
+
 std::optional<Command> decode_command(BytesView data) {
   Command command;
   bool has_body = false;
+  if (data.starts_with(own_mark)) data.remove_prefix(1);
   WireReader reader(data);
   const auto read_body = [&](auto body) {
     has_body = true;
@@ -213,6 +273,12 @@ std::optional<Command> decode_command(BytesView data) {
         break;
       case bytes_tag(Field::cluster_member_attr_set):
         ok = read_body(MemberAttributes{});
+        break;
+      case bytes_tag(Field::state_hash_point):
+        ok = read_body(StateHashPoint{});
+        break;
+      case bytes_tag(Field::lease_checkpoint):
+        ok = read_body(LeaseCheckpoint{});
         break;
     }
   }

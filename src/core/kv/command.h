@@ -14,6 +14,7 @@
 #include "core/base/tagged.h"
 #include "core/kv/method.h"
 #include "core/kv/request.h"
+#include "core/lease/lessor.h"
 
 namespace metastore::kv {
 
@@ -32,10 +33,21 @@ struct ClusterVersion {
   bool operator==(const ClusterVersion&) const = default;
 };
 
+/// Where in the log every member hashes its state, to be compared.
+struct StateHashPoint {
+  bool operator==(const StateHashPoint&) const = default;
+};
+
+/// What remains of leases, for whoever counts down next.
+struct LeaseCheckpoint {
+  std::vector<lease::Remaining> leases;
+  bool operator==(const LeaseCheckpoint&) const = default;
+};
+
 struct Command {
   std::uint64_t id = 0;
   std::variant<PutRequest, DeleteRangeRequest, TxnRequest, CompactionRequest, LeaseGrantRequest, LeaseRevokeRequest,
-               AlarmRequest, ClusterVersion, MemberAttributes>
+               AlarmRequest, ClusterVersion, MemberAttributes, StateHashPoint, LeaseCheckpoint>
       body;
 };
 
@@ -53,9 +65,13 @@ Bytes encode_lease_revoke(std::uint64_t id, LeaseId lease);
 Bytes encode_compaction(std::uint64_t id, Revision revision);
 /// That of an alarm which a member raises by itself.
 Bytes encode_alarm(std::uint64_t id, const Alarm& alarm);
-/// A LeaseGrantRequest that left the choice of its id to us, with that id.
-Bytes with_lease_id(BytesView message, LeaseId lease);
+/// A LeaseGrantRequest with what its proposer decides, so that no member's own flags have a part in what is applied: an
+/// id where the choice was left to us, and a longer time to live. 0: as it was asked for.
+Bytes with_lease(BytesView message, LeaseId lease, std::int64_t ttl_seconds);
 Bytes encode_cluster_version(std::uint64_t id, std::string_view version);
+/// What etcd's reader must not see begins with a zero byte: it skips such entries (design D3).
+Bytes encode_state_hash_point(std::uint64_t id);
+Bytes encode_lease_checkpoint(std::uint64_t id, const std::vector<lease::Remaining>& leases);
 
 /// The command in `data`, viewing its bytes; none if it is damaged or of a kind that we do not write.
 std::optional<Command> decode_command(BytesView data);

@@ -122,6 +122,25 @@ TEST_CASE("alarms go through the log, a client's and a member's own") {
   CHECK(body.alarm == alarm);
 }
 
+TEST_CASE("what is ours alone goes through the log in a form that etcd's tools skip") {
+  const Bytes point = encode_state_hash_point(first_id);
+  CHECK(point.view().front() == '\0');
+  CHECK_FALSE(etcdserverpb::InternalRaftRequest().ParseFromArray(point.data(), static_cast<int>(point.size())));
+  const auto decoded = decode_command(point.view());
+  REQUIRE(decoded.has_value());
+  CHECK(decoded->id == first_id);
+  CHECK(std::holds_alternative<StateHashPoint>(decoded->body));
+
+  const std::vector<lease::Remaining> leases = {{LeaseId(7), 300}, {LeaseId(1'000'000), 0}, {LeaseId(-2), 1}};
+  const Bytes checkpoint = encode_lease_checkpoint(first_id, leases);
+  CHECK(checkpoint.view().front() == '\0');
+  CHECK(std::get<LeaseCheckpoint>(decode_command(checkpoint.view()).value().body).leases == leases);
+  etcdserverpb::InternalRaftRequest seen;
+  REQUIRE(seen.ParseFromArray(checkpoint.data() + 1, static_cast<int>(checkpoint.size()) - 1));
+  CHECK(seen.lease_checkpoint().checkpoints(0).id() == 7);
+  CHECK(seen.lease_checkpoint().checkpoints(0).remaining_ttl() == 300);
+}
+
 TEST_CASE("what protobuf writes in the order of its numbers is what we write") {
   etcdserverpb::InternalRaftRequest request;
   request.mutable_header()->set_id(first_id + 9);

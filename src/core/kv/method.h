@@ -30,12 +30,17 @@ enum class Kind : std::uint8_t {
   X(lease_leases, unary, "/etcdserverpb.Lease/LeaseLeases")           \
   X(lease_keep_alive, stream, "/etcdserverpb.Lease/LeaseKeepAlive")   \
   X(member_list, unary, "/etcdserverpb.Cluster/MemberList")           \
+  X(member_add, unary, "/etcdserverpb.Cluster/MemberAdd")             \
+  X(member_remove, unary, "/etcdserverpb.Cluster/MemberRemove")       \
+  X(member_update, unary, "/etcdserverpb.Cluster/MemberUpdate")       \
+  X(member_promote, unary, "/etcdserverpb.Cluster/MemberPromote")     \
   X(status, unary, "/etcdserverpb.Maintenance/Status")                \
   X(alarm, unary, "/etcdserverpb.Maintenance/Alarm")                  \
   X(defragment, unary, "/etcdserverpb.Maintenance/Defragment")        \
   X(hash, unary, "/etcdserverpb.Maintenance/Hash")                    \
   X(hash_kv, unary, "/etcdserverpb.Maintenance/HashKV")               \
-  X(move_leader, unary, "/etcdserverpb.Maintenance/MoveLeader")
+  X(move_leader, unary, "/etcdserverpb.Maintenance/MoveLeader")       \
+  X(downgrade, unary, "/etcdserverpb.Maintenance/Downgrade")
 
 enum class Method : std::uint8_t {
 #define METASTORE_METHOD_NAME(name, kind, path) name,

@@ -60,7 +60,7 @@ TEST_CASE("keys alone come without their leases, unless the sort needed the valu
 
 TEST_CASE("a put that ignores its lease keeps the former one, and any other drops it") {
   mvcc::Store store;
-  lease::Lessor lessor(2);
+  lease::Lessor lessor;
   REQUIRE(lessor.grant(LeaseId(7), 10, Instant()).ok());
   const State state{store, lessor};
   REQUIRE(put(state, {.key = "a", .value = "1", .lease = 7}).ok());

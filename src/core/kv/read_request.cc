@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "core/base/utf8.h"
 #include "core/kv/request.h"
 #include "core/kv/wire.h"
 
@@ -114,6 +115,21 @@ bool read_id(BytesView message, std::int64_t& id) {
 bool is_readable(BytesView message) {
   WireReader reader(message);
   while (reader.next()) continue;
+  return reader.ok();
+}
+
+/// Text must be text: it goes on into JSON.
+bool read_text(const WireReader& reader, std::vector<BytesView>& out) {
+  out.push_back(reader.bytes());
+  return is_utf8(out.back());
+}
+
+/// A message that names a member and says nothing else.
+bool read_member(BytesView message, MemberId& out) {
+  WireReader reader(message);
+  while (reader.next()) {
+    if (reader.tag() == varint_tag(1)) out = MemberId(reader.u64());
+  }
   return reader.ok();
 }
 
@@ -260,6 +276,30 @@ bool read(BytesView message, MemberListRequest& out) {
   return reader.ok();
 }
 
+bool read(BytesView message, MemberAddRequest& out) {
+  WireReader reader(message);
+  bool ok = true;
+  while (ok && reader.next()) {
+    if (reader.tag() == bytes_tag(1)) ok = read_text(reader, out.peer_urls);
+    if (reader.tag() == varint_tag(2)) out.is_learner = reader.boolean();
+  }
+  return ok && reader.ok();
+}
+
+bool read(BytesView message, MemberRemoveRequest& out) { return read_member(message, out.id); }
+
+bool read(BytesView message, MemberUpdateRequest& out) {
+  WireReader reader(message);
+  bool ok = true;
+  while (ok && reader.next()) {
+    if (reader.tag() == varint_tag(1)) out.id = MemberId(reader.u64());
+    if (reader.tag() == bytes_tag(2)) ok = read_text(reader, out.peer_urls);
+  }
+  return ok && reader.ok();
+}
+
+bool read(BytesView message, MemberPromoteRequest& out) { return read_member(message, out.id); }
+
 bool read(BytesView message, AlarmRequest& out) {
   WireReader reader(message);
   while (reader.next()) {
@@ -275,10 +315,13 @@ bool read(BytesView message, DefragmentRequest&) { return is_readable(message); 
 bool read(BytesView message, HashRequest&) { return is_readable(message); }
 bool read(BytesView message, HashKvRequest& out) { return read_id(message, out.revision); }
 
-bool read(BytesView message, MoveLeaderRequest& out) {
+bool read(BytesView message, MoveLeaderRequest& out) { return read_member(message, out.target); }
+
+bool read(BytesView message, DowngradeRequest& out) {
   WireReader reader(message);
   while (reader.next()) {
-    if (reader.tag() == varint_tag(1)) out.target = MemberId(reader.u64());
+    if (reader.tag() == varint_tag(1)) out.action = static_cast<DowngradeAction>(reader.i32());
+    if (reader.tag() == bytes_tag(2)) out.version = reader.bytes();
   }
   return reader.ok();
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/base/overloaded.h"
+#include "core/base/urls.h"
 #include "core/kv/key_conflicts.h"
 #include "core/kv/selection.h"
 #include "core/lease/lessor.h"
@@ -74,6 +75,13 @@ Refusal check(const LeaseGrantRequest& request) {
   return std::nullopt;
 }
 
+Refusal check(const MemberAddRequest& request) {
+  const bool are_urls = std::all_of(request.peer_urls.begin(), request.peer_urls.end(),
+                                    [](BytesView url) { return parse_url(url).ok(); });
+  if (request.peer_urls.empty() || !are_urls) return ErrorCode::member_bad_urls;
+  return std::nullopt;
+}
+
 /// Nothing can be wrong with these by themselves.
 Refusal check(const CompactionRequest&) { return std::nullopt; }
 Refusal check(const LeaseRevokeRequest&) { return std::nullopt; }
@@ -81,12 +89,45 @@ Refusal check(const LeaseTimeToLiveRequest&) { return std::nullopt; }
 Refusal check(const LeaseLeasesRequest&) { return std::nullopt; }
 Refusal check(const LeaseKeepAliveRequest&) { return std::nullopt; }
 Refusal check(const MemberListRequest&) { return std::nullopt; }
+Refusal check(const MemberRemoveRequest&) { return std::nullopt; }
+Refusal check(const MemberUpdateRequest&) { return std::nullopt; }
+Refusal check(const MemberPromoteRequest&) { return std::nullopt; }
 Refusal check(const StatusRequest&) { return std::nullopt; }
 Refusal check(const AlarmRequest&) { return std::nullopt; }
 Refusal check(const DefragmentRequest&) { return std::nullopt; }
 Refusal check(const HashRequest&) { return std::nullopt; }
 Refusal check(const HashKvRequest&) { return std::nullopt; }
 Refusal check(const MoveLeaderRequest&) { return std::nullopt; }
+
+bool take_number(BytesView& text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(digits);
+  return digits > 0;
+}
+
+/// MAJOR.MINOR or MAJOR.MINOR.PATCH, and what semantic versions may have behind that.
+bool is_version(BytesView text) {
+  const auto take_dot = [&] {
+    const bool is_there = text.starts_with('.');
+    if (is_there) text.remove_prefix(1);
+    return is_there;
+  };
+  if (!take_number(text) || !take_dot() || !take_number(text)) return false;
+  if (take_dot() && !take_number(text)) return false;
+  return text.empty() || text.front() == '-' || text.front() == '+';
+}
+
+Refusal check(const DowngradeRequest& request) {
+  switch (request.action) {
+    case DowngradeAction::validate:
+    case DowngradeAction::enable:
+      if (!is_version(request.version)) return ErrorCode::wrong_downgrade_version_format;
+      return std::nullopt;
+    case DowngradeAction::cancel:
+      return std::nullopt;
+  }
+  return ErrorCode::unknown_method;
+}
 
 Request::Body empty_body(Method method) {
   switch (method) {
@@ -103,6 +144,14 @@ Request::Body empty_body(Method method) {
       return CompactionRequest{};
     case Method::member_list:
       return MemberListRequest{};
+    case Method::member_add:
+      return MemberAddRequest{};
+    case Method::member_remove:
+      return MemberRemoveRequest{};
+    case Method::member_update:
+      return MemberUpdateRequest{};
+    case Method::member_promote:
+      return MemberPromoteRequest{};
     case Method::status:
       return StatusRequest{};
     case Method::alarm:
@@ -115,6 +164,8 @@ Request::Body empty_body(Method method) {
       return HashKvRequest{};
     case Method::move_leader:
       return MoveLeaderRequest{};
+    case Method::downgrade:
+      return DowngradeRequest{};
     case Method::lease_grant:
       return LeaseGrantRequest{};
     case Method::lease_revoke:
@@ -167,12 +218,17 @@ Consistency Request::consistency() const {
       [](const LeaseLeasesRequest&) { return Consistency::local; },
       [](const LeaseKeepAliveRequest&) { return Consistency::linearizable; },
       [&](const MemberListRequest& list) { return local_if(!list.linearizable); },
+      [](const MemberAddRequest&) { return Consistency::configured; },
+      [](const MemberRemoveRequest&) { return Consistency::configured; },
+      [](const MemberUpdateRequest&) { return Consistency::configured; },
+      [](const MemberPromoteRequest&) { return Consistency::configured; },
       [](const StatusRequest&) { return Consistency::local; },
       [](const AlarmRequest&) { return Consistency::proposed; },
       [](const DefragmentRequest&) { return Consistency::local; },
       [](const HashRequest&) { return Consistency::local; },
       [](const HashKvRequest&) { return Consistency::local; },
       [](const MoveLeaderRequest&) { return Consistency::local; },
+      [](const DowngradeRequest&) { return Consistency::local; },
   };
   return std::visit(choose, body_);
 }

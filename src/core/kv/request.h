@@ -26,7 +26,7 @@ enum class CompareTarget : std::int32_t { version = 0, create = 1, mod = 2, valu
 struct RangeRequest {
   mvcc::KeyRange range;
   std::int64_t limit = 0;     ///< 0 or less: unlimited.
-  std::int64_t revision = 0;  ///< 0 or less: the current one.
+  std::int64_t revision = 0;  ///< 0: the current one.
   SortOrder sort_order = SortOrder::none;
   SortTarget sort_target = SortTarget::key;
   bool serializable = false;
@@ -103,6 +103,24 @@ struct MemberListRequest {
   bool linearizable = false;
 };
 
+struct MemberAddRequest {
+  std::vector<BytesView> peer_urls;
+  bool is_learner = false;
+};
+
+struct MemberRemoveRequest {
+  MemberId id;
+};
+
+struct MemberUpdateRequest {
+  MemberId id;
+  std::vector<BytesView> peer_urls;
+};
+
+struct MemberPromoteRequest {
+  MemberId id;
+};
+
 struct StatusRequest {};
 
 enum class AlarmAction : std::int32_t { get = 0, activate = 1, deactivate = 2 };
@@ -117,11 +135,18 @@ struct DefragmentRequest {};
 struct HashRequest {};
 
 struct HashKvRequest {
-  std::int64_t revision = 0;  ///< 0 or less: the current one.
+  std::int64_t revision = 0;  ///< 0: the current one.
 };
 
 struct MoveLeaderRequest {
   MemberId target;
+};
+
+enum class DowngradeAction : std::int32_t { validate = 0, enable = 1, cancel = 2 };
+
+struct DowngradeRequest {
+  DowngradeAction action = DowngradeAction::validate;
+  BytesView version;
 };
 
 /// What a request needs before it may be answered.
@@ -129,6 +154,7 @@ enum class Consistency : std::uint8_t {
   local,         ///< Nothing: this member's own state, which may be stale.
   linearizable,  ///< A confirmed leader and everything that it had committed.
   proposed,      ///< A place in the log.
+  configured,    ///< A place in the log as a configuration change, if the leader finds nothing against it.
 };
 
 /// A decoded and checked request. It keeps the bytes alive that it views.
@@ -136,8 +162,9 @@ class Request {
  public:
   using Body = std::variant<RangeRequest, PutRequest, DeleteRangeRequest, TxnRequest, CompactionRequest,
                             LeaseGrantRequest, LeaseRevokeRequest, LeaseTimeToLiveRequest, LeaseLeasesRequest,
-                            LeaseKeepAliveRequest, MemberListRequest, StatusRequest, AlarmRequest, DefragmentRequest,
-                            HashRequest, HashKvRequest, MoveLeaderRequest>;
+                            LeaseKeepAliveRequest, MemberListRequest, MemberAddRequest, MemberRemoveRequest,
+                            MemberUpdateRequest, MemberPromoteRequest, StatusRequest, AlarmRequest, DefragmentRequest,
+                            HashRequest, HashKvRequest, MoveLeaderRequest, DowngradeRequest>;
 
   Request(Method method, Bytes message, Body body)
       : method_(method), message_(std::move(message)), body_(std::move(body)) {}
@@ -170,12 +197,17 @@ bool read(BytesView message, LeaseTimeToLiveRequest& out);
 bool read(BytesView message, LeaseLeasesRequest& out);
 bool read(BytesView message, LeaseKeepAliveRequest& out);
 bool read(BytesView message, MemberListRequest& out);
+bool read(BytesView message, MemberAddRequest& out);
+bool read(BytesView message, MemberRemoveRequest& out);
+bool read(BytesView message, MemberUpdateRequest& out);
+bool read(BytesView message, MemberPromoteRequest& out);
 bool read(BytesView message, StatusRequest& out);
 bool read(BytesView message, AlarmRequest& out);
 bool read(BytesView message, DefragmentRequest& out);
 bool read(BytesView message, HashRequest& out);
 bool read(BytesView message, HashKvRequest& out);
 bool read(BytesView message, MoveLeaderRequest& out);
+bool read(BytesView message, DowngradeRequest& out);
 
 /// Whether it only reads: ranges alone in both branches (contract 5.3); a nested txn counts as a write.
 bool is_read_only(const TxnRequest& txn);

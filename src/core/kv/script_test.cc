@@ -210,10 +210,7 @@ std::string show(const pb::TxnResponse& response, const std::string& margin) {
 /// One member that answers at once.
 class Machine {
  public:
-  Machine() {
-    applier_.lessor().set_ttl_seconds_min(2);
-    applier_.lessor().promote(Instant(), Duration());
-  }
+  Machine() { applier_.lessor().promote(Instant(), Duration()); }
 
   std::string execute(const Command& command) {
     if (command.verb == "put") return ask<pb::PutResponse>(Method::put, put_request(command));

@@ -128,31 +128,6 @@ std::uint64_t Store::hash() const {
   return hash_of(state);
 }
 
-std::uint64_t Store::hash_kv(Revision revision) const {
-  HashScan scan{revision, {}, 0};
-  ASSERT(hash_kv_some(scan, std::numeric_limits<std::size_t>::max()));
-  return scan.sum;
-}
-
-bool Store::hash_kv_some(HashScan& scan, std::size_t budget) const {
-  // A tombstone of an earlier revision may be freed between two slices: it counts for nothing.
-  KeyRange rest = KeyRange::all();
-  rest.key = scan.next_key;
-  bool is_finished = true;
-  index_.visit(rest, [&](Record newest, KeyIndex::Position) {
-    if (budget == 0) {
-      scan.next_key = newest.key();
-      is_finished = false;
-      return false;
-    }
-    --budget;
-    const Record record = newest_at(newest, scan.revision);
-    if (record && (!record.tombstone() || record.mod_revision() == scan.revision)) scan.sum += hash_of(record);
-    return true;
-  });
-  return is_finished;
-}
-
 MemoryUse Store::memory() const {
   return {arena_.held_bytes(), index_.memory_bytes(), history_.size() * sizeof(Event)};
 }

@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -39,13 +38,6 @@ struct MemoryUse {
 };
 
 class Transaction;
-
-/// A hash_kv() on its way, at a revision that stays the same while the store goes on.
-struct HashScan {
-  Revision revision;
-  std::string next_key;
-  std::uint64_t sum = 0;
-};
 
 /// 1. current_revision() is 1 in an empty store and rises by one with each transaction that changed something.
 /// 2. Records and history stand in revision order, without gaps above compact_revision().
@@ -115,11 +107,12 @@ class Store {
   KeyIndex::Count count_some(const KeyRange& range, Revision revision, std::uint64_t& budget) const;
 
   /// Visits every record, tombstones included, of the revisions [from, current_revision()] in the order of the changes
-  /// until `visit(Record)` returns false.   Requires: from >= compact_revision().
+  /// until `visit(Record)` returns false. It may begin within a revision, at the change `sub` of it.
+  /// Requires: from >= compact_revision(), and > if `sub` is not 0.
   template <typename Visit>
-  void history(Revision from, Visit&& visit) const {
+  void history(Revision from, Visit&& visit, std::int64_t sub = 0) const {
     ASSERT(from >= compacted_);
-    for (std::size_t i = first_event(from); i < history_.size(); ++i) {
+    for (std::size_t i = first_event(from) + static_cast<std::size_t>(sub); i < history_.size(); ++i) {
       if (history_[i].record.mod_revision() > current_ || !visit(history_[i].record)) return;
     }
   }
@@ -175,13 +168,6 @@ class Store {
   /// Hash of the revision, the compact revision and all keys as they are now.
   /// Bounds: O(1), kept up with each change; check_invariants() computes it again.
   std::uint64_t hash() const;
-  /// Hash of all keys as they were at `revision`, and of the tombstones made by that very revision: what a compaction
-  /// there leaves, so it is the same before and after it (contract 1.9).
-  /// Requires: check_readable(revision).   Bounds: O(keys).
-  std::uint64_t hash_kv(Revision revision) const;
-  /// The same in slices of `budget` keys; true once the scan is finished.
-  /// Requires: check_readable(scan.revision), at each call.
-  bool hash_kv_some(HashScan& scan, std::size_t budget) const;
 
   std::size_t key_count() const { return index_.size(); }
   MemoryUse memory() const;

@@ -42,6 +42,8 @@ auto fields(M& m) {
     return std::tie(m.term, m.id, m.method, m.message);
   } else if constexpr (std::is_same_v<T, LeaderReply>) {
     return std::tie(m.term, m.id, m.ok, m.error, m.message);
+  } else if constexpr (std::is_same_v<T, StateHash>) {
+    return std::tie(m.term, m.index, m.hash);
   } else if constexpr (std::is_same_v<T, Entry>) {
     return std::tie(m.term, m.index, m.type, m.data);
   } else if constexpr (std::is_same_v<T, ConfState>) {

@@ -56,8 +56,9 @@ TEST_CASE("the messages beside replication are these bytes") {
         "\x01\x02\x0b\x03\x05\x01m\x02kv");
   CHECK(encoded(from_1_to_2(LeaderReply{Term(3), 5, true, ErrorCode::no_leader, Bytes::copy_of("kv")})) ==
         "\x01\x02\x0c\x03\x05\x01\x09no_leader\x02kv");
+  CHECK(encoded(from_1_to_2(StateHash{Term(3), LogIndex(7), 5})) == "\x01\x02\x0d\x03\x07\x05");
   CHECK(encoded(from_1_to_2(SnapshotPart{Term(3), 5, 6, true, 7, 8, Bytes::copy_of("kv")})) ==
-        "\x01\x02\x0d\x03\x05\x06\x01\x07\x08\x02kv");
+        "\x01\x02\x0e\x03\x05\x06\x01\x07\x08\x02kv");
 }
 
 /// Draws messages of every kind, with numbers of every length.
@@ -129,6 +130,8 @@ class Drawn {
         return LeaderCall{term(), number(), data(), data()};
       case 12:
         return LeaderReply{term(), number(), flag(), ErrorCode::lease_not_found, data()};
+      case 13:
+        return StateHash{term(), index(), number()};
       default:
         return SnapshotPart{term(), number(), number(), flag(), number(), number(), data()};
     }

@@ -80,6 +80,9 @@ struct MessageText {
     return "answer #" + text(reply.id) + ": " +
            (reply.ok ? text(reply.message.size()) + " bytes" : std::string(name(reply.error)));
   }
+  std::string operator()(const StateHash& state) {
+    return "state at " + text(state.index) + " hashes to " + text(state.hash) + " term=" + text(state.term);
+  }
   static std::string round(std::uint64_t number) { return number == 0 ? "" : " round=" + text(number); }
 };
 

@@ -17,6 +17,8 @@ class Membership {
   const ConfState& current() const { return history_.back().conf_state; }
   /// The entry that made current() rule.
   LogIndex index() const { return history_.back().index; }
+  /// What ruled before it; null once that is forgotten (compact()).
+  const ConfState* former() const { return history_.size() < 2 ? nullptr : &history_[history_.size() - 2].conf_state; }
 
   /// Returns whether another configuration rules now. Requires: entries come in the order of their indexes.
   bool append(const Entry& entry);

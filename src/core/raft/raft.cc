@@ -54,6 +54,7 @@ void dispatch(State& state, const Envelope& envelope, Output& out) {
     void operator()(const ProposalRefused&) {}
     void operator()(const LeaderCall&) {}
     void operator()(const LeaderReply&) {}
+    void operator()(const StateHash&) {}
     void operator()(const SnapshotReply&) {}
     void operator()(const SnapshotPart&) {}
   };
@@ -93,6 +94,13 @@ State::State(const Config& config_, Recovered recovered, Instant now_)
   ASSERT(config.id != MemberId());
   for (LogIndex index = log.compacted().next(); index <= log.last_index(); index = index.next()) {
     membership.append(log.entry(index));
+  }
+  // Whoever was the only voter has committed what gave it company, though it may not have noted that.
+  for (LogIndex index = commit.next(); index <= log.last_index(); index = index.next()) {
+    const ConfState& before = membership.at(index.previous());
+    const bool is_simple = before.voters_outgoing.empty() && membership.at(index).voters_outgoing.empty();
+    if (before.voters != std::vector<MemberId>{config.id} || !is_simple) break;
+    if (log.entry(index).type != EntryType::normal) commit = index;
   }
   // A member alone has nobody to wait for.
   reset_election_deadline(*this);
@@ -170,13 +178,16 @@ void Raft::on_log_written(Instant now, LogWriteId id, Output& out) {
 Result<LogIndex> Raft::propose(Instant now, EntryType type, Bytes data, Output& out) {
   state_->now = now;
   if (!accepts_proposals()) return ErrorCode::no_leader;
-  const bool is_settled =
-      state_->membership.index() <= state_->commit && state_->leading().first_index <= state_->commit;
-  if (type != EntryType::normal && !is_settled) return ErrorCode::too_many_requests;
+  if (type != EntryType::normal && !accepts_changes()) return ErrorCode::too_many_requests;
   return append_own(*state_, type, std::move(data), out);
 }
 
 bool Raft::accepts_proposals() const { return state_->role == Role::leader && transferee() == MemberId(); }
+
+bool Raft::accepts_changes() const {
+  return accepts_proposals() && state_->membership.index() <= state_->commit &&
+         state_->leading().first_index <= state_->commit;
+}
 
 Status<> Raft::read_index(Instant now, std::uint64_t context, Output&) {
   state_->now = now;

@@ -84,18 +84,20 @@ class Raft {
 
   /// Elections, heartbeats and check-quorum: to be called at or after wake_at(). Calling early does nothing.
   void on_woken(Instant now, Output& out);
-  /// ProposalForward, ProposalRefused, SnapshotReply, SnapshotPart, LeaderCall and LeaderReply are the replica's to
-  /// judge: here they change nothing. Requires: `envelope` is for this member and from another one.
+  /// ProposalForward, ProposalRefused, SnapshotReply, SnapshotPart, LeaderCall, LeaderReply and StateHash are the
+  /// replica's to judge: here they change nothing. Requires: `envelope` is for this member and from another one.
   void on_message(Instant now, const Envelope& envelope, Output& out);
   /// All log writes up to `id` are durable here.
   void on_log_written(Instant now, LogWriteId id, Output& out);
 
   /// Appends an entry of this leader's term. Returns where it will stand if it commits.
-  /// Errors: no_leader if !accepts_proposals(); too_many_requests for a configuration change before the former one,
-  /// and an entry of this leader's own term, are committed.
+  /// Errors: no_leader if !accepts_proposals(); too_many_requests for a configuration change if !accepts_changes():
+  /// before the former one, and an entry of this leader's own term, are committed.
   Result<LogIndex> propose(Instant now, EntryType type, Bytes data, Output& out);
   /// Whether this member leads and is not handing over.
   bool accepts_proposals() const;
+  /// Whether it accepts configuration changes too.
+  bool accepts_changes() const;
   /// Asks that leadership be confirmed for a read (thesis 6.4), of the leader if that is another member; answered in
   /// reads_ready or reads_failed. Contexts rise, across restarts too (design, law 6).
   /// Errors: no_leader if none is known.

@@ -56,6 +56,16 @@ void settle_configuration(State& state, Output& out) {
   }
 }
 
+/// The quorum of the former configuration commits a change of one member too, though nothing behind it: every quorum of
+/// the one that follows meets it, and no log without the change is elected any more. So a member that is alone can be
+/// given company that has not started yet (docs/decisions/0005). Null if there is no such change, or it is committed.
+const ConfState* former_of_simple_change(const State& state) {
+  if (state.membership.index() <= state.commit) return nullptr;
+  const ConfState* former = state.membership.former();
+  const bool is_simple = former != nullptr && former->voters_outgoing.empty() && state.conf().voters_outgoing.empty();
+  return is_simple && !former->voters.empty() ? former : nullptr;
+}
+
 void reject(State& state, MemberId from, const AppendRequest& request, Output& out) {
   AppendReply reply{.term = state.term, .rejected_index = request.previous_index};
   // A round of a former term says nothing about who leads this one, even if that is the same member.
@@ -174,9 +184,15 @@ void on_append_reply(State& state, MemberId from, const AppendReply& reply, Outp
 }
 
 void advance_commit(State& state, Output& out) {
-  const LogIndex reached = reached_by_quorum(state.conf(), [&state](MemberId id) {
-    return id == state.config.id ? state.log.persisted() : state.leading().peers.at(id).progress.match_index();
-  });
+  const auto match_index = [&state](MemberId id) {
+    if (id == state.config.id) return state.log.persisted();
+    const auto peer = state.leading().peers.find(id);
+    return peer == state.leading().peers.end() ? LogIndex() : peer->second.progress.match_index();
+  };
+  LogIndex reached = reached_by_quorum(state.conf(), match_index);
+  if (const ConfState* former = former_of_simple_change(state)) {
+    reached = std::max(reached, std::min(state.membership.index(), reached_by_quorum(*former, match_index)));
+  }
   if (reached <= state.commit || reached < state.leading().first_index) return;
   state.commit = reached;
   settle_configuration(state, out);

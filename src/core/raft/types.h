@@ -177,6 +177,14 @@ struct LeaderReply {
   bool operator==(const LeaderReply&) const = default;
 };
 
+/// What a member's state is once it has applied the entry at `index`, told to the leader of `term`. Raft carries it.
+struct StateHash {
+  Term term;
+  LogIndex index;
+  std::uint64_t hash = 0;
+  bool operator==(const StateHash&) const = default;
+};
+
 /// One part of an image that was offered and is wanted. Raft carries it; what the rows are, the replica knows.
 struct SnapshotPart {
   Term term;  ///< Of the offer.
@@ -190,9 +198,9 @@ struct SnapshotPart {
 };
 
 /// New alternatives go to the end: their place is their number on the wire.
-using Message =
-    std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, TimeoutNow, ReadIndexRequest, ReadIndexReply,
-                 ProposalForward, ProposalRefused, SnapshotOffer, SnapshotReply, LeaderCall, LeaderReply, SnapshotPart>;
+using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, TimeoutNow, ReadIndexRequest,
+                             ReadIndexReply, ProposalForward, ProposalRefused, SnapshotOffer, SnapshotReply, LeaderCall,
+                             LeaderReply, StateHash, SnapshotPart>;
 
 struct Envelope {
   MemberId from;

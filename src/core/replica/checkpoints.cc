@@ -52,9 +52,11 @@ void put_record(RowWriter& rows, mvcc::Record record) {
   rows.put(Table::records, NumberKey(record.revision()).view(), is_tombstone, record.encoded());
 }
 
-void put_lease(RowWriter& rows, LeaseId id, std::int64_t ttl_seconds) {
+void put_lease(RowWriter& rows, LeaseId id, std::int64_t ttl_seconds, std::int64_t remaining_seconds) {
   std::string value;
-  Encoder(value).i64(ttl_seconds);
+  Encoder out(value);
+  out.i64(ttl_seconds);
+  out.i64(remaining_seconds);
   rows.put(Table::leases, key_of(id).view(), value);
 }
 
@@ -121,8 +123,11 @@ Checkpoint Checkpoints::take(Instant now, const raft::Mark& applied, kv::Applier
   applier.store().take_changes(
       [&](mvcc::Record record) { put_record(rows_, record); },
       [&](mvcc::RevisionPair revision) { rows_.erase(Table::records, NumberKey(revision).view()); });
-  applier.lessor().take_changes([&](LeaseId id, std::int64_t ttl_seconds) { put_lease(rows_, id, ttl_seconds); },
-                                [&](LeaseId id) { rows_.erase(Table::leases, key_of(id).view()); });
+  applier.lessor().take_changes(
+      [&](LeaseId id, std::int64_t ttl_seconds, std::int64_t remaining_seconds) {
+        put_lease(rows_, id, ttl_seconds, remaining_seconds);
+      },
+      [&](LeaseId id) { rows_.erase(Table::leases, key_of(id).view()); });
   applier.alarms().take_changes([&](const kv::Alarm& alarm) { put_alarm(rows_, alarm); },
                                 [&](const kv::Alarm& alarm) { rows_.erase(Table::alarms, NumberKey(alarm).view()); });
   if (members_version_ != members.version()) {

@@ -58,7 +58,7 @@ void put_applied(RowWriter& rows, const raft::Mark& applied);
 void put_revisions(RowWriter& rows, const mvcc::Store& store);
 void put_cluster_version(RowWriter& rows, std::string_view cluster_version);
 void put_record(RowWriter& rows, mvcc::Record record);
-void put_lease(RowWriter& rows, LeaseId id, std::int64_t ttl_seconds);
+void put_lease(RowWriter& rows, LeaseId id, std::int64_t ttl_seconds, std::int64_t remaining_seconds);
 void put_alarm(RowWriter& rows, const kv::Alarm& alarm);
 void put_members(RowWriter& rows, const Members& members);
 

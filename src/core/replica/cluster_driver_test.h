@@ -21,7 +21,7 @@ namespace metastore::testing {
 class Cluster {
  public:
   /// Members 1 to `count`, which make a new cluster. `base` gives everything but what tells them apart.
-  explicit Cluster(std::uint64_t count, const Config& base = test_config()) {
+  explicit Cluster(std::uint64_t count, const Config& base = test_config()) : base_(base) {
     Recovered recovered;
     std::vector<Member> members;
     for (std::uint64_t n = 1; n <= count; ++n)
@@ -29,17 +29,14 @@ class Cluster {
     recovered.log.entries = bootstrap_entries(members);
     recovered.log.hard_state = {Term(1), MemberId(), LogIndex(count)};
     for (std::uint64_t n = 1; n <= count; ++n) {
-      Config config = base;
-      config.member = MemberId(n);
-      config.seed = n;
-      config.name = name(n);
-      config.client_urls = {"http://c" + std::to_string(n)};
-      configs_[MemberId(n)] = config;
       Recovered own;
       own.log = recovered.log;
-      nodes_[MemberId(n)] = std::make_unique<Driver>(config, std::move(own), now_);
+      start(n, std::move(own));
     }
   }
+
+  /// One that the others have added, and that has nothing yet.
+  void join(MemberId id) { start(id.value(), Recovered()); }
 
   Driver& at(std::uint64_t n) { return *nodes_.at(MemberId(n)); }
   bool is_up(std::uint64_t n) const { return nodes_.at(MemberId(n)) != nullptr; }
@@ -121,6 +118,9 @@ class Cluster {
     at(n).rows = std::move(disk.rows);
   }
 
+  /// Of a member that is down.
+  Recovered& disk(std::uint64_t n) { return disks_.at(MemberId(n)).recovered; }
+
   /// The answer to a request of this member.
   template <typename Message>
   std::optional<Message> answer(std::uint64_t n, std::uint64_t id) {
@@ -138,6 +138,15 @@ class Cluster {
   static std::string name(std::uint64_t n) { return "m" + std::to_string(n); }
   static std::string url(std::uint64_t n) { return "http://p" + std::to_string(n); }
 
+  void start(std::uint64_t n, Recovered recovered) {
+    Config config = base_;
+    config.member = MemberId(n);
+    config.seed = n;
+    config.name = name(n);
+    config.client_urls = {"http://c" + std::to_string(n)};
+    configs_[MemberId(n)] = config;
+    nodes_[MemberId(n)] = std::make_unique<Driver>(config, std::move(recovered), now_);
+  }
   void set_now(Instant now) {
     now_ = now;
     for (const std::uint64_t n : up()) at(n).now = now;
@@ -164,6 +173,7 @@ class Cluster {
     return has_worked;
   }
 
+  const Config base_;
   Instant now_ = Instant::from_nanoseconds(1'000'000'000);
   std::map<MemberId, Config> configs_;
   std::map<MemberId, std::unique_ptr<Driver>> nodes_;  ///< Null while the member is down.

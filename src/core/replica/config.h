@@ -12,6 +12,7 @@
 #include "core/base/time.h"
 #include "core/raft/raft.h"
 #include "core/replica/auto_compaction.h"
+#include "core/replica/effects.h"
 #include "core/replica/image.h"
 
 namespace metastore {
@@ -39,6 +40,11 @@ struct Config {
   Duration watch_progress_interval = Duration::seconds(600);
   std::int64_t quota_bytes = default_quota_bytes;  ///< Of the state as encoded; negative: none.
   Retention retention;                             ///< What automatic compaction leaves.
+  /// Whether changes of members are refused that leave too few who are started or connected (contract 5.8).
+  bool strict_reconfig_check = true;
+  std::uint64_t max_learners = 1;
+  /// Members whom others have told of at the start: a newcomer talks to them until its own table is as new.
+  std::vector<Peer> acquaintances;
   Limits limits;
 
   /// How long a request may wait for consensus: etcd's 5 s and two election timeouts (contract 1.4).
@@ -47,6 +53,10 @@ struct Config {
   std::int64_t lease_ttl_seconds_min() const {
     constexpr std::int64_t second = 1'000'000'000;
     return ((election_timeout * 3).nanoseconds() / 2 + second - 1) / second;
+  }
+  /// How often what remains of a long lease is noted in the log.
+  Duration lease_note_interval() const {
+    return Duration::milliseconds(static_cast<std::int64_t>(limits.lease_checkpoint_ms));
   }
 };
 

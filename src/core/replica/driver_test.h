@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -105,6 +106,10 @@ struct Driver {
 
   ClientRequest request(std::uint64_t id, kv::Method method, Bytes message, Instant deadline = Instant::never()) {
     return {RequestId(id), method, std::move(message), deadline};
+  }
+
+  bool has_answered(std::uint64_t id) const {
+    return std::any_of(replies.begin(), replies.end(), [id](const Reply& reply) { return reply.id == RequestId(id); });
   }
 
   std::optional<ErrorCode> error(std::uint64_t id) {

@@ -82,8 +82,10 @@ Status<std::string> Image::take_lease(BytesView key, BytesView value) {
   const auto id = decode_number(key);
   Decoder in(value);
   const std::int64_t ttl_seconds = in.i64();
+  // Those that were written by the first version have only that.
+  const std::int64_t remaining_seconds = in.at_end() ? 0 : in.i64();
   if (!id.has_value() || !in.ok() || !in.at_end()) return refusal("leases", key, "cannot be read");
-  if (!applier->lessor().restore(LeaseId(static_cast<std::int64_t>(*id)), ttl_seconds)) {
+  if (!applier->lessor().restore(LeaseId(static_cast<std::int64_t>(*id)), ttl_seconds, remaining_seconds)) {
     return refusal("leases", key, "comes twice");
   }
   return Done{};

@@ -12,7 +12,9 @@ Bytes small_tables(const kv::Applier& applier, const Members& members, std::stri
   RowWriter rows;
   put_revisions(rows, applier.store());
   put_cluster_version(rows, cluster_version);
-  applier.lessor().all([&](LeaseId id, std::int64_t ttl_seconds) { put_lease(rows, id, ttl_seconds); });
+  applier.lessor().all([&](LeaseId id, std::int64_t ttl_seconds, std::int64_t remaining_seconds) {
+    put_lease(rows, id, ttl_seconds, remaining_seconds);
+  });
   put_members(rows, members);
   for (const kv::Alarm& alarm : applier.alarms().list(kv::AlarmType::none)) put_alarm(rows, alarm);
   return rows.take();

@@ -15,6 +15,7 @@ struct EventEncoder {
     out.u64(static_cast<std::uint64_t>(event.method));
     out.bytes(event.message);
     out.instant(event.deadline);
+    out.i64(event.asked_at.unix_nanoseconds);
   }
   void operator()(const BatchEnded&) {}
   void operator()(const StreamOpened& event) {
@@ -37,6 +38,8 @@ struct EventEncoder {
   void operator()(const Defragmented& event) { out.bytes(event.failure); }
   void operator()(const PeerConnected& event) { out.tagged(event.peer); }
   void operator()(const PeerUnreachable& event) { out.tagged(event.peer); }
+  void operator()(const PeerLost& event) { out.tagged(event.peer); }
+  void operator()(const Expelled& event) { out.tagged(event.by); }
   void operator()(const ImageStaged& event) {
     out.u64(event.image);
     out.u64(event.parts);
@@ -72,6 +75,8 @@ struct EventDescriber {
   std::string operator()(const PeerConnected& event) { return "peer " + raft::describe(event.peer) + " connected"; }
   std::string operator()(const PeerUnreachable& event) { return "peer " + raft::describe(event.peer) + " unreachable"; }
 
+  std::string operator()(const PeerLost& event) { return "peer " + raft::describe(event.peer) + " lost"; }
+  std::string operator()(const Expelled& event) { return "expelled, says " + raft::describe(event.by); }
   std::string operator()(const ImageStaged& event) {
     return "image " + std::to_string(event.image) + ": " + std::to_string(event.parts) + " parts staged";
   }

@@ -37,11 +37,22 @@ struct PeerConnected {
   bool operator==(const PeerConnected&) const = default;
 };
 
-/// The connection to this peer was refused or broke: its process is most likely gone (design D7). A peer that is only
-/// silent is not told of: it may be late.
+/// The connection to this peer was refused or broke: its process is most likely gone (design D7).
 struct PeerUnreachable {
   MemberId peer;
   bool operator==(const PeerUnreachable&) const = default;
+};
+
+/// The connection to this peer ended otherwise: it is silent, or refuses to talk.
+struct PeerLost {
+  MemberId peer;
+  bool operator==(const PeerLost&) const = default;
+};
+
+/// This peer says that this member has been removed from the cluster.
+struct Expelled {
+  MemberId by;
+  bool operator==(const Expelled&) const = default;
 };
 
 /// All log writes up to `id` are durable.
@@ -56,6 +67,7 @@ struct ClientRequest {
   kv::Method method = kv::Method::range;
   Bytes message;  ///< The request's protobuf message, as it came.
   Instant deadline = Instant::never();
+  WallTime asked_at = {};  ///< Told with member_add alone: the new member's id depends on it.
   bool operator==(const ClientRequest&) const = default;
 };
 
@@ -125,9 +137,10 @@ struct BatchEnded {
   bool operator==(const BatchEnded&) const = default;
 };
 
-using Event = std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded, StreamOpened,
-                           StreamRequest, StreamRequestsEnded, StreamDrained, StreamClosed, CheckpointWritten,
-                           Defragmented, PeerConnected, PeerUnreachable, ImageStaged, ImageInstalled>;
+using Event =
+    std::variant<Woken, Stopping, PeerMessage, LogWritten, ClientRequest, BatchEnded, StreamOpened, StreamRequest,
+                 StreamRequestsEnded, StreamDrained, StreamClosed, CheckpointWritten, Defragmented, PeerConnected,
+                 PeerUnreachable, PeerLost, Expelled, ImageStaged, ImageInstalled>;
 
 struct Input {
   Instant now;

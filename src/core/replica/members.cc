@@ -1,67 +1,42 @@
 #include "core/replica/members.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/base/assert.h"
-#include "core/proto/raft.pb.h"
+#include "core/base/encoder.h"
+#include "core/mvcc/hash.h"
+#include "core/replica/membership_changes.h"
 
 namespace metastore {
-namespace {
 
-// A configuration change's context is etcd's JSON of the member.
-std::string to_context(const Member& member) {
-  nlohmann::json context;
-  context["id"] = member.id.value();
-  context["peerURLs"] = member.peer_urls;
-  if (!member.name.empty()) context["name"] = member.name;
-  if (member.is_learner) context["isLearner"] = true;
-  return context.dump();
-}
-
-Member from_context(MemberId id, const std::string& text) {
-  const nlohmann::json context = nlohmann::json::parse(text, nullptr, false);
-  ASSERT(context.is_object());
-  Member member{.id = id};
-  if (const auto found = context.find("name"); found != context.end() && found->is_string()) member.name = *found;
-  if (const auto found = context.find("peerURLs"); found != context.end() && found->is_array()) {
-    for (const nlohmann::json& url : *found) {
-      ASSERT(url.is_string());
-      member.peer_urls.push_back(url);
-    }
-  }
-  return member;
-}
-
-}  // namespace
-
-void Members::apply_conf_change(const raft::Entry& entry) {
+MembershipChange Members::apply_conf_change(const raft::Entry& entry) {
   ASSERT(entry.type == raft::EntryType::conf_change);
   ++version_;
-  raftpb::ConfChange change;
-  ASSERT(change.ParseFromArray(entry.data.data(), static_cast<int>(entry.data.size())));
-  const MemberId id(change.node_id());
-  switch (change.type()) {
-    case raftpb::ConfChangeAddNode:
-    case raftpb::ConfChangeAddLearnerNode: {
+  std::optional<MembershipChange> decoded = decode_membership_change(entry.data.view());
+  ASSERT(decoded.has_value());
+  const MembershipChange& change = *decoded;
+  const MemberId id = change.member.id;
+  switch (change.kind) {
+    case MembershipChange::Kind::add:
+    case MembershipChange::Kind::add_learner:
       ASSERT(!removed_.contains(id));
-      Member member = from_context(id, change.context());
-      member.is_learner = change.type() == raftpb::ConfChangeAddLearnerNode;
-      members_[id] = std::move(member);
-      return;
-    }
-    case raftpb::ConfChangeRemoveNode:
+      members_[id] = change.member;
+      break;
+    case MembershipChange::Kind::promote:
+      if (const auto found = members_.find(id); found != members_.end()) found->second.is_learner = false;
+      break;
+    case MembershipChange::Kind::remove:
       members_.erase(id);
       removed_.insert(id);
-      return;
-    case raftpb::ConfChangeUpdateNode:
+      break;
+    case MembershipChange::Kind::update:
       if (const auto found = members_.find(id); found != members_.end()) {
-        found->second.peer_urls = from_context(id, change.context()).peer_urls;
+        found->second.peer_urls = change.member.peer_urls;
       }
-      return;
+      break;
   }
-  UNREACHABLE();
+  return *std::move(decoded);
 }
 
 void Members::publish(kv::MemberAttributes attributes) {
@@ -78,17 +53,33 @@ const Member* Members::find(MemberId id) const {
   return found == members_.end() ? nullptr : &found->second;
 }
 
+std::uint64_t Members::hash() const {
+  std::string state;
+  Encoder out(state);
+  const auto put_urls = [&](const std::vector<std::string>& urls) {
+    out.u64(urls.size());
+    for (const std::string& url : urls) out.bytes(url);
+  };
+  out.u64(members_.size());
+  for (const auto& [id, member] : members_) {
+    out.tagged(id);
+    out.bytes(member.name);
+    put_urls(member.peer_urls);
+    put_urls(member.client_urls);
+    out.boolean(member.is_learner);
+    out.u64(member.data_id);
+  }
+  for (const MemberId id : removed_) out.tagged(id);
+  return mvcc::hash_of(state);
+}
+
 std::vector<raft::Entry> bootstrap_entries(std::vector<Member> members) {
   // Ids are unique: a total order.
   std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) { return a.id < b.id; });
   std::vector<raft::Entry> entries;
   for (const Member& member : members) {
-    raftpb::ConfChange change;
-    change.set_type(raftpb::ConfChangeAddNode);
-    change.set_node_id(member.id.value());
-    change.set_context(to_context(member));
-    entries.push_back({Term(1), LogIndex(entries.size() + 1), raft::EntryType::conf_change,
-                       Bytes::copy_of(change.SerializeAsString())});
+    const MembershipChange change{MembershipChange::Kind::add, member};
+    entries.push_back({Term(1), LogIndex(entries.size() + 1), raft::EntryType::conf_change, encode(change, 0)});
   }
   return entries;
 }

@@ -3,6 +3,7 @@
 #ifndef METASTORE_CORE_REPLICA_MEMBERS_H_
 #define METASTORE_CORE_REPLICA_MEMBERS_H_
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -24,11 +25,18 @@ struct Member {
   bool operator==(const Member&) const = default;
 };
 
+struct MembershipChange {
+  enum class Kind : std::uint8_t { add, add_learner, promote, remove, update };
+  Kind kind = Kind::add;
+  Member member;  ///< Of one that is not added only the id counts, and of one that is updated its peer URLs.
+  bool operator==(const MembershipChange&) const = default;
+};
+
 class Members {
  public:
-  /// Applies a committed configuration entry. One whose content cannot be read is our bug or foreign damage that the
-  /// log's checksums did not see: it asserts.
-  void apply_conf_change(const raft::Entry& entry);
+  /// Applies a committed configuration entry and returns what it changed. One that cannot be read is our bug, or damage
+  /// that the log's checksums did not see: it asserts.
+  MembershipChange apply_conf_change(const raft::Entry& entry);
   /// What a member tells of itself; one that is not (any more) a member changes nothing.
   void publish(kv::MemberAttributes attributes);
 
@@ -38,6 +46,8 @@ class Members {
   /// Put back what a checkpoint kept.
   void restore(Member member) { members_.insert_or_assign(member.id, std::move(member)); }
   void restore_removed(MemberId id) { removed_.insert(id); }
+  /// Of all that it holds, however it came to it.
+  std::uint64_t hash() const;
   /// Rises with each change.
   std::uint64_t version() const { return version_; }
 

@@ -49,14 +49,14 @@ std::optional<Waiting::Key> Proposals::take(LogIndex index, Term term, std::opti
   return taken;
 }
 
-std::optional<Waiting::Key> Proposals::take_refused(Term term, std::uint64_t sequence) {
+std::optional<Proposal> Proposals::take_refused(Term term, std::uint64_t sequence) {
   const auto found = std::find_if(handed_on_.begin(), handed_on_.end(), [&](const HandedOn& handed_on) {
     return handed_on.term == term && handed_on.sequence == sequence;
   });
   if (found == handed_on_.end()) return std::nullopt;
-  const Waiting::Key key = found->proposal.key;
+  Proposal proposal = std::move(found->proposal);
   handed_on_.erase(found);
-  return key;
+  return proposal;
 }
 
 }  // namespace metastore

@@ -13,6 +13,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/tagged.h"
+#include "core/raft/types.h"
 #include "core/replica/waiting.h"
 
 namespace metastore {
@@ -20,6 +21,7 @@ namespace metastore {
 struct Proposal {
   Waiting::Key key = 0;
   Bytes command;
+  raft::EntryType type = raft::EntryType::normal;
 };
 
 class Proposals {
@@ -34,7 +36,7 @@ class Proposals {
   std::optional<Waiting::Key> take(LogIndex index, Term term, std::optional<std::uint64_t> sequence,
                                    std::vector<Proposal>& lost);
   /// The leader of `term` has not taken it and never will.
-  std::optional<Waiting::Key> take_refused(Term term, std::uint64_t sequence);
+  std::optional<Proposal> take_refused(Term term, std::uint64_t sequence);
 
   /// The log cannot tell any more what became of those that are here: nothing may be made of it.
   void forget_all() {

@@ -89,7 +89,7 @@ TEST_CASE("a refusal counts for the term and the sequence that it names") {
   const std::uint64_t sequence = proposals.hand_on(Term(2), proposal(1));
   CHECK_FALSE(proposals.take_refused(Term(3), sequence).has_value());
   CHECK_FALSE(proposals.take_refused(Term(2), sequence + 1).has_value());
-  CHECK(proposals.take_refused(Term(2), sequence) == Waiting::Key(1));
+  CHECK(proposals.take_refused(Term(2), sequence).value().key == Waiting::Key(1));
   CHECK_FALSE(proposals.take_refused(Term(2), sequence).has_value());
 }
 

@@ -71,11 +71,13 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
       checkpoints_(config.checkpoint_interval, config.limits,
                    recovered.image ? recovered.image->applied.index : LogIndex()),
       watches_(config.limits, config.watch_progress_interval, config.seed),
+      connections_{.self = config.member, .since = {}},
       last_call_(config.incarnation << 32),
       snapshots_(config.member, config.incarnation, config.election_timeout, config.limits),
       snapshot_(config.member, config.incarnation, config.limits),
       auto_compaction_(config.retention, now),
       quota_(config.quota_bytes),
+      state_hashes_(config.request_timeout()),
       last_proposal_id_(config.incarnation << 32) {
   if (recovered.image) {
     members_ = std::move(recovered.image->members);
@@ -83,7 +85,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
     applied_index_ = recovered.image->applied.index;
     raft_.on_applied(applied_index_, applied_index_);
   }
-  applier_->lessor().set_ttl_seconds_min(config.lease_ttl_seconds_min());
+  applier_->lessor().set_note_interval(config.lease_note_interval());
   quota_.on_size(kv::size_in_use(*applier_));
   watches_.on_applied(applier_->store());
   observed_compaction_ = applier_->store().compact_revision();
@@ -115,10 +117,13 @@ void Replica::step(const Input& input, Effects& effects) {
     void operator()(const StreamClosed& event) { replica.close_stream(event.id); }
     void operator()(const CheckpointWritten& event) { replica.checkpoints_.on_written(event.applied_index); }
     void operator()(const Defragmented& event) { replica.on_defragmented(event, effects); }
+    void operator()(const PeerConnected& event) { replica.connections_.since.emplace(event.peer, now); }
+    void operator()(const Expelled&) { replica.is_expelled_ = true; }
+    void operator()(const PeerLost& event) { replica.connections_.since.erase(event.peer); }
     void operator()(const ImageStaged& event) { replica.snapshot_.on_staged(event); }
     void operator()(const ImageInstalled& event) { replica.on_image_installed(event, effects); }
-    void operator()(const PeerConnected&) {}
     void operator()(const PeerUnreachable& event) {
+      replica.connections_.since.erase(event.peer);
       replica.raft_.on_peer_unreachable(now, event.peer, replica.raft_output_);
     }
   };
@@ -164,12 +169,12 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
                            std::visit([](const auto& body) { return kv::cost(body); }, request.body()))) {
         return refuse_for_space(now, client, effects);
       }
-      if (const auto* grant = std::get_if<kv::LeaseGrantRequest>(&request.body()); grant != nullptr && grant->id == 0) {
-        ClientRequest with_id = client;
-        with_id.message = kv::with_lease_id(client.message.view(), draw_lease_id());
-        return propose(now, with_id, 0, effects);
+      if (const auto* grant = std::get_if<kv::LeaseGrantRequest>(&request.body())) {
+        return propose(now, with_lease(client, *grant), 0, effects);
       }
       return propose(now, client, keys_of(request), effects);
+    case kv::Consistency::configured:
+      return change_members(now, client, request, effects);
   }
   UNREACHABLE();
 }
@@ -205,13 +210,15 @@ void Replica::publish(Instant now) {
 }
 
 void Replica::settle(Instant now, Effects& effects) {
+  stop_counting_down();
   apply_committed(now, effects);
   compact(now, effects);
   count_down_leases(now);
-  append_held(now);
+  append_held(now, effects);
   take_turns(now);
   propose_compaction(now, effects);
   raise_alarm(now, effects);
+  compare_states(now, effects);
   publish(now);
   if (reads_.has_gathered() && raft_.leader() != MemberId()) {
     ASSERT(raft_.read_index(now, reads_.begin_round(), raft_output_).ok());
@@ -221,7 +228,8 @@ void Replica::settle(Instant now, Effects& effects) {
   raft_.flush(now, raft_output_);
   drain_raft(effects);
   tell_peers(effects);
-  observe_leader();
+  leave_if_removed(effects);
+  observe_leader(now);
   take_checkpoint(now, effects);
   for (Read& read : reads_.take_ready(applied_index_)) {
     if (read.request.method() == kv::Method::lease_keep_alive) {
@@ -250,11 +258,12 @@ void Replica::settle(Instant now, Effects& effects) {
   const bool has_work_left = can_apply || can_compact || watches_have_more_ || ranges_.has_more() ||
                              !large_.is_empty() || !hashes_.empty() || !readable_.empty() || can_ask ||
                              snapshots_.has_more() || snapshot_.has_more();
-  effects.wake_at = has_work_left ? now
-                                  : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(),
-                                              watches_.wake_at(), applier_->lessor().next_deadline(),
-                                              checkpoint_due_at(), ranges_.wake_at(), auto_compaction_.wake_at()});
-  effects.wake_at = std::min({effects.wake_at, call_again_at(), snapshots_.wake_at()});
+  effects.wake_at =
+      has_work_left
+          ? now
+          : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(), watches_.wake_at(),
+                      count_down_at(now), checkpoint_due_at(), ranges_.wake_at(), auto_compaction_.wake_at()});
+  effects.wake_at = std::min({effects.wake_at, call_again_at(), compare_states_at(), snapshots_.wake_at()});
 }
 
 void Replica::drain_raft(Effects& effects) {
@@ -289,13 +298,14 @@ void Replica::apply_committed(Instant now, Effects& effects) {
 void Replica::apply(Instant now, const raft::Entry& entry, Effects& effects) {
   ASSERT(entry.index == applied_index_.next());
   applied_index_ = entry.index;
+  if (entry.term == raft_.term()) begin_to_count_down(now);
   std::vector<Proposal> lost;
   const std::optional<Waiting::Key> key = proposals_.take(entry.index, entry.term, own_sequence(entry), lost);
   // They are proven never to happen, so they may be proposed anew.
   std::move(lost.begin(), lost.end(), std::back_inserter(held_));
   if (entry.type == raft::EntryType::conf_change) {
-    members_.apply_conf_change(entry);
-  } else if (!entry.data.empty()) {
+    apply_change(entry, key, effects);
+  } else if (entry.type == raft::EntryType::normal && !entry.data.empty()) {
     apply_command(now, entry, key, effects);
   }
 }
@@ -318,6 +328,7 @@ void Replica::apply_command(Instant now, const raft::Entry& entry, std::optional
         {TraceLevel::info, "set initial cluster version", {{"cluster-version", *applied.cluster_version}}});
     cluster_version_ = std::move(*applied.cluster_version);
   }
+  if (applied.is_state_hash_point) hash_state(entry.index);
   on_alarms(applied, effects);
   const bool is_out_of_space = exceeds_quota(applied, in_use_bytes, effects);
   if (!key.has_value()) return;
@@ -386,7 +397,7 @@ void Replica::serve(Instant now, kv::Request request, RequestId id, Instant dead
   const auto reply = [&](Bytes response) { effects.replies.push_back({id, std::move(response)}); };
   switch (request.method()) {
     case kv::Method::member_list:
-      return reply(member_list_response(header(), members_));
+      return reply(members_response(header(), members_));
     case kv::Method::status:
       return reply(status_response(header(), status()));
     case kv::Method::range_stream:
@@ -396,6 +407,8 @@ void Replica::serve(Instant now, kv::Request request, RequestId id, Instant dead
       return list(std::move(request), id, deadline, effects);
     case kv::Method::hash:
       return reply(hash_response(header(), applier_->store().current_revision(), hash()));
+    case kv::Method::downgrade:
+      return downgrade(std::get<kv::DowngradeRequest>(request.body()), id, effects);
     case kv::Method::move_leader:
       return move_leader(now, std::get<kv::MoveLeaderRequest>(request.body()), id, deadline, effects);
     default:
@@ -429,11 +442,12 @@ void Replica::refuse_late(Instant now, Effects& effects) {
   while (const auto expired = waiting_.take_expired(now)) {
     any = true;
     ++(expired->what == Waiting::For::proposal ? counts_.proposals_failed : counts_.reads_late);
-    refuse(expired->request, expired->error, effects);
+    refuse(expired->request, lateness_of(*expired), effects);
   }
   if (!any) return;
   const auto is_late = [this](const auto& one) { return !waiting_.contains(one.key); };
   std::erase_if(held_, is_late);
+  std::erase_if(put_off_, is_late);
   std::erase_if(uncalled_, is_late);
   std::erase_if(calls_, [&](const auto& call) { return is_late(call.second); });
   reads_.forget_late(waiting_);
@@ -463,7 +477,7 @@ bool Replica::is_published() const {
          self->data_id == config_.data_id;
 }
 
-std::uint64_t Replica::hash() const { return applier_->hash(); }
+std::uint64_t Replica::hash() const { return applier_->hash() + members_.hash(); }
 
 void Replica::check_invariants() const {
   raft_.check_invariants();

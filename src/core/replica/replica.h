@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/kv/applier.h"
+#include "core/mvcc/hash_scan.h"
 #include "core/raft/raft.h"
 #include "core/replica/auto_compaction.h"
 #include "core/replica/checkpoints.h"
@@ -22,6 +23,7 @@
 #include "core/replica/keep_alives.h"
 #include "core/replica/large_transactions.h"
 #include "core/replica/members.h"
+#include "core/replica/membership_changes.h"
 #include "core/replica/metrics.h"
 #include "core/replica/proposals.h"
 #include "core/replica/quota.h"
@@ -29,6 +31,7 @@
 #include "core/replica/reads.h"
 #include "core/replica/snapshot_receiver.h"
 #include "core/replica/snapshot_sender.h"
+#include "core/replica/state_hashes.h"
 #include "core/replica/streams.h"
 #include "core/replica/waiting.h"
 #include "core/watch/hub.h"
@@ -76,9 +79,17 @@ class Replica {
   void propose(Instant now, const ClientRequest& request, std::uint64_t keys, Effects& effects);
   /// To the log if this member leads, else to the leader, else held until there is one.
   void append(Instant now, Proposal proposal);
-  void append_held(Instant now);
+  void append_held(Instant now, Effects& effects);
   /// For this member itself. It is under way for as long as the key is waiting.
   Waiting::Key propose_own(Instant now, Bytes command);
+  void change_members(Instant now, const ClientRequest& client, const kv::Request& request, Effects& effects);
+  void append_change(Instant now, Proposal proposal, Effects& effects);
+  /// Whether the table holds all that a new change would stand behind.
+  bool can_judge_changes() const;
+  std::optional<ErrorCode> objection_to(BytesView command) const;
+  bool is_caught_up(MemberId learner) const;
+  void on_change_handed(Instant now, MemberId from, const raft::ProposalForward& forward);
+  void apply_change(const raft::Entry& entry, std::optional<Waiting::Key> key, Effects& effects);
   /// What only a leader proposes: lost with its leadership.
   void propose_as_leader(Instant now, Bytes command);
 
@@ -87,11 +98,12 @@ class Replica {
 
   void on_peer_message(Instant now, const raft::Envelope& envelope, Effects& effects);
   void on_proposal(Instant now, MemberId from, const raft::ProposalForward& forward);
-  void on_proposal_refused(const raft::ProposalRefused& refused, Effects& effects);
+  void on_proposal_refused(Instant now, const raft::ProposalRefused& refused, Effects& effects);
   void hand_on(Proposal proposal);
   /// That of `entry` if this run of this member handed it on.
   std::optional<std::uint64_t> own_sequence(const raft::Entry& entry) const;
   void tell_peers(Effects& effects);
+  void leave_if_removed(Effects& effects);
 
   /// To followers that are too far behind for the log, and from a leader for whose log this member is.
   void exchange_snapshots(Instant now, Effects& effects);
@@ -126,11 +138,20 @@ class Replica {
   void raise_alarm(Instant now, Effects& effects);
   void answer_out_of_space(Effects& effects);
 
+  /// At a point of the log that the leader has marked.
+  void hash_state(LogIndex index);
+  /// Marks the points, tells the leader this member's hashes, and raises the alarm for whom they convict.
+  void compare_states(Instant now, Effects& effects);
+  Instant compare_states_at() const;
+  void mark_state_hash_point(Instant now);
+  void on_state_hash(MemberId from, const raft::StateHash& state);
+
   /// Hashes all keys, in slices of later steps.
   void begin_hash_kv(Instant now, const ClientRequest& client, const kv::HashKvRequest& request, Effects& effects);
   void hash_some(Effects& effects);
   void defragment(Instant now, const ClientRequest& client, Effects& effects);
   void on_defragmented(const Defragmented& event, Effects& effects);
+  void downgrade(const kv::DowngradeRequest& request, RequestId id, Effects& effects);
   void move_leader(Instant now, const kv::MoveLeaderRequest& request, RequestId id, Instant deadline, Effects& effects);
   void answer_moves(Effects& effects);
   /// Leadership goes to somebody who stays.
@@ -148,7 +169,13 @@ class Replica {
   /// When streams that require a leader have been without one for too long (contract 1.4).
   Instant no_leader_at() const;
 
+  /// Where the entries of this leader's own term begin: one that tells of a renewal may stand before them.
+  void begin_to_count_down(Instant now);
+  void stop_counting_down();
   void count_down_leases(Instant now);
+  Instant count_down_at(Instant now) const;
+  /// With what was left to this member.
+  ClientRequest with_lease(const ClientRequest& client, const kv::LeaseGrantRequest& grant);
   LeaseId draw_lease_id();
   void keep_alive(Instant now, const StreamRequest& message, Effects& effects);
   void answer_keep_alives(Instant now, Effects& effects);
@@ -164,7 +191,9 @@ class Replica {
   void compact(Instant now, Effects& effects);
   void propose_compaction(Instant now, Effects& effects);
   /// Notes who leads.
-  void observe_leader();
+  void observe_leader(Instant now);
+  /// What a client is told who has waited for too long: why, if this member can guess.
+  ErrorCode lateness_of(const Waiting::Expired& expired) const;
   Instant checkpoint_due_at() const;
   void take_checkpoint(Instant now, Effects& effects);
   /// 0 for what is no transaction.
@@ -205,11 +234,15 @@ class Replica {
   watch::Hub watches_;
   bool watches_have_more_ = false;
   KeepAlives keep_alives_;
-  Term lease_term_;  ///< In which the leases began to be counted down.
+  Term lease_term_;                         ///< In which the leases began to be counted down.
+  std::vector<lease::Remaining> restored_;  ///< To be noted, before they are renewed.
   std::uint64_t last_lease_number_ = 0;
   std::optional<Instant> leaderless_since_;
 
-  std::vector<Proposal> held_;  ///< Those that no leader could be given yet.
+  std::vector<Proposal> held_;     ///< Those that no leader could be given yet.
+  std::vector<Proposal> put_off_;  ///< Changes of members that the leader cannot judge before the last one is done.
+  Instant put_off_until_;
+  Connections connections_;
   /// The newest (incarnation, sequence) of each member's proposals that this leader has seen, in this term.
   std::map<MemberId, std::pair<std::uint64_t, std::uint64_t>> handed_to_me_;
   Term handed_in_;
@@ -237,8 +270,7 @@ class Replica {
   struct HashKv {
     Waiting::Key key;
     mvcc::HashScan scan;
-    Revision current;  ///< As they were when it was asked for.
-    Revision compacted;
+    Revision current;  ///< When it was asked for.
   };
   struct Move {
     Waiting::Key key = 0;
@@ -248,11 +280,13 @@ class Replica {
   std::vector<Waiting::Key> defragmenting_;  ///< Answered when the engine has rewritten its file.
   bool is_defragmenting_ = false;
   std::deque<HashKv> hashes_;                            ///< Asked for and not finished; one at a time is worked on.
+  std::deque<mvcc::HashOfKeys> told_;                    ///< The last ones.
   std::vector<PhysicalCompaction> awaiting_compaction_;  ///< Replies owed once old revisions are gone.
 
   AutoCompaction auto_compaction_;
   ReplicaCounts counts_;
   MemberId observed_leader_;
+  Instant led_since_;  ///< When the last leader was first heard of.
   Revision observed_compaction_;
   Instant compaction_began_;  ///< The one at observed_compaction_.
 
@@ -260,13 +294,20 @@ class Replica {
   Quota quota_;
   std::vector<Waiting::Key> out_of_space_;  ///< To be told so once the alarm stands.
   bool wants_alarm_ = false;
-  std::optional<Waiting::Key> alarm_;  ///< This member's, under way.
+  std::optional<Waiting::Key> alarm_;            ///< This member's, under way.
+  StateHashes state_hashes_;                     ///< What this leader was told.
+  std::optional<raft::StateHash> own_hash_;      ///< At the last point.
+  std::pair<MemberId, Term> hash_told_;          ///< The leader who was told it.
+  LogIndex hashed_at_;                           ///< The last point that was applied.
+  std::pair<Term, LogIndex> hash_point_marked_;  ///< The last one that this leader has proposed.
   std::string cluster_version_;
   Term announced_term_;  ///< In which this leader has proposed what a new leader owes.
   Waiting::Key publication_ = 0;
   std::uint64_t last_proposal_id_;
   bool said_ready_ = false;
   bool stopping_ = false;
+  bool is_expelled_ = false;
+  bool has_left_ = false;
 };
 
 }  // namespace metastore

@@ -8,23 +8,46 @@
 
 namespace metastore {
 
+void Replica::begin_to_count_down(Instant now) {
+  if (raft_.role() != raft::Role::leader || applier_->lessor().is_primary()) return;
+  // Nobody knows how long the former leader would have waited: each lease begins anew, or with what was last noted, and
+  // the time in which that leader may have promised more is added.
+  applier_->lessor().promote(now, config_.election_timeout);
+  lease_term_ = raft_.term();
+}
+
+void Replica::stop_counting_down() {
+  lease::Lessor& lessor = applier_->lessor();
+  if (!lessor.is_primary() || (raft_.role() == raft::Role::leader && lease_term_ == raft_.term())) return;
+  lessor.demote();
+  restored_.clear();
+}
+
 void Replica::count_down_leases(Instant now) {
   lease::Lessor& lessor = applier_->lessor();
-  if (raft_.role() != raft::Role::leader) {
-    if (lessor.is_primary()) lessor.demote();
-    return;
-  }
-  // Nobody knows how long the former leader would have waited: each lease begins anew, and the time in which that
-  // leader may have promised more is added.
-  if (!lessor.is_primary() || lease_term_ != raft_.term()) {
-    lessor.promote(now, config_.election_timeout);
-    lease_term_ = raft_.term();
-  }
   // Its successor counts anew.
-  if (!raft_.accepts_proposals()) return;
+  if (!lessor.is_primary() || !raft_.accepts_proposals()) return;
   for (const LeaseId id : lessor.take_expired(now, config_.limits.lease_expiries_a_step)) {
     propose_as_leader(now, kv::encode_lease_revoke(next_proposal_id(), id));
   }
+  for (const auto& notes :
+       {lessor.take_notes(now, config_.limits.lease_checkpoints_a_step), std::exchange(restored_, {})}) {
+    if (!notes.empty()) propose_as_leader(now, kv::encode_lease_checkpoint(next_proposal_id(), notes));
+  }
+}
+
+Instant Replica::count_down_at(Instant now) const {
+  if (!raft_.accepts_proposals()) return Instant::never();
+  return restored_.empty() ? applier_->lessor().wake_at() : now;
+}
+
+ClientRequest Replica::with_lease(const ClientRequest& client, const kv::LeaseGrantRequest& grant) {
+  const std::int64_t ttl_seconds_min = config_.lease_ttl_seconds_min();
+  if (grant.id != 0 && grant.ttl_seconds >= ttl_seconds_min) return client;
+  ClientRequest completed = client;
+  completed.message = kv::with_lease(client.message.view(), grant.id != 0 ? LeaseId() : draw_lease_id(),
+                                     grant.ttl_seconds >= ttl_seconds_min ? 0 : ttl_seconds_min);
+  return completed;
 }
 
 LeaseId Replica::draw_lease_id() {
@@ -74,6 +97,11 @@ void Replica::answer_keep_alives(Instant now, Effects& effects) {
       }
       // What has expired is not renewed: the answer waits until it is revoked, or the attempt is lost.
       if (lessor.is_expiring(asked.lease)) break;
+      // Nor is it renewed before whoever leads next would know.
+      if (lessor.is_cut_short(asked.lease)) {
+        if (lessor.begin_to_restore(asked.lease)) restored_.push_back({asked.lease, 0});
+        break;
+      }
       ASSERT(waiting_.take(asked.key).has_value());
       keep_alives_.pop(stream);
       const kv::LeaseKeepAliveResponse response{.revision = applier_->store().current_revision(),

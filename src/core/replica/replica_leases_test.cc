@@ -134,6 +134,20 @@ TEST_CASE("ids that we pick are positive and never the same") {
   }
 }
 
+TEST_CASE("a time to live that is too short is raised by whoever proposes it, and by nobody who applies it") {
+  Leader leader;
+  CHECK(leader.answer<etcdserverpb::LeaseGrantResponse>(leader.ask(kv::Method::lease_grant, grant(7, 1)))->ttl() == 2);
+  CHECK(leader.answer<etcdserverpb::LeaseGrantResponse>(leader.ask(kv::Method::lease_grant, grant(0, -5)))->ttl() == 2);
+  CHECK(leader.answer<etcdserverpb::LeaseGrantResponse>(leader.ask(kv::Method::lease_grant, grant(8, 3)))->ttl() == 3);
+  Config slower = test_config();
+  slower.election_timeout = Duration::seconds(10);
+  Driver other(slower, leader.recovered());
+  other.now = other.now + Duration::seconds(20);
+  other.settle();
+  REQUIRE(other.replica.status().applied_index >= leader.replica.status().applied_index);
+  CHECK(other.replica.hash() == leader.replica.hash());
+}
+
 TEST_CASE("a restart begins every lease anew, and forgets none") {
   Leader before;
   before.ask(kv::Method::lease_grant, grant(7, 5));

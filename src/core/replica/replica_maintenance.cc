@@ -13,17 +13,27 @@ namespace metastore {
 void Replica::begin_hash_kv(Instant now, const ClientRequest& client, const kv::HashKvRequest& request,
                             Effects& effects) {
   const mvcc::Store& store = applier_->store();
-  const Revision revision = request.revision <= 0 ? store.current_revision() : Revision(request.revision);
+  if (request.revision < 0) {
+    const mvcc::HashOfKeys nothing = mvcc::HashScan(store, Revision(request.revision)).result();
+    return effects.replies.push_back({client.id, hash_kv_response(header(), store.current_revision(), nothing)});
+  }
+  const Revision revision = request.revision == 0 ? store.current_revision() : Revision(request.revision);
   if (const Status<> readable = store.check_readable(revision); !readable) {
     return effects.replies.push_back({client.id, readable.error()});
   }
   if (waiting_.size() >= config_.limits.reads_pending_max) {
     return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
   }
+  // What was told of a revision stays true when a compaction there has taken what it was made of.
+  const auto told = std::find_if(told_.begin(), told_.end(), [&](const mvcc::HashOfKeys& hash) {
+    return hash.revision == Revision(request.revision) && hash.revision == store.compact_revision();
+  });
+  if (told != told_.end()) {
+    return effects.replies.push_back({client.id, hash_kv_response(header(), store.current_revision(), *told)});
+  }
   hashes_.push_back({.key = waiting_.add(client.id, Waiting::For::read, now, client.deadline),
-                     .scan = {.revision = revision, .next_key = {}, .sum = 0},
-                     .current = store.current_revision(),
-                     .compacted = store.compact_revision()});
+                     .scan = mvcc::HashScan(store, revision),
+                     .current = store.current_revision()});
 }
 
 void Replica::hash_some(Effects& effects) {
@@ -31,18 +41,17 @@ void Replica::hash_some(Effects& effects) {
   if (hashes_.empty()) return;
   HashKv& hash = hashes_.front();
   const mvcc::Store& store = applier_->store();
-  if (const Status<> readable = store.check_readable(hash.scan.revision); !readable) {
+  const Revision revision = hash.scan.result().revision;
+  if (const Status<> readable = store.check_readable(revision); !readable) {
     answer(hash.key, readable.error(), effects);
-  } else if (store.hash_kv_some(hash.scan, config_.limits.hash_keys_a_step)) {
-    answer(hash.key,
-           hash_kv_response(header(), {.sum = hash.scan.sum,
-                                       .revision = hash.scan.revision,
-                                       .current = hash.current,
-                                       .compacted = hash.compacted}),
-           effects);
-  } else {
-    return;
+    return hashes_.pop_front();
   }
+  // A compaction has taken something away: it begins anew, with what is left.
+  if (store.compact_revision() != hash.scan.result().compacted) hash.scan = mvcc::HashScan(store, revision);
+  if (!hash.scan.go_on(store, config_.limits.hash_bytes_a_step)) return;
+  told_.push_back(hash.scan.result());
+  if (told_.size() > config_.limits.hashes_told) told_.pop_front();
+  answer(hash.key, hash_kv_response(header(), hash.current, told_.back()), effects);
   hashes_.pop_front();
 }
 
@@ -69,6 +78,15 @@ void Replica::on_defragmented(const Defragmented& event, Effects& effects) {
     effects.trace.push_back({TraceLevel::warn, "failed to defragment", {{"error", event.failure}}});
   }
   for (const Waiting::Key key : std::exchange(defragmenting_, {})) answer(key, result, effects);
+}
+
+void Replica::downgrade(const kv::DowngradeRequest& request, RequestId id, Effects& effects) {
+  if (cluster_version_.empty()) return refuse(id, ErrorCode::cluster_version_unavailable, effects);
+  if (request.action != kv::DowngradeAction::cancel) {
+    // There is no earlier release that could read what this one has written, so none is a target.
+    return refuse(id, ErrorCode::invalid_downgrade_target_version, effects);
+  }
+  effects.replies.push_back({id, downgrade_response(header(), applier_->store().current_revision(), cluster_version_)});
 }
 
 void Replica::move_leader(Instant now, const kv::MoveLeaderRequest& request, RequestId id, Instant deadline,

@@ -35,14 +35,14 @@ void put_keys(Driver& driver, int count) {
 
 TEST_CASE("HashKV tells of which revision it is, and the slices of a step do not matter") {
   std::uint32_t expected = 0;
-  for (const std::uint64_t slice : {1, 7, 10, 1'000}) {
+  for (const std::uint64_t slice : {1, 1'000, 2'000, 10'000}) {
     Config config = test_config();
-    config.limits.hash_keys_a_step = slice;
+    config.limits.hash_bytes_a_step = slice;
     Driver driver(config);
     driver.lead();
     put_keys(driver, 10);
     driver.turn({driver.request(1, kv::Method::hash_kv, hash_at(0))});
-    CHECK(driver.answer<etcdserverpb::HashKVResponse>(1).has_value() == (slice >= 10));
+    CHECK(driver.answer<etcdserverpb::HashKVResponse>(1).has_value() == (slice == 10'000));
     // What happens meanwhile is later than what is hashed.
     driver.turn({driver.request(2, kv::Method::put, put("k5", "new")),
                  driver.request(3, kv::Method::put, put("z", "1")),
@@ -59,43 +59,71 @@ TEST_CASE("HashKV tells of which revision it is, and the slices of a step do not
   }
 }
 
-TEST_CASE("HashKV is the same before and after the compaction at its revision and a restart, and changes with a byte") {
+TEST_CASE("HashKV that was told is told again after the compaction at its revision, and a restart changes no other") {
   Driver driver;
   driver.lead();
-  auto hash = [&, id = std::uint64_t{100}](std::int64_t revision) mutable {
-    driver.turn({driver.request(++id, kv::Method::hash_kv, hash_at(revision))});
-    driver.settle();
-    return *driver.answer<etcdserverpb::HashKVResponse>(id);
+  auto hash_of = [id = std::uint64_t{100}](Driver& asked, std::int64_t revision) mutable {
+    asked.turn({asked.request(++id, kv::Method::hash_kv, hash_at(revision))});
+    asked.settle();
+    return *asked.answer<etcdserverpb::HashKVResponse>(id);
   };
-  CHECK(hash(0).hash() != 0);
+  CHECK(hash_of(driver, 0).hash() != 0);
   put_keys(driver, 3);
   driver.turn({driver.request(1, kv::Method::put, put("k1", "other"))});
   driver.settle();
-  const auto before = hash(5);
-  CHECK(before.hash() != hash(4).hash());
+  const auto before = hash_of(driver, 5);
+  CHECK(before.hash() != hash_of(driver, 4).hash());
   compact(driver, 2, 5);
-  const auto after = hash(5);
+  const auto after = hash_of(driver, 5);
   CHECK(after.hash() == before.hash());
-  CHECK(after.compact_revision() == 5);
+  CHECK(after.compact_revision() == -1);
+  // Asked about the newest one, it tells of what there is.
+  const auto newest = hash_of(driver, 0);
+  CHECK(newest.hash_revision() == 5);
+  CHECK(newest.compact_revision() == 5);
+  CHECK(newest.hash() != before.hash());
 
   driver.turn({driver.request(3, kv::Method::hash_kv, hash_at(4)), driver.request(4, kv::Method::hash_kv, hash_at(6))});
   CHECK(driver.error(3) == ErrorCode::compacted);
   CHECK(driver.error(4) == ErrorCode::future_revision);
+  // Before all revisions there is nothing, whatever was compacted: the checksum of "key" alone, as etcd has it.
+  const auto nothing = hash_of(driver, -10);
+  CHECK(nothing.hash() == 1'084'519'789);
+  CHECK(nothing.hash_revision() == -10);
 
   Driver again(test_config(), driver.recovered());
   again.lead();
-  again.turn({again.request(1, kv::Method::hash_kv, hash_at(0))});
-  CHECK(again.answer<etcdserverpb::HashKVResponse>(1)->hash() == after.hash());
+  CHECK(hash_of(again, 0).hash() == newest.hash());
+  CHECK(hash_of(again, 5).hash() == newest.hash());
+}
+
+TEST_CASE("HashKV begins anew when a compaction takes something away, and tells what it left") {
+  Config config = test_config();
+  config.limits.hash_bytes_a_step = 1;
+  Driver driver(config);
+  driver.lead();
+  put_keys(driver, 5);
+  put_keys(driver, 5);
+  driver.turn({driver.request(1, kv::Method::hash_kv, hash_at(0))});
+  driver.turn();
+  driver.turn();
+  CHECK_FALSE(driver.answer<etcdserverpb::HashKVResponse>(1).has_value());
+  compact(driver, 2, 8);
+  const auto overtaken = *driver.answer<etcdserverpb::HashKVResponse>(1);
+  CHECK(overtaken.compact_revision() == 8);
+  driver.turn({driver.request(3, kv::Method::hash_kv, hash_at(0))});
+  driver.settle();
+  CHECK(driver.answer<etcdserverpb::HashKVResponse>(3)->hash() == overtaken.hash());
 }
 
 TEST_CASE("HashKV that a compaction overtakes is told so, and one whose client has left is given up") {
   Config config = test_config();
-  config.limits.hash_keys_a_step = 1;
+  config.limits.hash_bytes_a_step = 1;
   Driver driver(config);
   driver.lead();
   put_keys(driver, 5);
-  driver.turn({driver.request(1, kv::Method::hash_kv, hash_at(3), driver.now + Duration::milliseconds(5)),
-               driver.request(2, kv::Method::hash_kv, hash_at(3))});
+  driver.turn({driver.request(1, kv::Method::hash_kv, hash_at(5), driver.now + Duration::milliseconds(5)),
+               driver.request(2, kv::Method::hash_kv, hash_at(5))});
   driver.now = driver.now + Duration::milliseconds(5);
   driver.turn();
   CHECK(driver.error(1) == ErrorCode::deadline_exceeded);
@@ -158,6 +186,32 @@ TEST_CASE("Defragment forgets how large the state has been") {
   CHECK_FALSE(response->has_header());
   CHECK(driver.replica.status().size_bytes == before.size_in_use_bytes);
   CHECK(driver.replica.status().size_in_use_bytes == before.size_in_use_bytes);
+}
+
+TEST_CASE("nothing is downgraded, so there is nothing to cancel and no release to go back to") {
+  Driver driver;
+  const auto ask = [&](std::uint64_t id, int action, const std::string& version) {
+    etcdserverpb::DowngradeRequest request;
+    request.set_action(static_cast<etcdserverpb::DowngradeRequest::DowngradeAction>(action));
+    request.set_version(version);
+    driver.turn({driver.request(id, kv::Method::downgrade, encoded(request))});
+    return driver.error(id);
+  };
+  CHECK(ask(1, 2, "") == ErrorCode::cluster_version_unavailable);
+  driver.lead();
+  driver.settle();
+  std::uint64_t id = 1;
+  for (const int action : {0, 1}) {
+    for (const char* version : {"", "3", "3.", "3.x", ".6", "v3.6", "3.6.", "3.6.0.1", "3.6x"}) {
+      CHECK(ask(++id, action, version) == ErrorCode::wrong_downgrade_version_format);
+    }
+    for (const char* version : {"3.6", "3.6.0", "3.6.9-rc.1", "3.6.0+build", "9.9"}) {
+      CHECK(ask(++id, action, version) == ErrorCode::invalid_downgrade_target_version);
+    }
+  }
+  CHECK(ask(++id, 3, "3.6") == ErrorCode::unknown_method);
+  CHECK_FALSE(ask(++id, 2, "").has_value());
+  CHECK(driver.answer<etcdserverpb::DowngradeResponse>(id)->version() == "3.7");
 }
 
 TEST_CASE("leadership moves to a member that there is: of one, to itself") {

@@ -4,11 +4,13 @@
 
 namespace metastore {
 
-void Replica::observe_leader() {
+void Replica::observe_leader(Instant now) {
   const MemberId leader = raft_.leader();
   if (leader == observed_leader_) return;
   observed_leader_ = leader;
-  if (leader != MemberId()) ++counts_.leader_changes;
+  if (leader == MemberId()) return;
+  ++counts_.leader_changes;
+  led_since_ = now;
 }
 
 ReplicaStatus Replica::status() const {

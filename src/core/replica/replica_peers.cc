@@ -1,5 +1,6 @@
 // The replica's side of the other members: who they are, what they hand to this leader, and what this follower hands
 // on. Beside replica.cc, since it is one subject.
+#include <algorithm>
 #include <utility>
 
 #include "core/base/assert.h"
@@ -39,12 +40,20 @@ void Replica::append(Instant now, Proposal proposal) {
   }
 }
 
-void Replica::append_held(Instant now) {
+void Replica::append_held(Instant now, Effects& effects) {
+  if (now >= put_off_until_) {
+    for (Proposal& proposal : std::exchange(put_off_, {})) held_.push_back(std::move(proposal));
+  }
   const bool is_led_elsewhere = raft_.leader() != MemberId() && raft_.role() != raft::Role::leader;
   if (held_.empty() || (!raft_.accepts_proposals() && !is_led_elsewhere)) return;
   for (Proposal& proposal : std::exchange(held_, {})) {
     // One that was refused at its deadline must not happen any more.
-    if (waiting_.contains(proposal.key)) append(now, std::move(proposal));
+    if (!waiting_.contains(proposal.key)) continue;
+    if (proposal.type == raft::EntryType::normal) {
+      append(now, std::move(proposal));
+    } else {
+      append_change(now, std::move(proposal), effects);
+    }
   }
 }
 
@@ -61,9 +70,10 @@ void Replica::propose_as_leader(Instant now, Bytes command) {
 void Replica::on_peer_message(Instant now, const raft::Envelope& envelope, Effects& effects) {
   const Overloaded visitor = {
       [&](const raft::ProposalForward& forward) { on_proposal(now, envelope.from, forward); },
-      [&](const raft::ProposalRefused& refused) { on_proposal_refused(refused, effects); },
+      [&](const raft::ProposalRefused& refused) { on_proposal_refused(now, refused, effects); },
       [&](const raft::LeaderCall& call) { on_leader_call(now, envelope.from, call, effects); },
       [&](const raft::LeaderReply& reply) { on_leader_reply(reply, effects); },
+      [&](const raft::StateHash& state) { on_state_hash(envelope.from, state); },
       [&](const raft::SnapshotReply& reply) {
         if (snapshots_.on_reply(now, envelope.from, reply)) {
           snapshots_.close(envelope.from);
@@ -79,6 +89,7 @@ void Replica::on_peer_message(Instant now, const raft::Envelope& envelope, Effec
 void Replica::hand_on(Proposal proposal) {
   const kv::Origin origin{config_.member, config_.incarnation, 0};
   raft::ProposalForward forward{.term = raft_.term(), .incarnation = config_.incarnation};
+  forward.type = proposal.type;
   const Bytes command = proposal.command;
   forward.sequence = proposals_.hand_on(raft_.term(), std::move(proposal));
   forward.data = kv::with_origin(command.view(), {origin.member, origin.incarnation, forward.sequence});
@@ -95,6 +106,7 @@ void Replica::on_proposal(Instant now, MemberId from, const raft::ProposalForwar
   if (number <= newest) return;
   newest = number;
   proposed_at_ = now;
+  if (forward.type != raft::EntryType::normal) return on_change_handed(now, from, forward);
   if (is_overloaded()) {
     raft_output_.messages.push_back({config_.member, from,
                                      raft::ProposalRefused{.term = forward.term,
@@ -106,9 +118,16 @@ void Replica::on_proposal(Instant now, MemberId from, const raft::ProposalForwar
   propose_as_leader(now, forward.data);
 }
 
-void Replica::on_proposal_refused(const raft::ProposalRefused& refused, Effects& effects) {
+void Replica::on_proposal_refused(Instant now, const raft::ProposalRefused& refused, Effects& effects) {
   if (refused.incarnation != config_.incarnation) return;
-  if (const auto key = proposals_.take_refused(refused.term, refused.sequence)) answer(*key, refused.reason, effects);
+  std::optional<Proposal> proposal = proposals_.take_refused(refused.term, refused.sequence);
+  if (!proposal.has_value()) return;
+  if (proposal->type == raft::EntryType::normal || refused.reason != ErrorCode::too_many_requests) {
+    return answer(proposal->key, refused.reason, effects);
+  }
+  // The leader waits for the change before it, which takes a moment.
+  put_off_.push_back(*std::move(proposal));
+  put_off_until_ = now + config_.heartbeat_interval;
 }
 
 std::optional<std::uint64_t> Replica::own_sequence(const raft::Entry& entry) const {
@@ -146,7 +165,8 @@ void Replica::call_leader(Instant now) {
 }
 
 Instant Replica::call_again_at() const {
-  return calls_.empty() ? Instant::never() : calls_.begin()->second.asked_at + config_.election_timeout;
+  const Instant calls = calls_.empty() ? Instant::never() : calls_.begin()->second.asked_at + config_.election_timeout;
+  return put_off_.empty() ? calls : std::min(calls, put_off_until_);
 }
 
 void Replica::on_leader_call(Instant now, MemberId from, const raft::LeaderCall& call, Effects& effects) {
@@ -210,13 +230,38 @@ void Replica::on_leader_reply(const raft::LeaderReply& reply, Effects& effects) 
   answer(call.key, std::move(message), effects);
 }
 
+ErrorCode Replica::lateness_of(const Waiting::Expired& expired) const {
+  if (expired.error != ErrorCode::timeout || expired.what != Waiting::For::proposal) return expired.error;
+  // As etcd guesses: it takes up to two election timeouts to find another leader.
+  const bool is_of_former = expired.since > led_since_ - config_.election_timeout * 2 && expired.since < led_since_;
+  if (is_of_former) return ErrorCode::leader_failed;
+  const auto is_connected = [&](MemberId id) {
+    const auto found = connections_.since.find(id);
+    return id == config_.member || (found != connections_.since.end() && found->second <= expired.since);
+  };
+  const MemberId leader = raft_.leader();
+  if (leader == MemberId()) return expired.error;
+  if (leader != config_.member) return is_connected(leader) ? expired.error : ErrorCode::connection_lost;
+  const std::vector<MemberId>& voters = raft_.conf_state().voters;
+  const auto connected = static_cast<std::size_t>(std::count_if(voters.begin(), voters.end(), is_connected));
+  return connected * 2 > voters.size() ? expired.error : ErrorCode::connection_lost;
+}
+
 void Replica::tell_peers(Effects& effects) {
   if (told_members_ == members_.version()) return;
   told_members_ = members_.version();
   effects.peers.emplace();
+  // A newcomer's table is of the past until it has come to its own entry: what others told of is newer.
+  const bool is_newcomer = members_.find(config_.member) == nullptr;
+  std::map<MemberId, Peer> peers;
   for (const auto& [id, member] : members_.all()) {
-    if (id != config_.member) effects.peers->push_back({.id = id, .urls = member.peer_urls, .data_id = member.data_id});
+    peers[id] = {.id = id, .urls = member.peer_urls, .data_id = member.data_id};
   }
+  for (const Peer& peer : config_.acquaintances) {
+    if (is_newcomer || (!peers.contains(peer.id) && !members_.removed().contains(peer.id))) peers[peer.id] = peer;
+  }
+  peers.erase(config_.member);
+  for (auto& [id, peer] : peers) effects.peers->push_back(std::move(peer));
   for (const MemberId id : members_.removed()) effects.peers->push_back({.id = id, .is_removed = true});
 }
 

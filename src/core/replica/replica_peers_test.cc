@@ -148,6 +148,46 @@ TEST_CASE("a proposal that was refused at its deadline does not happen when a le
   CHECK(response->kvs_size() == 0);
 }
 
+TEST_CASE("who has waited in vain is told why, as far as that can be guessed") {
+  Cluster cluster(3);
+  cluster.begin();
+  const std::uint64_t leader = cluster.leader();
+  const std::uint64_t follower = cluster.follower();
+  const auto lose = [&](std::uint64_t id) {
+    cluster.isolated.insert(follower);
+    cluster.ask(follower, id, kv::Method::put, put("k", "v"));
+    cluster.run(Duration::milliseconds(300));
+    cluster.isolated.clear();
+  };
+  cluster.post(follower, PeerConnected{MemberId(leader)});
+  cluster.run(Duration::milliseconds(10));
+  lose(1);
+  cluster.run(Duration::seconds(8));
+  CHECK(cluster.at(follower).error(1) == ErrorCode::timeout);
+  lose(2);
+  cluster.run(Duration::seconds(3));
+  cluster.post(follower, PeerUnreachable{MemberId(leader)});
+  cluster.post(follower, PeerConnected{MemberId(leader)});
+  cluster.run(Duration::seconds(8));
+  CHECK(cluster.at(follower).error(2) == ErrorCode::connection_lost);
+  REQUIRE(cluster.leader() == leader);
+
+  // They are asked while the former leader is gone, and one of them hears of the next one and nothing more.
+  cluster.isolated.insert(leader);
+  std::uint64_t left = 0;
+  for (const std::uint64_t n : cluster.up()) cluster.ask(n, 3, kv::Method::put, put("k", "v"));
+  REQUIRE(cluster.run_until([&] {
+    for (const std::uint64_t n : cluster.up()) {
+      const ReplicaStatus status = cluster.at(n).replica.status();
+      if (!status.is_leader && status.leader != MemberId() && status.leader != MemberId(leader)) left = n;
+    }
+    return left != 0;
+  }));
+  cluster.isolated.insert(left);
+  cluster.run(Duration::seconds(8));
+  CHECK(cluster.at(left).error(3) == ErrorCode::leader_failed);
+}
+
 TEST_CASE("nothing that was acknowledged is lost when members restart one after another") {
   Cluster cluster(3);
   cluster.begin();

@@ -65,7 +65,7 @@ void Replica::on_image_installed(const ImageInstalled& event, Effects& effects) 
   // What became of them stands in entries that this member never sees: their clients are told so at their deadlines.
   proposals_.forget_all();
   image.applier->continue_figures(*applier_);
-  image.applier->lessor().set_ttl_seconds_min(config_.lease_ttl_seconds_min());
+  image.applier->lessor().set_note_interval(config_.lease_note_interval());
   applier_ = std::move(image.applier);
   members_ = std::move(image.members);
   told_members_.reset();

@@ -16,6 +16,14 @@ void fill(etcdserverpb::ResponseHeader& out, const kv::Header& header) {
   out.set_raft_term(header.term.value());
 }
 
+void fill(etcdserverpb::Member& out, const Member& member) {
+  out.set_id(member.id.value());
+  out.set_name(member.name);
+  for (const std::string& url : member.peer_urls) out.add_peerurls(url);
+  for (const std::string& url : member.client_urls) out.add_clienturls(url);
+  out.set_islearner(member.is_learner);
+}
+
 Bytes encoded(const google::protobuf::Message& message) {
   return Bytes::build(message.ByteSizeLong(), [&](char* out) {
     message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(out));
@@ -31,27 +39,39 @@ std::uint32_t folded(std::uint64_t hash) {
 
 }  // namespace
 
-Bytes member_list_response(const kv::Header& header, const Members& members) {
+// Cluster replies leave the revision 0 (contract 1.4).
+Bytes members_response(const kv::Header& header, const Members& members) {
   etcdserverpb::MemberListResponse response;
-  fill(*response.mutable_header(), header);  // Cluster replies leave the revision 0 (contract 1.4).
+  fill(*response.mutable_header(), header);
+  for (const auto& [id, member] : members.all()) fill(*response.add_members(), member);
+  return encoded(response);
+}
+
+Bytes member_add_response(const kv::Header& header, const Members& members, MemberId added) {
+  etcdserverpb::MemberAddResponse response;
+  fill(*response.mutable_header(), header);
   for (const auto& [id, member] : members.all()) {
-    etcdserverpb::Member& out = *response.add_members();
-    out.set_id(id.value());
-    out.set_name(member.name);
-    for (const std::string& url : member.peer_urls) out.add_peerurls(url);
-    for (const std::string& url : member.client_urls) out.add_clienturls(url);
-    out.set_islearner(member.is_learner);
+    if (id == added) fill(*response.mutable_member(), member);
+    fill(*response.add_members(), member);
   }
   return encoded(response);
 }
 
-Bytes hash_kv_response(const kv::Header& header, const HashOfKeys& hash) {
+Bytes hash_kv_response(const kv::Header& header, Revision current, const mvcc::HashOfKeys& hash) {
   etcdserverpb::HashKVResponse response;
   fill(*response.mutable_header(), header);
-  response.mutable_header()->set_revision(hash.current.value());
-  response.set_hash(folded(hash.sum));
+  response.mutable_header()->set_revision(current.value());
+  response.set_hash(hash.hash);
   response.set_compact_revision(hash.compacted.value());
   response.set_hash_revision(hash.revision.value());
+  return encoded(response);
+}
+
+Bytes downgrade_response(const kv::Header& header, Revision current, std::string_view cluster_version) {
+  etcdserverpb::DowngradeResponse response;
+  fill(*response.mutable_header(), header);
+  response.mutable_header()->set_revision(current.value());
+  response.set_version(std::string(cluster_version.substr(0, cluster_version.rfind('.'))));
   return encoded(response);
 }
 

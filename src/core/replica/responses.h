@@ -2,22 +2,21 @@
 #ifndef METASTORE_CORE_REPLICA_RESPONSES_H_
 #define METASTORE_CORE_REPLICA_RESPONSES_H_
 
+#include <string_view>
+
 #include "core/base/bytes.h"
 #include "core/kv/applier.h"
+#include "core/mvcc/hash_scan.h"
 #include "core/replica/members.h"
 #include "core/replica/replica.h"
 
 namespace metastore {
 
-Bytes member_list_response(const kv::Header& header, const Members& members);
-/// Of all keys at a revision, as one number that depends on all their bytes.
-struct HashOfKeys {
-  std::uint64_t sum = 0;
-  Revision revision;
-  Revision current;
-  Revision compacted;
-};
-Bytes hash_kv_response(const kv::Header& header, const HashOfKeys& hash);
+/// Of every RPC that answers with the members and nothing else.
+Bytes members_response(const kv::Header& header, const Members& members);
+Bytes member_add_response(const kv::Header& header, const Members& members, MemberId added);
+Bytes hash_kv_response(const kv::Header& header, Revision current, const mvcc::HashOfKeys& hash);
+Bytes downgrade_response(const kv::Header& header, Revision current, std::string_view cluster_version);
 Bytes hash_response(const kv::Header& header, Revision current, std::uint64_t hash);
 Bytes status_response(const kv::Header& header, const ReplicaStatus& status);
 

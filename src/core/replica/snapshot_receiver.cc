@@ -20,9 +20,7 @@ void SnapshotReceiver::on_offer(MemberId from, const raft::SnapshotOffer& offer)
     if (offer.term < current.term || (offer.term == current.term && is_late)) return;
   }
   // The first part that is staged takes the place of whatever is.
-  transfer_.emplace();
-  transfer_->from = from;
-  transfer_->offer = offer;
+  transfer_.emplace(from, offer);
   owes_reply_ = true;
 }
 
@@ -109,9 +107,7 @@ void SnapshotReceiver::refuse(const std::string& why, Effects& effects) {
   const MemberId from = transfer_->from;
   const raft::SnapshotOffer offer = transfer_->offer;
   drop(effects);
-  transfer_.emplace();
-  transfer_->from = from;
-  transfer_->offer = offer;
+  transfer_.emplace(from, offer);
   transfer_->refusal = why;
   owes_reply_ = true;
 }

@@ -9,7 +9,7 @@
 #include <deque>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/limits.h"
@@ -51,6 +51,8 @@ class SnapshotReceiver {
 
  private:
   struct Transfer {
+    Transfer(MemberId from_, raft::SnapshotOffer offer_) : from(from_), offer(std::move(offer_)) {}
+
     MemberId from;
     raft::SnapshotOffer offer;
     Image image{Image::Source::snapshot};

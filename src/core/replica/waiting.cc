@@ -9,7 +9,7 @@ Waiting::Key Waiting::add(RequestId request, For what, Instant now, Instant clie
   const Key key = ++last_key_;
   requests_.emplace_hint(
       requests_.end(), key,
-      Request{request, deadline, client_is_sooner ? ErrorCode::deadline_exceeded : ErrorCode::timeout, what});
+      Request{request, now, deadline, client_is_sooner ? ErrorCode::deadline_exceeded : ErrorCode::timeout, what});
   deadlines_.emplace(deadline, key);
   if (what == For::proposal) ++proposals_;
   return key;
@@ -32,7 +32,7 @@ std::optional<RequestId> Waiting::find(Key key) const {
 std::optional<Waiting::Expired> Waiting::take_expired(Instant now) {
   if (deadlines_.empty() || deadlines_.begin()->first > now) return std::nullopt;
   const auto found = requests_.find(deadlines_.begin()->second);
-  const Expired expired{found->second.id, found->second.at_deadline, found->second.what};
+  const Expired expired{found->second.id, found->second.at_deadline, found->second.what, found->second.since};
   erase(found);
   return expired;
 }

@@ -28,6 +28,7 @@ class Waiting {
     RequestId request;
     ErrorCode error;
     For what;
+    Instant since;
   };
 
   explicit Waiting(Duration request_timeout) : request_timeout_(request_timeout) {}
@@ -49,6 +50,7 @@ class Waiting {
  private:
   struct Request {
     RequestId id;
+    Instant since;
     Instant deadline;
     ErrorCode at_deadline;
     For what;

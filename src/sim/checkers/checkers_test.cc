@@ -28,11 +28,11 @@ class Story {
  public:
   /// Asked and answered at these seconds.
   Story& done(std::int64_t asked, std::int64_t answered, Request request, Response response) {
-    history_.end_done(history_.begin(1, std::move(request), at(asked)), std::move(response), at(answered));
+    history_.end_done(history_.begin(1, 1, std::move(request), at(asked)), std::move(response), at(answered));
     return *this;
   }
   Story& failed(std::int64_t asked, std::int64_t answered, Request request, std::string error) {
-    history_.end_failed(history_.begin(1, std::move(request), at(asked)), std::move(error), at(answered));
+    history_.end_failed(history_.begin(1, 1, std::move(request), at(asked)), std::move(error), at(answered));
     return *this;
   }
   Story& survey(std::int64_t revision, std::vector<KeyValue> kvs) {
@@ -96,11 +96,11 @@ TEST_CASE("O4 accepts either order of writes that overlap in time, and a stale r
 
 TEST_CASE("O4 rejects a stale read, a read from the future, and a write out of its clients' order") {
   CHECK(Story().put(1, 2, "a", "1", 2).put(3, 4, "a", "2", 3).get(5, 6, "a", 2, {a1}).judge() ==
-        "it took effect before one that had returned earlier (#1 of client 1, asked at 3.000000s");
+        "it took effect before one that had returned earlier (#1 of client 1, asked member 1 at 3.000000s");
   CHECK(Story().put(3, 4, "a", "1", 2).get(1, 2, "a", 2, {a1}).judge() ==
-        "it took effect before one that had returned earlier (#1 of client 1, asked at 1.000000s");
+        "it took effect before one that had returned earlier (#1 of client 1, asked member 1 at 1.000000s");
   CHECK(Story().put(1, 2, "a", "2", 3).put(3, 4, "a", "1", 2).judge() ==
-        "it took effect before one that had returned earlier (#0 of client 1, asked at 1.000000s");
+        "it took effect before one that had returned earlier (#0 of client 1, asked member 1 at 1.000000s");
 }
 
 TEST_CASE("O4 rejects a lost update, a wrong value and a wrong version") {
@@ -161,7 +161,7 @@ TEST_CASE("O4 rejects a change by a write that was refused, and one that took ef
             .put(3, 4, "b", "", 3)
             .judge() == "revision 2 holds a change that nobody asked for");
   CHECK(Story().put(1, 2, "b", "", 3).failed(5, 6, Put{"a", "1"}, "").survey(2, {a1}).judge() ==
-        "it took effect before one that had returned earlier (#0 of client 1, asked at 1.000000s");
+        "it took effect before one that had returned earlier (#0 of client 1, asked member 1 at 1.000000s");
 }
 
 TEST_CASE("O4 rejects a survey that does not show an acknowledged write") {

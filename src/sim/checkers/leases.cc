@@ -18,6 +18,8 @@ struct Sign {
   Instant asked;
   Instant returned;
   std::string_view what;
+  /// The member whose own state it shows; 0 if that may have been another's.
+  std::uint64_t member = 0;
   /// The revision that the keys went away with has no moment of its own: `returned` is when somebody knew.
   bool is_dated = true;
 };
@@ -78,7 +80,7 @@ class Check {
     date_revisions();
     for (const LeaseEnd& end : truth_.lease_ends) {
       const Instant known = known_at_[static_cast<std::size_t>(end.revision)];
-      stories_[end.lease].gone.push_back({known, known, "its keys were deleted", false});
+      stories_[end.lease].gone.push_back({known, known, "its keys were deleted", 0, false});
     }
     for (const Operation& operation : history_.operations()) {
       if (operation.ending == Ending::done && std::holds_alternative<Leases>(operation.request)) read_list(operation);
@@ -100,12 +102,14 @@ class Check {
   // --- What was told -------------------------------------------------------------------------------------------------
 
   void gather(const Operation& operation) {
-    const Sign sign{operation.invoked, operation.returned, {}};
+    // What a lease has left only the leader knows.
+    const bool is_of_leader = std::holds_alternative<TimeToLive>(operation.request) && !terms_.is_alone;
+    const std::uint64_t member = is_of_leader ? 0 : operation.member;
     const auto alive = [&](std::int64_t id, std::string_view what) {
-      stories_[id].alive.push_back({sign.asked, sign.returned, what});
+      stories_[id].alive.push_back({operation.invoked, operation.returned, what, member});
     };
     const auto gone = [&](std::int64_t id, std::string_view what) {
-      stories_[id].gone.push_back({sign.asked, sign.returned, what});
+      stories_[id].gone.push_back({operation.invoked, operation.returned, what, member});
     };
     const bool is_done = operation.ending == Ending::done;
     const bool is_not_found = operation.error == "etcdserver: requested lease not found";
@@ -129,7 +133,8 @@ class Check {
 
   void gather_grant(const Operation& operation, const Grant& grant) {
     if (operation.error == "etcdserver: lease already exists") {
-      stories_[grant.id].alive.push_back({operation.invoked, operation.returned, "a second grant found it"});
+      stories_[grant.id].alive.push_back(
+          {operation.invoked, operation.returned, "a second grant found it", operation.member});
     }
     if (operation.ending == Ending::refused) return;
     if (operation.ending != Ending::done) {
@@ -139,7 +144,7 @@ class Check {
     const auto& reply = std::get<GrantReply>(operation.response.reply);
     Story& story = stories_[reply.id];
     story.grants.push_back(&operation);
-    story.alive.push_back({operation.invoked, operation.returned, "it was granted"});
+    story.alive.push_back({operation.invoked, operation.returned, "it was granted", operation.member});
     story.promises.push_back({operation.invoked, operation.returned, reply.ttl_seconds});
     if (reply.id == 0 || (grant.id != 0 && reply.id != grant.id))
       fail(operation.returned, grant.id, "another was granted");
@@ -155,10 +160,11 @@ class Check {
     Story& story = stories_[asked.lease];
     story.keep_alives.push_back(&asked);
     if (asked.returned == Instant::never()) return;
+    const std::uint64_t member = terms_.is_alone ? asked.member : 0;
     if (asked.ttl_seconds <= 0) {
-      return story.gone.push_back({asked.asked, asked.returned, "a keep-alive did not find it"});
+      return story.gone.push_back({asked.asked, asked.returned, "a keep-alive did not find it", member});
     }
-    story.alive.push_back({asked.asked, asked.returned, "it was kept alive"});
+    story.alive.push_back({asked.asked, asked.returned, "it was kept alive", member});
     story.promises.push_back({asked.asked, asked.returned, asked.ttl_seconds});
   }
 
@@ -175,13 +181,13 @@ class Check {
     }
   }
 
-  Instant last_boot(Instant when) const {
-    const auto& boots = history_.boots();
-    const auto later = std::upper_bound(boots.begin(), boots.end(), when);
-    return later == boots.begin() ? Instant() : *std::prev(later);
+  static Instant last_before(const std::vector<Instant>& moments, Instant when) {
+    const auto later = std::upper_bound(moments.begin(), moments.end(), when);
+    return later == moments.begin() ? Instant() : *std::prev(later);
   }
+  Instant last_renewal(Instant when) const { return last_before(history_.renewals(), when); }
 
-  /// A list may be as old as its member, but within one life of a member it forgets nothing.
+  /// A list is its member's own, and may be as old as that is; but within one life a member forgets nothing.
   void read_list(const Operation& operation) {
     ++counts_.lists;
     const auto& ids = std::get<LeasesReply>(operation.response.reply).ids;
@@ -192,10 +198,12 @@ class Check {
       if (!is_known && !has_unknown_ids_) fail(operation.returned, id, "it is listed and nobody granted it");
     }
     if (listed.size() != ids.size()) fail(operation.returned, ids.front(), "the list that it is in is wrong");
-    const Instant boot = last_boot(operation.returned);
+    const auto boots = history_.boots().find(operation.member);
+    const Instant boot = boots == history_.boots().end() ? Instant() : last_before(boots->second, operation.returned);
     if (boot > operation.invoked) return;
     const auto is_fresh = [&](const Sign& sign) {
-      return sign.is_dated && sign.asked >= boot && sign.returned <= operation.invoked;
+      return sign.is_dated && sign.member == operation.member && sign.asked >= boot &&
+             sign.returned <= operation.invoked;
     };
     for (auto& [id, story] : stories_) {
       if (!story.is_judged()) continue;
@@ -205,7 +213,7 @@ class Check {
       if (listed.contains(id)) {
         if (end != story.gone.end()) fail(operation.returned, id, "it is listed, but " + described(*end));
       } else if (std::any_of(story.alive.begin(), story.alive.end(), is_fresh)) {
-        story.gone.push_back({operation.invoked, operation.returned, "it was not listed"});
+        story.gone.push_back({operation.invoked, operation.returned, "it was not listed", operation.member});
       }
     }
   }
@@ -268,7 +276,7 @@ class Check {
       return returned == Instant::never() ? asked + slack : returned;
     };
     Instant last =
-        std::max(last_boot(sign.asked), happened(story.grants.front()->invoked, story.grants.front()->returned));
+        std::max(last_renewal(sign.asked), happened(story.grants.front()->invoked, story.grants.front()->returned));
     for (const KeepAlive* asked : story.keep_alives) {
       if (asked->asked <= sign.asked) last = std::max(last, happened(asked->asked, asked->returned));
     }
@@ -304,8 +312,8 @@ class Check {
         std::any_of(story.keep_alives.begin(), story.keep_alives.end(), [&](const KeepAlive* asked) {
           return asked->returned == Instant::never() && asked->asked <= operation.returned;
         });
-    // A start since then has given it its whole time again, and some more.
-    if (earliest == Instant() || is_renewal_open || last_boot(operation.returned) > renewal_asked) return;
+    // A leader that began since then has given it its whole time again, and some more.
+    if (earliest == Instant() || is_renewal_open || last_renewal(operation.returned) > renewal_asked) return;
     if (reply.remaining_seconds > floor_seconds(renewed + Duration::seconds(ttl_seconds) - operation.invoked)) {
       fail(operation.returned, id, "more time is left than it was given: " + describe(operation));
     }

@@ -17,6 +17,7 @@ namespace metastore::sim {
 
 /// What a run's members owe.
 struct LeaseTerms {
+  bool is_alone = true;              ///< There is one member: whatever is answered shows its own state.
   std::int64_t ttl_seconds_min = 0;  ///< Shorter times to live are raised to this.
   /// A new leader gives every lease its whole time again, and this on top.
   Duration grace;

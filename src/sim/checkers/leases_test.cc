@@ -21,29 +21,34 @@ Instant at(std::int64_t second) { return Instant::from_nanoseconds(second * 1'00
 /// What was asked at one second and answered at another, told in the order of asking.
 class Story {
  public:
-  Story() { history_.booted(at(0)); }
+  explicit Story(const LeaseTerms& owed = terms) : terms_(owed) { boots(0); }
 
   Story& done(std::int64_t asked, std::int64_t answered, Request request, Response response) {
     truth_.model.apply(Put{"tick", std::to_string(asked)});
     response.revision = truth_.model.revision();
-    history_.end_done(history_.begin(1, std::move(request), at(asked)), std::move(response), at(answered));
+    history_.end_done(history_.begin(1, member_, std::move(request), at(asked)), std::move(response), at(answered));
+    return *this;
+  }
+  /// What follows is asked another member.
+  Story& at_member(std::uint64_t number) {
+    member_ = number;
     return *this;
   }
   Story& failed(std::int64_t asked, std::int64_t answered, Request request, std::string_view error) {
-    history_.end_failed(history_.begin(1, std::move(request), at(asked)), std::string(error), at(answered));
+    history_.end_failed(history_.begin(1, member_, std::move(request), at(asked)), std::string(error), at(answered));
     return *this;
   }
   Story& grant(std::int64_t asked, std::int64_t ttl, std::int64_t granted, std::int64_t id = lease) {
     return done(asked, asked + 1, Grant{lease, ttl}, {0, GrantReply{id, granted}});
   }
   Story& kept(std::int64_t asked, std::int64_t ttl) {
-    KeepAlive& keep_alive = history_.begin_keep_alive(lease, at(asked));
+    KeepAlive& keep_alive = history_.begin_keep_alive(lease, member_, at(asked));
     keep_alive.returned = at(asked + 1);
     keep_alive.ttl_seconds = ttl;
     return *this;
   }
   Story& unanswered_keep_alive(std::int64_t asked) {
-    history_.begin_keep_alive(lease, at(asked));
+    history_.begin_keep_alive(lease, member_, at(asked));
     return *this;
   }
   Story& time(std::int64_t asked, std::int64_t remaining, std::int64_t granted, std::vector<std::string> keys = {}) {
@@ -64,13 +69,14 @@ class Story {
     return done(second, second, Get{.keys = {"x", ""}}, {0, GetReply{}});
   }
   Story& boots(std::int64_t second) {
-    history_.booted(at(second));
+    history_.booted(member_, at(second));
+    history_.renewed_leases(at(second));
     return *this;
   }
 
   /// "" if it is accepted.
   std::string verdict() {
-    const auto violation = check_leases(history_, truth_, terms, counts_);
+    const auto violation = check_leases(history_, truth_, terms_, counts_);
     if (!violation) return "";
     CHECK(violation->oracle == "O6");
     return violation->message.substr(0, violation->message.find(" #"));
@@ -78,6 +84,8 @@ class Story {
   const LeaseCounts& counts() const { return counts_; }
 
  private:
+  const LeaseTerms terms_;
+  std::uint64_t member_ = 1;
   History history_;
   Truth truth_;
   LeaseCounts counts_;
@@ -130,6 +138,25 @@ TEST_CASE("O6 rejects a lease that comes back, or that nobody granted") {
         "lease 7: it is listed, but it was revoked at 4.000000s");
   CHECK(Story().kept(1, 5).verdict() == "lease 7: it was kept alive at 2.000000s, but nobody granted it");
   CHECK(Story().listed(1, {99}).verdict() == "lease 99: it is listed and nobody granted it");
+}
+
+TEST_CASE("O6 lets a member's list be as old as that member is, and rejects one that is older") {
+  LeaseTerms of_several = terms;
+  of_several.is_alone = false;
+  const auto story = [&] { return Story(of_several); };
+  // Another member has not heard of the grant, or of the end.
+  CHECK(story().grant(1, 10, 10).at_member(2).listed(3, {}).verdict() == "");
+  CHECK(story().grant(1, 10, 10).revoked(3).at_member(2).listed(5, {lease}).verdict() == "");
+  CHECK(story().grant(1, 10, 10).listed(3, {}).verdict() ==
+        "lease 7: it was not listed at 4.000000s, but at 1.000000s it was promised until 11.000000s");
+  CHECK(story().grant(1, 10, 10).revoked(3).listed(5, {lease}).verdict() ==
+        "lease 7: it is listed, but it was revoked at 4.000000s");
+  // What the leader said through a member is not what that member knows.
+  CHECK(story().grant(1, 10, 10).at_member(2).time(3, 7, 10).listed(5, {}).verdict() == "");
+  CHECK(story().grant(1, 3, 3).time(9, -1, 0).listed(11, {lease}).verdict() == "");
+  // A start may take a member back, a keep-alive through it tells nothing of it.
+  CHECK(story().grant(1, 10, 10).revoked(3).boots(5).listed(6, {lease}).verdict() == "");
+  CHECK(story().at_member(2).grant(1, 10, 10).at_member(1).kept(3, 10).listed(5, {}).verdict() == "");
 }
 
 TEST_CASE("O6 rejects a lease that lives on although nobody keeps it alive") {

@@ -68,6 +68,8 @@ class Supervisor {
  public:
   virtual ~Supervisor() = default;
   virtual void member_failed(const StorageError& error) = 0;
+  /// It was removed from its cluster: it may finish what it owes, and is not started again.
+  virtual void member_removed() = 0;
 };
 
 class TraceSink {

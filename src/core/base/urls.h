@@ -1,6 +1,6 @@
 // The URLs that members and clients are told: a scheme, a host and a port, nothing behind them (contract 3.1).
-#ifndef METASTORE_SERVER_URLS_H_
-#define METASTORE_SERVER_URLS_H_
+#ifndef METASTORE_CORE_BASE_URLS_H_
+#define METASTORE_CORE_BASE_URLS_H_
 
 #include <string>
 #include <string_view>
@@ -8,7 +8,7 @@
 
 #include "core/base/result.h"
 
-namespace metastore::server {
+namespace metastore {
 
 struct Url {
   std::string scheme;  ///< "http" or "https".
@@ -27,6 +27,6 @@ Result<std::vector<Url>, std::string> parse_urls(std::string_view list);
 /// Whether one can listen on `host` without asking a name server.
 bool is_address(std::string_view host);
 
-}  // namespace metastore::server
+}  // namespace metastore
 
-#endif  // METASTORE_SERVER_URLS_H_
+#endif  // METASTORE_CORE_BASE_URLS_H_

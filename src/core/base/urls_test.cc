@@ -1,8 +1,8 @@
-#include "server/urls.h"
+#include "core/base/urls.h"
 
 #include <doctest/doctest.h>
 
-namespace metastore::server {
+namespace metastore {
 namespace {
 
 TEST_CASE("a URL is a scheme, a host and a port, and prints as it was read") {
@@ -59,4 +59,4 @@ TEST_CASE("an address is what one can listen on without a name server") {
 }
 
 }  // namespace
-}  // namespace metastore::server
+}  // namespace metastore

@@ -1,9 +1,9 @@
-#include "server/urls.h"
+#include "core/base/urls.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace metastore::server {
+namespace metastore {
 namespace {
 
 std::string_view trimmed(std::string_view text) {
@@ -86,4 +86,4 @@ Result<std::vector<Url>, std::string> parse_urls(std::string_view list) {
   return urls;
 }
 
-}  // namespace metastore::server
+}  // namespace metastore

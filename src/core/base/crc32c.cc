@@ -1,10 +1,10 @@
-#include "storage/crc32c.h"
+#include "core/base/crc32c.h"
 
 #include <array>
 #include <cstddef>
 #include <cstring>
 
-namespace metastore::storage {
+namespace metastore {
 
 namespace {
 
@@ -75,4 +75,4 @@ std::uint32_t crc32c_extend_by_table(std::uint32_t crc, BytesView bytes) {
   return ~crc;
 }
 
-}  // namespace metastore::storage
+}  // namespace metastore
