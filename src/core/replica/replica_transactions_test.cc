@@ -31,7 +31,7 @@ Bytes large(const std::string& key, bool writes) {
 
 struct Crowded : Driver {
   Crowded() {
-    checks_invariants = false;
+    checks_invariants = false;  // They look at every key, and there are many steps.
     lead();
     std::vector<Event> puts;
     for (int i = 0; i < keys; ++i) {
@@ -40,7 +40,6 @@ struct Crowded : Driver {
     }
     turn(std::move(puts));
     settle();
-    checks_invariants = true;
   }
 
   void turn_and_write(std::vector<Event> events) {
