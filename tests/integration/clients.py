@@ -1,4 +1,4 @@
-"""Clients that run beside a test: a load that ends at its first failure, and a watch."""
+"""Clients of the tests: a load that ends at its first failure, a look at what it wrote, and a watch."""
 
 import os
 import subprocess
@@ -23,6 +23,14 @@ class Load:
         self.client.wait()
         self.client.stdout.close()
         return self.acknowledged
+
+
+def check_values(test, grpc_client, members, count):
+    """Each member has all that a load of so many puts wrote."""
+    for member in members:
+        done = subprocess.run([grpc_client, member.endpoint, "values", str(count)], capture_output=True, text=True,
+                              timeout=120, check=False)
+        test.assertEqual((0, ""), (done.returncode, done.stderr), member.name)
 
 
 class Watch:

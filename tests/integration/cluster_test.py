@@ -5,11 +5,10 @@ Usage: cluster_test.py METASTORE GRPC_CLIENT"""
 
 import os
 import signal
-import subprocess
 import sys
 import unittest
 
-from clients import Load, Watch
+from clients import Load, Watch, check_values
 from servers import Cluster, etcdctl
 from switchboard import Switchboard
 
@@ -18,10 +17,7 @@ METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 
 class ThreeMembers(unittest.TestCase):
     def check_values(self, cluster, count):
-        for member in cluster.members:
-            done = subprocess.run([GRPC_CLIENT, member.endpoint, "values", str(count)], capture_output=True, text=True,
-                                  timeout=120, check=False)
-            self.assertEqual((0, ""), (done.returncode, done.stderr), member.name)
+        check_values(self, GRPC_CLIENT, cluster.members, count)
 
     def followers(self, cluster):
         leader = cluster.leader()

@@ -11,6 +11,7 @@ import sys
 import time
 import unittest
 
+from clients import check_values
 from servers import READY_SECONDS, Cluster, etcdctl
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
@@ -40,10 +41,7 @@ class Snapshots(unittest.TestCase):
         while len(found := hashes()) != 1 or None in found:
             self.assertLess(time.monotonic(), deadline, found)
             time.sleep(0.02)
-        for member in cluster.members:
-            done = subprocess.run([GRPC_CLIENT, member.endpoint, "values", str(count)], capture_output=True, text=True,
-                                  timeout=120, check=False)
-            self.assertEqual((0, ""), (done.returncode, done.stderr), member.name)
+        check_values(self, GRPC_CLIENT, cluster.members, count)
 
     def follower(self, cluster):
         leader = cluster.leader()
