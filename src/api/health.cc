@@ -11,7 +11,6 @@ namespace metastore::api {
 namespace {
 
 constexpr std::string_view json = "application/json";
-constexpr std::string_view plain_text = "text/plain; charset=utf-8";
 
 bool contains(const std::vector<std::string_view>& values, std::string_view value) {
   return std::find(values.begin(), values.end(), value) != values.end();

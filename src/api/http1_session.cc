@@ -19,8 +19,6 @@ namespace {
 
 namespace http = boost::beast::http;
 
-constexpr std::string_view plain_text = "text/plain; charset=utf-8";
-
 struct Reason {
   int status;
   std::string_view text;

@@ -23,6 +23,8 @@ struct HttpRequest {
   bool operator==(const HttpRequest&) const = default;
 };
 
+inline constexpr std::string_view plain_text = "text/plain; charset=utf-8";
+
 struct HttpResponse {
   int status = 200;
   std::string_view content_type;  ///< A literal.

@@ -9,8 +9,6 @@
 namespace metastore::net {
 namespace {
 
-Duration milliseconds(std::uint64_t count) { return Duration::milliseconds(static_cast<std::int64_t>(count)); }
-
 constexpr std::uint64_t message_overhead_bytes = 128;
 constexpr std::uint64_t entry_overhead_bytes = 32;
 /// Doubling that often is more than any limit allows.

@@ -10,9 +10,15 @@
 
 #include "core/base/bytes.h"
 #include "core/base/tagged.h"
+#include "core/base/time.h"
 #include "core/replica/effects.h"
 
 namespace metastore::net {
+
+/// Of a limit.
+constexpr Duration milliseconds(std::uint64_t count) {
+  return Duration::milliseconds(static_cast<std::int64_t>(count));
+}
 
 /// Who a member is, to its peers.
 struct PeerIdentity {

@@ -5,11 +5,6 @@
 #include "core/base/encoder.h"
 
 namespace metastore::net {
-namespace {
-
-Duration milliseconds(std::uint64_t count) { return Duration::milliseconds(static_cast<std::int64_t>(count)); }
-
-}  // namespace
 
 PeerDoor::Visitor::Visitor(PeerDoor& door, std::unique_ptr<port::Connection> connection)
     : door_(door),

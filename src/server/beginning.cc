@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/replica/member_id.h"
+#include "server/initial_cluster.h"
 #include "server/log_lines.h"
 
 namespace metastore::server {
@@ -16,12 +17,6 @@ constexpr Duration patience = Duration::seconds(1);
 constexpr const char* identity_is_gone =
     " has run before, on another data directory: a member that lost its data never comes back as the same; remove it "
     "with 'member remove', add it with 'member add', and start it with --initial-cluster-state=existing";
-
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
-  return all;
-}
 
 std::vector<std::string> urls_of_others(const Configuration& configuration) {
   std::vector<std::string> urls;

@@ -12,12 +12,6 @@ namespace {
 
 constexpr const char* not_a_short_form = "cannot stand beside --cluster, which says the same; leave one of them out";
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
-  return all;
-}
-
 /// Each name with its URLs, sorted.
 Result<std::map<std::string, std::vector<std::string>>, std::string> parse(std::string_view list) {
   std::map<std::string, std::vector<std::string>> members;
@@ -48,6 +42,12 @@ Result<std::map<std::string, std::vector<std::string>>, std::string> parse(std::
 }
 
 }  // namespace
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
+  return all;
+}
 
 Result<Flags, std::string> without_short_form(Flags flags) {
   for (const char* flag : {"id", "port", "grpc-addr", "join"}) {

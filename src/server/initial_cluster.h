@@ -12,6 +12,9 @@
 
 namespace metastore::server {
 
+/// With commas between them.
+std::string joined(const std::vector<std::string>& texts);
+
 /// --id, --cluster, --port, --grpc-addr and --join put into the flags that they stand for; `flags` if none is given.
 /// Errors: a sentence that says what to change, as below.
 Result<Flags, std::string> without_short_form(Flags flags);

@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view path = "member/identity";
 constexpr std::string_view path_before = "member/identity.tmp";
 constexpr std::string_view version_name = "metastore-identity ";
-constexpr std::uint64_t format_version = 1;
+constexpr std::uint64_t identity_version = 1;
 constexpr std::size_t size_max = 256;
 
 std::string hex(std::uint64_t value) {
@@ -41,8 +41,8 @@ std::optional<std::uint64_t> take_line(std::string_view& text, std::string_view 
 }  // namespace
 
 std::string encode_identity(const Identity& identity) {
-  std::string text = std::string(version_name) + std::to_string(format_version) + "\ndata_id " + hex(identity.data_id) +
-                     "\nincarnation " + std::to_string(identity.incarnation) + "\n";
+  std::string text = std::string(version_name) + std::to_string(identity_version) + "\ndata_id " +
+                     hex(identity.data_id) + "\nincarnation " + std::to_string(identity.incarnation) + "\n";
   return text + "crc32c " + hex(crc32c_extend(0, text)) + "\n";
 }
 
@@ -68,9 +68,9 @@ StorageResult<std::optional<Identity>> read_identity(port::Files& files) {
   text.resize(size.value());
   std::string_view rest = text;
   const std::optional<std::uint64_t> version = take_line(rest, version_name, 10);
-  if (version && *version > format_version) {
+  if (version && *version > identity_version) {
     return StorageError{std::string(path) + " has format " + std::to_string(*version) +
-                        ", and this build of metastore knows formats up to " + std::to_string(format_version) +
+                        ", and this build of metastore knows formats up to " + std::to_string(identity_version) +
                         "; start a newer build on it"};
   }
   const std::optional<Identity> identity = decode_identity(text);

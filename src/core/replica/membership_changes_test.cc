@@ -37,7 +37,7 @@ Connections connected(std::uint64_t self, std::initializer_list<std::uint64_t> o
   return connections;
 }
 
-constexpr Instant later = Instant::from_nanoseconds(100);
+constexpr Instant soon = Instant::from_nanoseconds(100);
 constexpr Instant sooner = Instant::from_nanoseconds(99);
 
 TEST_CASE("every change comes back from its entry, whoever handed it on") {
@@ -108,20 +108,20 @@ TEST_CASE("too few have started: one alone may get company, nobody may lose its 
 
 TEST_CASE("too few are connected: who has just come does not count, who is gone may go") {
   const MembershipChange add = change(Kind::add, 7);
-  CHECK_FALSE(leaves_too_few_connected(table(1, 1), add, connected(1, {}), later));
-  CHECK_FALSE(leaves_too_few_connected(table(3, 3), add, connected(1, {2, 3}), later));
+  CHECK_FALSE(leaves_too_few_connected(table(1, 1), add, connected(1, {}), soon));
+  CHECK_FALSE(leaves_too_few_connected(table(3, 3), add, connected(1, {2, 3}), soon));
   CHECK(leaves_too_few_connected(table(3, 3), add, connected(1, {2, 3}), sooner));
   CHECK(leaves_too_few_connected(table(3, 3), change(Kind::add_learner, 7), connected(1, {2, 3}), sooner));
   // Of four, three are needed, and the new one is not there.
-  CHECK(leaves_too_few_connected(table(3, 3), add, connected(1, {2}), later));
-  CHECK(leaves_too_few_connected(table(2, 2), add, connected(1, {}), later));
-  CHECK_FALSE(leaves_too_few_connected(with_learner(table(2, 2)), add, connected(1, {2}), later));
+  CHECK(leaves_too_few_connected(table(3, 3), add, connected(1, {2}), soon));
+  CHECK(leaves_too_few_connected(table(2, 2), add, connected(1, {}), soon));
+  CHECK_FALSE(leaves_too_few_connected(with_learner(table(2, 2)), add, connected(1, {2}), soon));
 
-  CHECK_FALSE(leaves_too_few_connected(table(3, 3), change(Kind::remove, 3), connected(1, {2}), later));
-  CHECK(leaves_too_few_connected(table(3, 3), change(Kind::remove, 2), connected(1, {2}), later));
-  CHECK(leaves_too_few_connected(table(3, 3), change(Kind::remove, 1), connected(1, {2}), later));
-  CHECK_FALSE(leaves_too_few_connected(table(3, 3), change(Kind::remove, 1), connected(1, {2, 3}), later));
-  CHECK_FALSE(leaves_too_few_connected(table(2, 2), change(Kind::remove, 2), connected(1, {2}), later));
+  CHECK_FALSE(leaves_too_few_connected(table(3, 3), change(Kind::remove, 3), connected(1, {2}), soon));
+  CHECK(leaves_too_few_connected(table(3, 3), change(Kind::remove, 2), connected(1, {2}), soon));
+  CHECK(leaves_too_few_connected(table(3, 3), change(Kind::remove, 1), connected(1, {2}), soon));
+  CHECK_FALSE(leaves_too_few_connected(table(3, 3), change(Kind::remove, 1), connected(1, {2, 3}), soon));
+  CHECK_FALSE(leaves_too_few_connected(table(2, 2), change(Kind::remove, 2), connected(1, {2}), soon));
 }
 
 }  // namespace

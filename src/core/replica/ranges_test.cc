@@ -18,7 +18,7 @@ using testing::encoded;
 using testing::put;
 using testing::test_config;
 
-constexpr int keys = 200;
+constexpr int listed_keys = 200;
 
 std::string key(int number) { return "key/" + std::to_string(1'000 + number); }
 
@@ -45,7 +45,8 @@ struct Listed : Driver {
   explicit Listed(const Config& limited = small_steps()) : Driver(limited) {
     lead();
     std::vector<Event> puts;
-    for (int i = 0; i < keys; ++i) puts.push_back(request(1 + i, kv::Method::put, put(key(i), std::string(50, 'v'))));
+    for (int i = 0; i < listed_keys; ++i)
+      puts.push_back(request(1 + i, kv::Method::put, put(key(i), std::string(50, 'v'))));
     turn(std::move(puts));
     settle();
     replies.clear();
@@ -99,7 +100,7 @@ TEST_CASE("a list that fits into a step is one reply") {
   const auto reply = driver.answer<etcdserverpb::RangeResponse>(1'000);
   REQUIRE(reply.has_value());
   CHECK(reply->kvs_size() == 10);
-  CHECK(reply->count() == keys);
+  CHECK(reply->count() == listed_keys);
   CHECK(reply->more());
   CHECK(driver.chunks.empty());
 }
@@ -120,9 +121,9 @@ TEST_CASE("a large list comes in chunks of one message, as far as they are taken
     CHECK(driver.end_of(1'000) == std::nullopt);
     const auto messages = driver.received<etcdserverpb::RangeResponse>(RequestId(1'000));
     REQUIRE(messages.size() == 1);
-    CHECK(messages[0].kvs_size() == keys);
-    CHECK(messages[0].count() == keys);
-    CHECK(messages[0].header().revision() == keys + 1);
+    CHECK(messages[0].kvs_size() == listed_keys);
+    CHECK(messages[0].count() == listed_keys);
+    CHECK(messages[0].header().revision() == listed_keys + 1);
     CHECK(driver.error(1'000) == std::nullopt);
     CHECK_FALSE(driver.answer<etcdserverpb::RangeResponse>(1'000).has_value());
     CHECK(driver.replica.status().is_idle);
@@ -136,12 +137,12 @@ TEST_CASE("a range stream is messages, however small the range") {
   const auto messages = driver.received<etcdserverpb::RangeStreamResponse>(RequestId(1'000));
   REQUIRE(messages.size() > 10);
   CHECK_FALSE(messages.front().range_response().has_header());
-  CHECK(messages.back().range_response().header().revision() == keys + 1);
-  CHECK(messages.back().range_response().count() == keys);
+  CHECK(messages.back().range_response().header().revision() == listed_keys + 1);
+  CHECK(messages.back().range_response().count() == listed_keys);
   const int shown = std::accumulate(messages.begin(), messages.end(), 0, [](int sum, const auto& message) {
     return sum + message.range_response().kvs_size();
   });
-  CHECK(shown == keys);
+  CHECK(shown == listed_keys);
 
   driver.turn({driver.request(1'001, kv::Method::range_stream, testing::range("nothing"))});
   driver.settle();
@@ -246,19 +247,19 @@ TEST_CASE("a compaction waits for lists that read behind it, and not without end
   driver.turn({driver.request(1'000, kv::Method::range, all())});
   driver.settle();
   REQUIRE(driver.sent(1'000) > 0);
-  for (int i = 0; i < keys; ++i) driver.turn({driver.request(2'000 + i, kv::Method::put, put(key(i), "new"))});
+  for (int i = 0; i < listed_keys; ++i) driver.turn({driver.request(2'000 + i, kv::Method::put, put(key(i), "new"))});
   driver.settle();
   // A newer one reads nothing that the compaction gives up.
   driver.turn({driver.request(1'001, kv::Method::range, all())});
   driver.settle();
-  driver.compact(3'000, 2 * keys + 1);
+  driver.compact(3'000, 2 * listed_keys + 1);
   CHECK_FALSE(driver.answer<etcdserverpb::CompactionResponse>(3'000).has_value());
   CHECK(driver.wake_at > driver.now);
   SUBCASE("it is done once they are") {
     driver.take(1'000);
     const auto messages = driver.received<etcdserverpb::RangeResponse>(RequestId(1'000));
     REQUIRE(messages.size() == 1);
-    CHECK(messages[0].kvs_size() == keys);
+    CHECK(messages[0].kvs_size() == listed_keys);
     CHECK(std::all_of(messages[0].kvs().begin(), messages[0].kvs().end(),
                       [](const auto& kv) { return kv.value() == std::string(50, 'v'); }));
   }

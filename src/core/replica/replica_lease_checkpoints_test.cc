@@ -11,7 +11,7 @@ using testing::encoded;
 using testing::grant;
 using testing::test_config;
 
-constexpr RequestId stream(1'000'000);
+constexpr RequestId renewing(1'000'000);
 
 /// What remains of a lease is noted every two seconds.
 Config noting() {
@@ -23,7 +23,7 @@ Config noting() {
 struct Leases : Cluster {
   explicit Leases(const Config& config = noting()) : Cluster(3, config) {
     begin();
-    for (const std::uint64_t n : up()) post(n, StreamOpened{.id = stream, .method = kv::Method::lease_keep_alive});
+    for (const std::uint64_t n : up()) post(n, StreamOpened{.id = renewing, .method = kv::Method::lease_keep_alive});
   }
 
   void grant_lease(std::int64_t id, std::int64_t ttl) {
@@ -34,12 +34,12 @@ struct Leases : Cluster {
   void keep_alive(std::uint64_t n, std::int64_t id) {
     etcdserverpb::LeaseKeepAliveRequest request;
     request.set_id(id);
-    post(n, StreamRequest{stream, encoded(request)});
+    post(n, StreamRequest{renewing, encoded(request)});
   }
   /// The times to live that member `n` was told for its client.
   std::vector<std::int64_t> told(std::uint64_t n) {
     std::vector<std::int64_t> seconds;
-    for (const auto& response : at(n).received<LeaseKeepAliveResponse>(stream)) seconds.push_back(response.ttl());
+    for (const auto& response : at(n).received<LeaseKeepAliveResponse>(renewing)) seconds.push_back(response.ttl());
     return seconds;
   }
   std::int64_t time_to_live(std::int64_t id) {

@@ -16,7 +16,7 @@ using testing::encoded;
 using testing::grant;
 using testing::test_config;
 
-constexpr RequestId stream(1'000'000);
+constexpr RequestId renewals(1'000'000);
 
 Bytes put(const std::string& key, std::int64_t lease) {
   etcdserverpb::PutRequest request;
@@ -40,8 +40,8 @@ Bytes count_all() {
 }
 
 /// A leader that is asked one thing after another.
-struct Leader : Driver {
-  explicit Leader(const Config& from = test_config()) : Driver(from) { lead(); }
+struct LessorLeader : Driver {
+  explicit LessorLeader(const Config& from = test_config()) : Driver(from) { lead(); }
 
   std::uint64_t ask(kv::Method method, Bytes message) {
     turn({request(++last, method, std::move(message))});
@@ -52,7 +52,7 @@ struct Leader : Driver {
   /// The times to live that the stream was told since the last call.
   std::vector<std::int64_t> told() {
     std::vector<std::int64_t> seconds;
-    for (const auto& response : received<LeaseKeepAliveResponse>(stream)) seconds.push_back(response.ttl());
+    for (const auto& response : received<LeaseKeepAliveResponse>(renewals)) seconds.push_back(response.ttl());
     return seconds;
   }
   void advance(Duration duration) {
@@ -66,15 +66,15 @@ struct Leader : Driver {
 using Told = std::vector<std::int64_t>;
 
 TEST_CASE("a lease that nobody keeps alive takes its keys along, and one that is kept stays") {
-  Leader leader;
+  LessorLeader leader;
   leader.ask(kv::Method::lease_grant, grant(7, 5));
   leader.ask(kv::Method::lease_grant, grant(8, 5));
   leader.ask(kv::Method::put, put("gone", 7));
   leader.ask(kv::Method::put, put("kept", 8));
-  leader.turn({StreamOpened{stream, kv::Method::lease_keep_alive}});
+  leader.turn({StreamOpened{renewals, kv::Method::lease_keep_alive}});
   for (int second = 0; second < 20; ++second) {
     CHECK(leader.keys() == (second < 5 ? 2 : 1));
-    leader.turn({StreamRequest{stream, keep_alive(8)}, StreamRequest{stream, keep_alive(99)}});
+    leader.turn({StreamRequest{renewals, keep_alive(8)}, StreamRequest{renewals, keep_alive(99)}});
     leader.settle();
     CHECK(leader.told() == Told{5, 0});
     leader.advance(Duration::seconds(1));
@@ -82,7 +82,7 @@ TEST_CASE("a lease that nobody keeps alive takes its keys along, and one that is
 }
 
 TEST_CASE("a member that nobody asks anything wakes up for the lease that ends next") {
-  Leader leader;
+  LessorLeader leader;
   leader.ask(kv::Method::lease_grant, grant(7, 5));
   leader.ask(kv::Method::put, put("gone", 7));
   const Instant granted = leader.now;
@@ -95,35 +95,35 @@ TEST_CASE("a member that nobody asks anything wakes up for the lease that ends n
 }
 
 TEST_CASE("a keep-alive of a lease that is being revoked is told so once it is, and in its turn") {
-  Leader leader;
+  LessorLeader leader;
   leader.ask(kv::Method::lease_grant, grant(7, 5));
   leader.ask(kv::Method::lease_grant, grant(8, 50));
-  leader.turn({StreamOpened{stream, kv::Method::lease_keep_alive}});
+  leader.turn({StreamOpened{renewals, kv::Method::lease_keep_alive}});
   leader.now = leader.now + Duration::seconds(5);
   // The revocation is proposed and not yet durable; leadership can be confirmed meanwhile.
   leader.turn();
   leader.turn(
-      {StreamRequest{stream, keep_alive(7)}, StreamRequest{stream, keep_alive(8)}, StreamRequestsEnded{stream}});
+      {StreamRequest{renewals, keep_alive(7)}, StreamRequest{renewals, keep_alive(8)}, StreamRequestsEnded{renewals}});
   leader.turn();
   CHECK(leader.told().empty());
   leader.settle();
   CHECK(leader.told() == Told{0, 50});
-  CHECK(leader.stream_ends == std::vector<StreamEnd>{{stream, std::nullopt}});
+  CHECK(leader.stream_ends == std::vector<StreamEnd>{{renewals, std::nullopt}});
 }
 
 TEST_CASE("without a leader keep-alives wait for one, and time out with their stream") {
   Driver driver;
-  driver.turn({StreamOpened{stream, kv::Method::lease_keep_alive}, StreamRequest{stream, keep_alive(7)},
-               StreamRequest{stream, keep_alive(8)}});
+  driver.turn({StreamOpened{renewals, kv::Method::lease_keep_alive}, StreamRequest{renewals, keep_alive(7)},
+               StreamRequest{renewals, keep_alive(8)}});
   driver.now = driver.now + driver.config.request_timeout();
   driver.turn();
-  CHECK(driver.stream_ends == std::vector<StreamEnd>{{stream, ErrorCode::timeout}});
+  CHECK(driver.stream_ends == std::vector<StreamEnd>{{renewals, ErrorCode::timeout}});
   CHECK(driver.replies.empty());
   CHECK(driver.replica.status().is_idle);
 }
 
 TEST_CASE("ids that we pick are positive and never the same") {
-  Leader leader;
+  LessorLeader leader;
   std::set<std::int64_t> ids;
   for (int i = 0; i < 100; ++i) {
     const auto response =
@@ -135,7 +135,7 @@ TEST_CASE("ids that we pick are positive and never the same") {
 }
 
 TEST_CASE("a time to live that is too short is raised by whoever proposes it, and by nobody who applies it") {
-  Leader leader;
+  LessorLeader leader;
   CHECK(leader.answer<etcdserverpb::LeaseGrantResponse>(leader.ask(kv::Method::lease_grant, grant(7, 1)))->ttl() == 2);
   CHECK(leader.answer<etcdserverpb::LeaseGrantResponse>(leader.ask(kv::Method::lease_grant, grant(0, -5)))->ttl() == 2);
   CHECK(leader.answer<etcdserverpb::LeaseGrantResponse>(leader.ask(kv::Method::lease_grant, grant(8, 3)))->ttl() == 3);
@@ -149,7 +149,7 @@ TEST_CASE("a time to live that is too short is raised by whoever proposes it, an
 }
 
 TEST_CASE("a restart begins every lease anew, and forgets none") {
-  Leader before;
+  LessorLeader before;
   before.ask(kv::Method::lease_grant, grant(7, 5));
   before.ask(kv::Method::put, put("k", 7));
   Driver after(test_config(), before.recovered());
@@ -165,7 +165,7 @@ TEST_CASE("a restart begins every lease anew, and forgets none") {
 TEST_CASE("of a million leases 100,000 end in one second and are revoked in time, a bounded number a step") {
   constexpr std::int64_t leases = 1'000'000;
   constexpr std::int64_t ending = 100'000;
-  Leader leader;
+  LessorLeader leader;
   leader.checks_invariants = false;
   std::vector<Event> events;
   std::uint64_t id = leader.last;

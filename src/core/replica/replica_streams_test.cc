@@ -14,7 +14,7 @@ using testing::encoded;
 using testing::put;
 using testing::test_config;
 
-constexpr RequestId stream(100);
+constexpr RequestId watching(100);
 
 Bytes watch(const std::string& key, const std::string& end, std::int64_t start_revision = 0) {
   etcdserverpb::WatchRequest request;
@@ -41,9 +41,9 @@ TEST_CASE("a watcher gets what is put after it, and what was put since its revis
   driver.lead();
   driver.turn({driver.request(1, kv::Method::put, put("a", "1"))});
   driver.settle();
-  driver.turn({StreamOpened{stream, kv::Method::watch}, StreamRequest{stream, watch("a", "z")},
-               StreamRequest{stream, watch("a", "", 2)}});
-  const auto created = driver.received<WatchResponse>(stream);
+  driver.turn({StreamOpened{watching, kv::Method::watch}, StreamRequest{watching, watch("a", "z")},
+               StreamRequest{watching, watch("a", "", 2)}});
+  const auto created = driver.received<WatchResponse>(watching);
   REQUIRE(created.size() == 3);
   CHECK(created[0].created());
   CHECK(created[1].created());
@@ -52,7 +52,7 @@ TEST_CASE("a watcher gets what is put after it, and what was put since its revis
 
   driver.turn({driver.request(2, kv::Method::put, put("a", "2")), driver.request(3, kv::Method::put, put("b", "3"))});
   driver.settle();
-  const auto responses = driver.received<WatchResponse>(stream);
+  const auto responses = driver.received<WatchResponse>(watching);
   CHECK(events(responses, 0) == "a=2@3 b=3@4 ");
   CHECK(events(responses, 1) == "a=2@3 ");
 }
@@ -66,9 +66,9 @@ TEST_CASE("a watcher resumes behind a restart from any revision that is not comp
   }
   Driver after(test_config(), before.recovered());
   after.lead();
-  after.turn({StreamOpened{stream, kv::Method::watch}, StreamRequest{stream, watch("k", "", 4)}});
+  after.turn({StreamOpened{watching, kv::Method::watch}, StreamRequest{watching, watch("k", "", 4)}});
   after.settle();
-  CHECK(events(after.received<WatchResponse>(stream)) == "k=2@4 k=3@5 k=4@6 ");
+  CHECK(events(after.received<WatchResponse>(watching)) == "k=2@4 k=3@5 k=4@6 ");
 }
 
 TEST_CASE("every stream ends once, and for the right reason") {
@@ -101,11 +101,11 @@ TEST_CASE("every stream ends once, and for the right reason") {
 TEST_CASE("a client that has asked for all it wants still gets its events") {
   Driver driver;
   driver.lead();
-  driver.turn({StreamOpened{stream, kv::Method::watch}, StreamRequest{stream, watch("k", "")},
-               StreamRequestsEnded{stream}, driver.request(1, kv::Method::put, put("k", "1"))});
+  driver.turn({StreamOpened{watching, kv::Method::watch}, StreamRequest{watching, watch("k", "")},
+               StreamRequestsEnded{watching}, driver.request(1, kv::Method::put, put("k", "1"))});
   driver.settle();
   CHECK(driver.stream_ends.empty());
-  CHECK(events(driver.received<WatchResponse>(stream)) == "k=1@2 ");
+  CHECK(events(driver.received<WatchResponse>(watching)) == "k=1@2 ");
 }
 
 TEST_CASE("what a stream does not drain is not sent ahead, and nothing is lost by that") {
@@ -113,12 +113,12 @@ TEST_CASE("what a stream does not drain is not sent ahead, and nothing is lost b
   config.limits.stream_credit_bytes = 200;
   Driver driver(config);
   driver.lead();
-  driver.turn({StreamOpened{stream, kv::Method::watch}, StreamRequest{stream, watch("k", "")}});
+  driver.turn({StreamOpened{watching, kv::Method::watch}, StreamRequest{watching, watch("k", "")}});
   std::uint64_t undrained = 0;
   std::string got;
   const auto receive = [&] {
     for (const Chunk& chunk : driver.chunks) undrained += chunk.message_bytes;
-    got += events(driver.received<WatchResponse>(stream));
+    got += events(driver.received<WatchResponse>(watching));
   };
   std::string expected;
   for (int i = 0; i < 50; ++i) {
@@ -130,7 +130,7 @@ TEST_CASE("what a stream does not drain is not sent ahead, and nothing is lost b
   CHECK(undrained < 300);
   CHECK(got.size() < expected.size());
   while (undrained > 0) {
-    driver.turn({StreamDrained{stream, std::exchange(undrained, 0)}});
+    driver.turn({StreamDrained{watching, std::exchange(undrained, 0)}});
     driver.settle();
     receive();
   }

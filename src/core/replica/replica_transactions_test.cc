@@ -12,7 +12,7 @@ using testing::Driver;
 using testing::encoded;
 using testing::put;
 
-constexpr int keys = 2'000;
+constexpr int written_keys = 2'000;
 
 /// Compares all keys twice; where it writes, it puts `key`.
 Bytes large(const std::string& key, bool writes) {
@@ -34,7 +34,7 @@ struct Crowded : Driver {
     checks_invariants = false;  // They look at every key, and there are many steps.
     lead();
     std::vector<Event> puts;
-    for (int i = 0; i < keys; ++i) {
+    for (int i = 0; i < written_keys; ++i) {
       puts.push_back(
           request(static_cast<std::uint64_t>(10'000 + i), kv::Method::put, put("key/" + std::to_string(i), "v")));
     }

@@ -12,7 +12,7 @@ namespace metastore::watch {
 namespace {
 
 constexpr RequestId stream(1);
-const std::string open_end(1, '\0');
+const std::string any_key(1, '\0');
 
 /// A store, a hub, and clients that keep every response.
 struct Driver {
@@ -126,7 +126,7 @@ TEST_CASE("a watch from the past gets history first, then what comes") {
   driver.put("b");
   driver.put("a");
   driver.hub.open(stream);
-  driver.watch({.key = open_end, .range_end = open_end, .start_revision = 3});
+  driver.watch({.key = any_key, .range_end = any_key, .start_revision = 3});
   driver.put("c");
   CHECK(told(driver.flush()) == "0: created header@4\n0: put b@3 put a@4 put c@5 header@5\n");
   driver.put("d");
@@ -394,7 +394,7 @@ TEST_CASE("whatever happens, every watcher gets exactly its events, in order, or
         case 4: {
           const std::int64_t current = driver.store.current_revision().value();
           Expected expected{.request = {.key = key}};
-          if (prng.chance(1, 2)) expected.request.range_end = open_end;
+          if (prng.chance(1, 2)) expected.request.range_end = any_key;
           if (prng.chance(1, 2)) expected.request.start_revision = prng.between(1, current + 3);
           expected.request.watch_id = 1'000 + step;
           expected.next = expected.request.start_revision == 0 ? current + 1 : expected.request.start_revision;

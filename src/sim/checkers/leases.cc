@@ -69,9 +69,9 @@ std::int64_t floor_seconds(Duration duration) {
   return duration.nanoseconds() / second - (rest < 0 ? 1 : 0);
 }
 
-class Check {
+class LeaseCheck {
  public:
-  Check(const History& history, const Truth& truth, const LeaseTerms& terms, LeaseCounts& counts)
+  LeaseCheck(const History& history, const Truth& truth, const LeaseTerms& terms, LeaseCounts& counts)
       : history_(history), truth_(truth), terms_(terms), counts_(counts) {}
 
   std::optional<Violation> run() {
@@ -346,7 +346,7 @@ class Check {
 
 std::optional<Violation> check_leases(const History& history, const Truth& truth, const LeaseTerms& terms,
                                       LeaseCounts& counts) {
-  return Check(history, truth, terms, counts).run();
+  return LeaseCheck(history, truth, terms, counts).run();
 }
 
 }  // namespace metastore::sim

@@ -110,9 +110,9 @@ std::vector<std::int64_t> read_revisions(const Operation& operation) {
   return out;
 }
 
-class Check {
+class SerializabilityCheck {
  public:
-  Check(const History& history, std::uint64_t txn_operations_max, SerializabilityCounts& counts)
+  SerializabilityCheck(const History& history, std::uint64_t txn_operations_max, SerializabilityCounts& counts)
       : history_(history), txn_operations_max_(txn_operations_max), counts_(counts) {}
 
   std::optional<Violation> run() {
@@ -380,7 +380,7 @@ class Check {
 
 std::optional<Violation> check_serializability(const History& history, std::uint64_t txn_operations_max,
                                                SerializabilityCounts& counts, Truth* truth) {
-  Check check(history, txn_operations_max, counts);
+  SerializabilityCheck check(history, txn_operations_max, counts);
   std::optional<Violation> violation = check.run();
   if (truth != nullptr) *truth = check.take_truth();
   return violation;

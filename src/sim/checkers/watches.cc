@@ -9,9 +9,9 @@ namespace {
 
 using Change = Model::Change;
 
-class Check {
+class WatchCheck {
  public:
-  Check(const WatchSession& session, const Model& truth, std::int64_t newest_compaction, WatchCounts& counts)
+  WatchCheck(const WatchSession& session, const Model& truth, std::int64_t newest_compaction, WatchCounts& counts)
       : session_(session), truth_(truth), newest_compaction_(newest_compaction), counts_(counts) {}
 
   /// What is wrong, or nothing.
@@ -111,7 +111,7 @@ std::optional<Violation> check_watches(const std::deque<WatchSession>& sessions,
                                        std::int64_t newest_compaction, WatchCounts& counts) {
   const std::vector<Change> changes = truth.changes();
   for (const WatchSession& session : sessions) {
-    std::string found = Check(session, truth, newest_compaction, counts).run(changes);
+    std::string found = WatchCheck(session, truth, newest_compaction, counts).run(changes);
     if (found.empty()) continue;
     const std::string end = session.keys.end == std::string(1, '\0') ? "\\0" : session.keys.end;
     return Violation{"O5", session.opened,
