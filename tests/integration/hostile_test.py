@@ -277,7 +277,7 @@ class Hostile(unittest.TestCase):
 
     def under(self, name, rounds, share=0.5):
         attack = Attack(self.server.client_port)
-        quiet = PUTS * 3 / sum(self.healthy() for _ in range(3)) if SECONDS else 0
+        quietly = [self.healthy() for _ in range(3 if SECONDS else 0)]
         before = resident(self.server)
         with open(f"/proc/{self.server.process.pid}/clear_refs", "w") as peak:
             peak.write("5")
@@ -306,12 +306,13 @@ class Hostile(unittest.TestCase):
         growth = resident(self.server, "VmHWM") - before
         attack.close()
         rate = PUTS * len(taken) / sum(taken)
-        quietly = f", quietly {quiet:.0f}" if SECONDS else ""
-        print(f"{name}: {growth >> 20} MiB, {rate:.0f} puts/s{quietly}, {done[0]} rounds", flush=True)
+        # A disk that is shared is not as fast at any moment as at another: half of this is from behind the attack.
+        quietly += [self.healthy() for _ in quietly]
+        quiet = PUTS * len(quietly) / sum(quietly) if quietly else 0
+        print(f"{name}: {growth >> 20} MiB, {rate:.0f} puts/s, quietly {quiet:.0f}, {done[0]} rounds", flush=True)
         self.assertIsNone(self.server.process.poll())
         self.assertLessEqual(growth, GROWTH_MAX)
-        if SECONDS:
-            self.assertGreaterEqual(rate, quiet * share)
+        self.assertGreaterEqual(rate, quiet * share)
 
     def test_random_bytes(self):
         self.under("random_bytes", 3)
