@@ -48,9 +48,9 @@ void Client::pause_for(Duration longest) {
 }
 
 void Client::pause() {
-  // A surveyor in a hurry would drown the others; at the end it is the only one left.
+  // A surveyor in a hurry would drown the others; at the end it is the only one left, until it has seen all.
   Duration longest = stage_.plan.think_max;
-  if (role_ == Role::surveyor) longest = stage_.is_final ? Duration::milliseconds(1) : Duration::milliseconds(500);
+  if (role_ == Role::surveyor) longest = Duration::milliseconds(stage_.is_final && !has_concluded_ ? 1 : 500);
   if (role_ == Role::auditor) longest = Duration::milliseconds(500);
   pause_for(longest);
 }
