@@ -1,13 +1,13 @@
 #include "core/watch/request.h"
 
-#include "core/kv/wire.h"
+#include "core/kv/fields.h"
 
 namespace metastore::watch {
 namespace {
 
-using kv::bytes_tag;
-using kv::varint_tag;
-using kv::WireReader;
+using kv::field;
+using kv::part;
+using kv::read_fields;
 
 constexpr std::uint64_t filter_no_put = 0;
 constexpr std::uint64_t filter_no_delete = 1;
@@ -18,95 +18,44 @@ void add_filter(CreateRequest& request, std::uint64_t filter) {
 }
 
 /// Repeated enumerations come packed from new writers and one by one from old ones.
-bool read_packed_filters(BytesView packed, CreateRequest& request) {
-  Decoder decoder(packed);
-  while (decoder.ok() && !decoder.at_end()) add_filter(request, decoder.u64());
-  return decoder.ok();
+struct Filters {
+  CreateRequest& out;
+
+  bool take(const kv::WireReader& reader) const {
+    if (reader.tag() == kv::varint_tag(5)) add_filter(out, reader.u64());
+    if (reader.tag() != kv::bytes_tag(5)) return true;
+    Decoder packed(reader.bytes());
+    while (packed.ok() && !packed.at_end()) add_filter(out, packed.u64());
+    return packed.ok();
+  }
+};
+
+bool read(BytesView message, CreateRequest& out) {
+  return read_fields(message, field(1, out.key), field(2, out.range_end), field(3, out.start_revision),
+                     field(4, out.progress_notify), Filters{out}, field(6, out.prev_kv), field(7, out.watch_id),
+                     field(8, out.fragment));
 }
 
-bool read(BytesView message, CreateRequest& request) {
-  WireReader reader(message);
-  while (reader.next()) {
-    switch (reader.tag()) {
-      case bytes_tag(1):
-        request.key = reader.bytes();
-        break;
-      case bytes_tag(2):
-        request.range_end = reader.bytes();
-        break;
-      case varint_tag(3):
-        request.start_revision = reader.i64();
-        break;
-      case varint_tag(4):
-        request.progress_notify = reader.boolean();
-        break;
-      case varint_tag(5):
-        add_filter(request, reader.u64());
-        break;
-      case bytes_tag(5):
-        if (!read_packed_filters(reader.bytes(), request)) return false;
-        break;
-      case varint_tag(6):
-        request.prev_kv = reader.boolean();
-        break;
-      case varint_tag(7):
-        request.watch_id = reader.i64();
-        break;
-      case varint_tag(8):
-        request.fragment = reader.boolean();
-        break;
-      default:
-        break;
-    }
-  }
-  return reader.ok();
-}
-
-bool read(BytesView message, CancelRequest& request) {
-  WireReader reader(message);
-  while (reader.next()) {
-    if (reader.tag() == varint_tag(1)) request.watch_id = reader.i64();
-  }
-  return reader.ok();
-}
-
-bool read(BytesView message, ProgressRequest&) {
-  WireReader reader(message);
-  while (reader.next()) {
-  }
-  return reader.ok();
-}
+bool read(BytesView message, CancelRequest& out) { return read_fields(message, field(1, out.watch_id)); }
+bool read(BytesView message, ProgressRequest&) { return read_fields(message); }
 
 /// The last of a union's members counts; the same one twice is merged.
 template <typename Member>
-bool read_member(BytesView message, Request& request) {
-  if (!std::holds_alternative<Member>(request)) request.emplace<Member>();
-  return read(message, std::get<Member>(request));
+auto member(std::uint32_t number, Request& request) {
+  return part(number, [&request](BytesView bytes) {
+    if (!std::holds_alternative<Member>(request)) request.emplace<Member>();
+    return read(bytes, std::get<Member>(request));
+  });
 }
 
 }  // namespace
 
 std::optional<Request> decode(BytesView message) {
   Request request;
-  WireReader reader(message);
-  while (reader.next()) {
-    bool is_readable = true;
-    switch (reader.tag()) {
-      case bytes_tag(1):
-        is_readable = read_member<CreateRequest>(reader.bytes(), request);
-        break;
-      case bytes_tag(2):
-        is_readable = read_member<CancelRequest>(reader.bytes(), request);
-        break;
-      case bytes_tag(3):
-        is_readable = read_member<ProgressRequest>(reader.bytes(), request);
-        break;
-      default:
-        break;
-    }
-    if (!is_readable) return std::nullopt;
+  if (!read_fields(message, member<CreateRequest>(1, request), member<CancelRequest>(2, request),
+                   member<ProgressRequest>(3, request))) {
+    return std::nullopt;
   }
-  if (!reader.ok()) return std::nullopt;
   return request;
 }
 
