@@ -15,6 +15,8 @@ namespace metastore {
   X(unapplied_entries_max, 5'000, "entries", "committed but not applied; past it: too many requests, as etcd")        \
   X(proposals_pending_max, 20'000, "requests", "proposals waiting for commit; past it: too many requests")            \
   X(reads_pending_max, 20'000, "requests", "linearizable reads waiting; past it: too many requests")                  \
+  X(txn_keys_at_once, 1'000, "keys", "that one transaction looks at; those that look at more take turns")             \
+  X(large_txns_pending_max, 64, "transactions", "waiting for their turns; past it: too many requests")                \
   X(apply_bytes_a_step, 1'048'576, "bytes", "entries applied in one step, so that a step stays near 1 ms")            \
   X(compact_records_a_step, 2'000, "records", "physical compaction in one step, so that a step stays near 1 ms")      \
   X(hash_bytes_a_step, 1'048'576, "bytes", "HashKV in one step, so that a step stays near 1 ms; 256 for a key")       \

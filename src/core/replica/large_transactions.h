@@ -20,12 +20,7 @@ class LargeTransactions {
  public:
   using Transaction = std::variant<Proposal, Read>;
 
-  /// One that looks at no more keys is not large.
-  static constexpr std::uint64_t keys_small = 1'000;
-  /// Bounds what the requests that wait here hold.
-  static constexpr std::size_t waiting_max = 64;
-
-  bool is_full() const { return waiting_.size() >= waiting_max; }
+  std::size_t size() const { return waiting_.size(); }
   bool is_empty() const { return waiting_.empty(); }
 
   void add(Transaction transaction, std::uint64_t keys) { waiting_.push_back({std::move(transaction), keys}); }

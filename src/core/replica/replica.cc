@@ -181,8 +181,9 @@ void Replica::on_request(Instant now, const ClientRequest& client, Effects& effe
 
 void Replica::propose(Instant now, const ClientRequest& client, std::uint64_t keys, Effects& effects) {
   proposed_at_ = now;
-  const bool is_large = keys > LargeTransactions::keys_small;
-  if (waiting_.size() >= config_.limits.proposals_pending_max || is_overloaded() || (is_large && large_.is_full())) {
+  const bool is_large = keys > config_.limits.txn_keys_at_once;
+  if (waiting_.size() >= config_.limits.proposals_pending_max || is_overloaded() ||
+      (is_large && large_.size() >= config_.limits.large_txns_pending_max)) {
     return effects.replies.push_back({client.id, ErrorCode::too_many_requests});
   }
   if (kv::command_size(client.method, client.message.size()) > config_.limits.request_bytes_max) {

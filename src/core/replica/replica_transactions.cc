@@ -13,8 +13,10 @@ std::uint64_t Replica::keys_of(const kv::Request& request) const {
 
 void Replica::make_readable(Read read, Effects& effects) {
   const std::uint64_t keys = keys_of(read.request);
-  if (keys <= LargeTransactions::keys_small) return readable_.push_back(std::move(read));
-  if (large_.is_full()) return answer(read.key, ErrorCode::too_many_requests, effects);
+  if (keys <= config_.limits.txn_keys_at_once) return readable_.push_back(std::move(read));
+  if (large_.size() >= config_.limits.large_txns_pending_max) {
+    return answer(read.key, ErrorCode::too_many_requests, effects);
+  }
   large_.add(std::move(read), keys);
 }
 

@@ -80,7 +80,7 @@ TEST_CASE("only so many large transactions wait") {
   for (const bool writes : {true, false}) {
     Crowded driver;
     std::vector<Event> events;
-    constexpr std::uint64_t refused = LargeTransactions::waiting_max;
+    const std::uint64_t refused = Limits().large_txns_pending_max;
     for (std::uint64_t i = 0; i <= refused; ++i) {
       events.push_back(driver.request(i + 1, kv::Method::txn, large("a", writes)));
     }
