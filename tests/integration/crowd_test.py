@@ -17,11 +17,6 @@ METASTORE, CROWD = map(os.path.abspath, sys.argv[1:3])
 GROWTH_MAX = 160 << 20
 
 
-def resident(server, key="VmRSS"):
-    with open(f"/proc/{server.process.pid}/status") as status:
-        return next(int(line.split()[1]) << 10 for line in status if line.startswith(key + ":"))
-
-
 class Crowd(unittest.TestCase):
     def crowd(self, server, *command):
         done = subprocess.run([CROWD, server.endpoint, *map(str, command)], capture_output=True, text=True, timeout=150,
@@ -39,12 +34,12 @@ class Crowd(unittest.TestCase):
                                   text=True) as client:
                 self.addCleanup(client.kill)
                 self.assertEqual("created\n", client.stdout.readline())
-                before = resident(server)
+                before = server.resident()
                 client.stdin.write("\n")
                 client.stdin.flush()
                 # The sick take nothing or little until here, and the healthy have seen everything.
                 self.assertEqual("healthy\n", client.stdout.readline())
-                growth = resident(server, "VmHWM") - before
+                growth = server.resident("VmHWM") - before
                 print(f"{before >> 20} MiB with ten thousand watchers, {growth >> 20} MiB more at most", flush=True)
                 self.assertLessEqual(growth, GROWTH_MAX)
                 client.stdin.write("\n")
@@ -70,7 +65,7 @@ def leases(count):
         with subprocess.Popen([CROWD, server.endpoint, "leases", str(count), str(count // 10)], stdout=subprocess.PIPE,
                               text=True) as client:
             client.stdout.readline()
-            print(f"{count} leases are granted, {resident(server) >> 20} MiB", flush=True)
+            print(f"{count} leases are granted, {server.resident() >> 20} MiB", flush=True)
             print(client.stdout.readline(), end="")
         return client.returncode
 

@@ -8,22 +8,20 @@ attack is a count of rounds and nothing depends on time."""
 
 import json
 import os
-import random
 import resource
 import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
+import attacks
+from attacks import ARGUMENTS, PUTS, SECONDS, attacked
 from servers import HOST, Server, etcdctl
 
 METASTORE, LOAD_CLIENT = map(os.path.abspath, sys.argv[1:3])
-SECONDS = float(sys.argv[4]) if sys.argv[3:4] == ["--seconds"] else 0
 GROWTH_MAX = 256 << 20
-PUTS = 20000 if SECONDS else 500
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -79,36 +77,10 @@ LIST_ALL = field(2, field(1, RANGE_ALL))
 COMPARE_ALL = field(1, b"\x08\x01" + field(3, b"list/") + field(64, b"list0"))
 
 
-class Attack:
-    """Sockets and rounds. A round returns when the server took its bytes, closed, or did not listen for a while."""
-
+class Attack(attacks.Attack):
     def __init__(self, port):
-        self.port = port
-        self.open = []
+        super().__init__(port)
         self.calls = {}
-        self.random = random.Random(7)
-
-    def connect(self, receive_bytes=None):
-        one = socket.socket()
-        if receive_bytes:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        one.settimeout(20)
-        one.connect((HOST, self.port))
-        one.settimeout(0.2)
-        self.open.append(one)
-        return one
-
-    def send(self, one, data):
-        try:
-            one.sendall(data)
-            return True
-        except OSError:
-            return False
-
-    def close(self):
-        for one in self.open:
-            one.close()
-        self.open = []
 
     def random_bytes(self):
         self.close()
@@ -234,11 +206,6 @@ class Attack:
                 return
 
 
-def resident(server, key="VmRSS"):
-    with open(f"/proc/{server.process.pid}/status") as status:
-        return next(int(line.split()[1]) << 10 for line in status if line.startswith(key + ":"))
-
-
 class Hostile(unittest.TestCase):
     server = None
 
@@ -276,40 +243,13 @@ class Hostile(unittest.TestCase):
         return report["seconds"]
 
     def under(self, name, rounds, share=0.5):
-        attack = Attack(self.server.client_port)
         quietly = [self.healthy() for _ in range(3 if SECONDS else 0)]
-        before = resident(self.server)
-        with open(f"/proc/{self.server.process.pid}/clear_refs", "w") as peak:
-            peak.write("5")
-        stop = threading.Event()
-        done = [0]
-
-        def run():
-            # On a machine of its own an attacker would not take the server's processor by what it does itself: here
-            # it gets what the others leave.
-            if SECONDS:
-                os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
-            deadline = time.monotonic() + SECONDS
-            while not stop.is_set() and (done[0] < rounds or time.monotonic() < deadline):
-                getattr(attack, name)()
-                done[0] += 1
-
-        attacker = threading.Thread(target=run)
-        attacker.start()
-        taken = []
-        try:
-            while attacker.is_alive() or not taken:
-                taken.append(self.healthy())
-        finally:
-            stop.set()
-            attacker.join()
-        growth = resident(self.server, "VmHWM") - before
-        attack.close()
-        rate = PUTS * len(taken) / sum(taken)
+        growth, rate = attacked(self.server, Attack(self.server.client_port), name, rounds, self.healthy)
         # A disk that is shared is not as fast at any moment as at another: half of this is from behind the attack.
         quietly += [self.healthy() for _ in quietly]
         quiet = PUTS * len(quietly) / sum(quietly) if quietly else 0
-        print(f"{name}: {growth >> 20} MiB, {rate:.0f} puts/s, quietly {quiet:.0f}, {done[0]} rounds", flush=True)
+        if SECONDS:
+            print(f"{name}: quietly {quiet:.0f} puts/s", flush=True)
         self.assertIsNone(self.server.process.poll())
         self.assertLessEqual(growth, GROWTH_MAX)
         self.assertGreaterEqual(rate, quiet * share)
@@ -384,4 +324,4 @@ class Descriptors(unittest.TestCase):
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    unittest.main(argv=sys.argv[:1] + sys.argv[5 if SECONDS else 3:])
+    unittest.main(argv=ARGUMENTS)

@@ -15,7 +15,8 @@ import urllib.request
 READY_SECONDS = 30
 # Both engines do the same, so the tests that need nothing to be kept run on both.
 ENGINE = os.environ.get("METASTORE_TEST_ENGINE", "lmdb")
-needs_storage = unittest.skipIf(ENGINE == "memory", "this engine keeps nothing")
+KEEPS_STATE = ENGINE != "memory"
+needs_storage = unittest.skipUnless(KEEPS_STATE, "this engine keeps nothing")
 
 
 # A loopback address of this process alone: nobody else takes a port on it between drawing and listening.
@@ -96,6 +97,11 @@ class Server:
     def log(self):
         with open(self.log_path, errors="replace") as log:
             return log.read()
+
+    def resident(self, key="VmRSS"):
+        """Bytes; VmHWM is the most there was."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii", errors="replace") as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith(key + ":"))
 
     def signal(self, number):
         os.killpg(self.process.pid, number)
