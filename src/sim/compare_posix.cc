@@ -76,6 +76,7 @@ int print_hashes(const ToolOptions& options) {
 
 int compare_runs(const ToolOptions& options) {
   std::string words = options.seed ? " --seed " + std::to_string(*options.seed) : "";
+  if (options.is_speed) words += " --speed";
   if (options.members > 0) words += " --members " + std::to_string(options.members);
   if (options.is_calm) words += " --calm";
   const std::string plan = options.plan_path.empty() ? "" : " --plan " + shell_word(options.plan_path);

@@ -318,7 +318,7 @@ std::optional<int> run_tool(std::vector<std::string_view> words) {
     if (has("--plan")) tool = sim::run_scenario;
     if (has("--until-event")) tool = sim::print_panels;
     if (take("--hashes")) tool = sim::print_hashes;
-    if (has("--seed") && take("--print-plan")) tool = sim::print_plan;
+    if (take("--print-plan")) tool = sim::print_plan;
   }
   if (tool == nullptr) return std::nullopt;
   if (const auto options = sim::parse_tool_options(words)) return tool(*options);

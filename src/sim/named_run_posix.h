@@ -15,7 +15,7 @@ namespace metastore::sim {
 
 /// None, with a word on standard error, if there is none.
 inline std::optional<WrittenRun> named_run(const ToolOptions& options) {
-  if (options.seed) return WrittenRun{drawn_plan(options), {}};
+  if (options.plan_path.empty()) return WrittenRun{drawn_plan(options), {}};
   const auto text = read_text_file(options.plan_path);
   std::string wrong;
   auto run = text ? read_written_run(*text, wrong) : std::nullopt;

@@ -226,4 +226,55 @@ Plan without_faults(Plan plan) {
   return plan;
 }
 
+Plan speed_plan() {
+  Plan plan;
+  plan.seed = 1;
+  plan.members = 3;
+  plan.operations = 1'000'000;  // More than are asked in that time.
+  plan.clients = 16;
+  plan.watchers = 3;
+  plan.keepers = 2;
+  plan.think_max = Duration::milliseconds(320);
+  plan.patience_min = Duration::seconds(2);
+  plan.patience_max = Duration::seconds(5);
+  plan.keys = 32;
+  plan.value_bytes_max = 200;
+  plan.mix = {10, 10, 3, 2, 4, 1, 1, 1, 1, 1, 0};
+  plan.historical_percent = 10;
+  plan.serializable_percent = 10;
+  plan.leased_percent = 10;
+  plan.ttl_seconds_max = 4;
+  plan.limits.wal_segment_bytes = 262'144;
+  plan.heartbeat_interval = Duration::milliseconds(100);
+  plan.election_timeout = Duration::seconds(1);
+  plan.checkpoint_interval = Duration::milliseconds(100);
+  plan.watch_progress_interval = Duration::seconds(10);
+  plan.disk = {.work_min = Duration::microseconds(100),
+               .work_max = Duration::milliseconds(5),
+               .report_max = Duration::microseconds(100),
+               .stall_chance = 2,
+               .stall = Duration::milliseconds(1500)};
+  plan.network.delay_min = Duration::microseconds(100);
+  plan.network.delay_max = Duration::milliseconds(5);
+  plan.post.delay_min = Duration::microseconds(100);
+  plan.post.delay_max = Duration::milliseconds(5);
+  plan.post.lost_permille = 5;
+  plan.post.repeated_permille = 5;
+  plan.post.late_permille = 5;
+  plan.post.late_max = Duration::seconds(2);
+  std::fill(plan.post.cut_weights.begin(), plan.post.cut_weights.end(), 1);
+  plan.post.cut_interval_max = Duration::seconds(60);
+  plan.post.cut_max = Duration::seconds(4);
+  std::fill(plan.fault_weights.begin(), plan.fault_weights.end(), 1);
+  std::fill(plan.crash_weights.begin(), plan.crash_weights.end(), 1);
+  plan.faults_max = 1'000;
+  plan.fault_interval_max = Duration::seconds(60);
+  plan.down_max = Duration::seconds(2);
+  plan.operations_ahead_max = 50;
+  plan.boot_crash_percent = 10;
+  plan.boot_operations_ahead_max = 32;
+  plan.flip_percent = 10;
+  return plan;
+}
+
 }  // namespace metastore::sim

@@ -121,6 +121,8 @@ struct Plan {
 };
 
 Plan draw_plan(std::uint64_t seed);
+/// The fixed profile that speed is measured with: three members, every class of faults, and questions without end.
+Plan speed_plan();
 /// The same, but nothing fails, and limits are as users have them.
 Plan without_faults(Plan plan);
 /// The same with so many members, and times that let them elect a leader.

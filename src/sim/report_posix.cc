@@ -66,8 +66,8 @@ int report_run(const ToolOptions& options) {
   Simulation simulation(run->plan, false, &deeds, &chronicle);
   deeds.set(simulation);
   begin(simulation, *run);
-  Unwritten page{chronicle, simulation, options.seed ? "seed " + std::to_string(*options.seed) : options.plan_path,
-                 describe(run->plan), options.output_path.empty() ? "report.html" : options.output_path};
+  Unwritten page{chronicle, simulation, name_of(options), describe(run->plan),
+                 options.output_path.empty() ? "report.html" : options.output_path};
   unwritten = &page;
   std::signal(SIGABRT, on_abort);
   while (simulation.step() && simulation.now() < options.until) chronicle.after_step(simulation);

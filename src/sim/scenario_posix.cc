@@ -75,8 +75,9 @@ int run_scenario(const ToolOptions& options) {
 }
 
 int print_plan(const ToolOptions& options) {
+  if (!options.plan_path.empty()) return 2;
   const Plan plan = drawn_plan(options);
-  const std::string about = "The run of seed " + std::to_string(plan.seed) + ", written down.";
+  const std::string about = "The run of " + name_of(options) + ", written down.";
   const std::string frame = scenario_text(about, plan, "");
   const std::size_t deeds_begin = frame.find("schedule\n") + std::string_view("schedule\n").size();
   std::fputs(frame.substr(0, deeds_begin).c_str(), stdout);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sim/scenario.h"
+#include "sim/words.h"
 
 namespace metastore::sim {
 
@@ -48,16 +49,24 @@ class Shrinker {
   /// Requires: the run fails. The result does too.
   ShrinkableRun shrink() {
     take_away_actors();
-    for (std::size_t before = 0; before != size() && !judge_.is_late();) {
-      before = size();
-      take_away_deeds(true);
-      take_away_deeds(false);
-      take_away_settings();
-    }
+    do {
+      for (std::size_t before = 0; before != size() && !judge_.is_late();) {
+        before = size();
+        take_away_deeds(true);
+        take_away_deeds(false);
+        take_away_settings();
+      }
+      tighten_settings();
+      // What is left needs luck: the more of it is tried, the less is needed of anything else.
+      seeds_min_ *= 4;
+    } while (seeds_min_ <= seeds_max && best_.events() > events_wanted && !judge_.is_late());
     return best_;
   }
 
  private:
+  static constexpr std::size_t events_wanted = 12;
+  static constexpr std::uint64_t seeds_max = 128;
+
   /// Which deeds one of these did.
   enum class Actor : std::uint8_t { client, watcher, keeper };
 
@@ -132,6 +141,25 @@ class Shrinker {
         [](std::size_t, std::size_t) {});
   }
 
+  /// Smaller limits and surer noise make rare things common, so that fewer deeds lead to them.
+  void tighten_settings() {
+    for (std::size_t i = 0; i < best_.settings.size(); ++i) {
+      const std::size_t sign = best_.settings[i].find('=');
+      const std::string name = best_.settings[i].substr(0, sign);
+      // A segment holds a few records, or nothing could be written.
+      const std::uint64_t low = name == "limit wal_segment_bytes" ? 4'096 : 1;
+      while (!judge_.is_late()) {
+        const auto value = parse_count(best_.settings[i].substr(sign + 1));
+        const bool is_limit = name.starts_with("limit ") && value > low;
+        const bool is_noise = name.ends_with("_permille") && value < 500u;
+        if (!value || (!is_limit && !is_noise)) break;
+        ShrinkableRun tighter = best_;
+        tighter.settings[i] = name + "=" + std::to_string(is_limit ? std::max(low, *value / 2) : 500);
+        if (!try_run(tighter)) break;
+      }
+    }
+  }
+
   /// Takes ranges of `count` things away, from all of them down to single ones. `without(begin, end)` is the best run
   /// without those, `taken(begin, end)` is called once they are gone for good.
   template <typename Without, typename Taken>
@@ -151,7 +179,7 @@ class Shrinker {
 
   bool try_run(const ShrinkableRun& smaller) {
     // Many deeds take long and bring their own variety.
-    const std::uint64_t seeds = smaller.deeds.size() > 200 ? 2 : smaller.deeds.size() > 50 ? 4 : 8;
+    const std::uint64_t seeds = smaller.deeds.size() > 200 ? 2 : smaller.deeds.size() > 50 ? 4 : seeds_min_;
     std::vector<ShrinkableRun> candidates(seeds, smaller);
     for (std::uint64_t i = 1; i < seeds; ++i) candidates[i].seed = smaller.seed + i;
     const auto failing = judge_.first_failing(candidates);
@@ -163,6 +191,7 @@ class Shrinker {
 
   ShrinkableRun best_;
   Judge& judge_;
+  std::uint64_t seeds_min_ = 8;  ///< Of noise that a run of few deeds is tried with.
 };
 
 }  // namespace metastore::sim

@@ -98,7 +98,7 @@ std::optional<std::pair<WrittenRun, Failure>> find_failure(const ToolOptions& op
   WrittenRun run;
   ChildEnd end;
   std::string wrong;
-  if (options.seed) {
+  if (options.plan_path.empty()) {
     run.plan = drawn_plan(options);
     end = run_child(first_seconds_max, [&run](std::FILE* out) {
       DeedWriter writer(out);
@@ -145,7 +145,7 @@ int shrink_run(const ToolOptions& options) {
   auto found = find_failure(options);
   if (!found) return 2;
   auto& [run, failure] = *found;
-  const std::string origin = options.seed ? "seed " + std::to_string(*options.seed) : options.plan_path;
+  const std::string origin = name_of(options);
   std::fprintf(stderr, "%s fails by %s: %s\n", origin.c_str(), failure.oracle.c_str(), failure.message.c_str());
   ShrinkableRun whole{.settings = settings(run.plan), .deeds = std::move(run.deeds), .seed = run.plan.seed};
   std::erase_if(whole.settings, [](const std::string& line) { return line.starts_with("seed="); });
@@ -158,9 +158,7 @@ int shrink_run(const ToolOptions& options) {
   const ShrinkableRun small = Shrinker(whole, judge).shrink();
   const std::string about = "What is left of " + origin + ". It was found by " + judge.failure().oracle +
                             ", which said:\n" + judge.failure().message;
-  const std::string path = !options.output_path.empty() ? options.output_path
-                           : options.seed               ? "seed-" + std::to_string(*options.seed) + ".txt"
-                                                        : options.plan_path + ".small";
+  const std::string path = !options.output_path.empty() ? options.output_path : "shrunk.txt";
   if (!write_text_file(path, scenario_text(about, *small.plan(), small.deeds))) return 1;
   std::printf("SHRUNK to=%s oracle=%s events=%zu faults=%zu settings=%zu runs=%zu seconds=%.1f\n", path.c_str(),
               judge.failure().oracle.c_str(), small.events(), small.faults(), small.settings.size(), judge.runs(),

@@ -13,6 +13,10 @@ std::optional<ToolOptions> parse_tool_options(const std::vector<std::string_view
       options.is_calm = true;
       continue;
     }
+    if (words[i] == "--speed") {
+      options.is_speed = true;
+      continue;
+    }
     if (words[i] == "--trace") {
       options.is_trace_wanted = true;
       continue;
@@ -56,12 +60,17 @@ std::optional<ToolOptions> parse_tool_options(const std::vector<std::string_view
       return std::nullopt;
     }
   }
-  const bool is_one_run = options.seed.has_value() != !options.plan_path.empty();
-  return is_one_run ? std::optional(std::move(options)) : std::nullopt;
+  const int runs = (options.seed ? 1 : 0) + (options.is_speed ? 1 : 0) + (options.plan_path.empty() ? 0 : 1);
+  return runs == 1 ? std::optional(std::move(options)) : std::nullopt;
+}
+
+std::string name_of(const ToolOptions& options) {
+  if (options.is_speed) return "the speed profile";
+  return options.seed ? "seed " + std::to_string(*options.seed) : options.plan_path;
 }
 
 Plan drawn_plan(const ToolOptions& options) {
-  Plan plan = draw_plan(*options.seed);
+  Plan plan = options.is_speed ? speed_plan() : draw_plan(*options.seed);
   if (options.members > 0) plan = with_members(std::move(plan), options.members);
   return options.is_calm ? without_faults(std::move(plan)) : plan;
 }

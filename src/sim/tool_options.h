@@ -16,6 +16,7 @@ namespace metastore::sim {
 
 struct ToolOptions {
   std::optional<std::uint64_t> seed;
+  bool is_speed = false;      ///< speed_plan(), in place of a seed.
   std::uint64_t members = 0;  ///< 0: as drawn.
   bool is_calm = false;
   std::string plan_path;    ///< Of a scenario, in place of a seed.
@@ -33,7 +34,10 @@ struct ToolOptions {
 /// None if they make no sense, or name no run.
 std::optional<ToolOptions> parse_tool_options(const std::vector<std::string_view>& words);
 
-/// Requires: there is a seed.
+/// "seed 5", or the path of its file.
+std::string name_of(const ToolOptions& options);
+
+/// Requires: there is a seed, or it is speed_plan().
 Plan drawn_plan(const ToolOptions& options);
 
 }  // namespace metastore::sim

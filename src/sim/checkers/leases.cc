@@ -223,6 +223,8 @@ class LeaseCheck {
   void judge(std::int64_t id, const Story& story) {
     counts_.promises += story.promises.size();
     if (story.grants.empty() && !story.alive.empty()) {
+      // In an edited scenario somebody may name a lease whose grant was not answered this time.
+      if (has_unknown_ids_) return;
       return fail(story.alive.front().returned, id, described(story.alive.front()) + ", but nobody granted it");
     }
     const Instant birth = story.born();
