@@ -168,9 +168,9 @@ void Machine::on_effects(const Effects& effects) {
   for (const StreamEnd& end : effects.stream_ends) judge.take(replies.on_stream_end(now, end.id));
   judge.take(replies.on_turn(now));
   const Replica& replica = member_->replica();
-  judge.on_applied(around_.world.now(), boots_ * around_.plan.members + number_, replica.status().applied_index,
-                   replica.hash());
-  judge_raft(effects);
+  const ReplicaStatus status = replica.status();
+  judge.on_applied(around_.world.now(), boots_ * around_.plan.members + number_, status.applied_index, replica.hash());
+  judge_raft(status, effects);
   if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
   if (around_.chronicle != nullptr) around_.chronicle->on_effects(number_, effects);
   if (around_.trace.is_wanted()) {
@@ -178,11 +178,10 @@ void Machine::on_effects(const Effects& effects) {
   }
 }
 
-void Machine::judge_raft(const Effects& effects) {
+void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
   const Instant now = around_.world.now();
   const MemberId self = member_id(number_);
   ElectionChecker& elections = around_.judge.elections();
-  const ReplicaStatus status = member_->replica().status();
   around_.judge.take(elections.on_turn(now, self, status.term, status.commit_index, status.is_leader));
   if (status.is_leader && status.term != led_term_) {
     led_term_ = status.term;

@@ -101,7 +101,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   /// Once its disk has failed a member must end, and not try again.
   void judge_broken();
 
-  void judge_raft(const Effects& effects);
+  void judge_raft(const ReplicaStatus& status, const Effects& effects);
 
   Surroundings around_;
   Door& door_;

@@ -2,19 +2,12 @@
 
 #include <xxhash.h>
 
-#include "core/base/encoder.h"
-
 namespace metastore::sim {
 
 void RollingHash::add(std::uint8_t kind, std::uint64_t member, BytesView bytes) {
-  record_.clear();
-  Encoder encoder(record_);
-  encoder.u64(high_);
-  encoder.u64(low_);
-  encoder.u64(kind);
-  encoder.u64(member);
-  encoder.bytes(bytes);
-  const XXH128_hash_t hash = XXH3_128bits(record_.data(), record_.size());
+  const XXH128_hash_t contents = XXH3_128bits(bytes.data(), bytes.size());
+  const std::uint64_t words[] = {high_, low_, kind, member, contents.high64, contents.low64};
+  const XXH128_hash_t hash = XXH3_128bits(words, sizeof(words));
   high_ = hash.high64;
   low_ = hash.low64;
 }

@@ -20,7 +20,6 @@ class RollingHash {
  private:
   std::uint64_t high_ = 0;
   std::uint64_t low_ = 0;
-  std::string record_;  ///< Scratch.
 };
 
 }  // namespace metastore::sim

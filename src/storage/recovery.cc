@@ -57,14 +57,14 @@ StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segment
   WalReader reader(files, std::string(wal_directory),
                    {segments.begin() + static_cast<std::ptrdiff_t>(first), segments.end()});
   ReadLog log;
-  const auto refused = [](std::string_view reason, const std::string& where) {
-    return StorageError{"the log holds what no member writes, in " + where + ": " + std::string(reason) +
-                        remedy_for_damage};
+  const auto refused = [&reader](std::string_view reason, const WalReader::Place& where) {
+    return StorageError{"the log holds what no member writes, in " + reader.describe(where) + ": " +
+                        std::string(reason) + remedy_for_damage};
   };
 
   struct Placed {
     Record record;
-    std::string where;
+    WalReader::Place where;
   };
   std::vector<Placed> batch;
   while (true) {
@@ -75,14 +75,14 @@ StorageResult<ReadLog> read_log(port::Files& files, std::vector<Segment> segment
     if (const Metadata* metadata = std::get_if<Metadata>(&record)) log.position.metadata = *metadata;
     if (reader.in_head() && !batch.empty()) return refused("its segment ends within a batch", batch.front().where);
     const bool ends_batch = reader.in_head() || std::holds_alternative<raft::HardState>(record);
-    batch.push_back({std::move(record), reader.position()});
+    batch.push_back({std::move(record), reader.place()});
     if (!ends_batch) continue;
     for (const Placed& placed : batch) {
       if (const auto reason = replay.take(placed.record)) return refused(*reason, placed.where);
     }
     batch.clear();
   }
-  if (const auto reason = replay.finish()) return refused(*reason, reader.position());
+  if (const auto reason = replay.finish()) return refused(*reason, reader.place());
   log.position.tail = reader.tail();
   log.position.segments = std::move(segments);
   log.position.hard_state = replay.hard_state();

@@ -129,7 +129,7 @@ port::StorageResult<std::optional<Record>> WalReader::next() {
 }
 
 port::StorageResult<std::optional<Record>> WalReader::judge(std::string_view reason) {
-  const std::string where = position(offset_) + ": " + std::string(reason);
+  const std::string where = describe({segment(), offset_}) + ": " + std::string(reason);
   const auto corrupt = [&where](std::string_view why) {
     return port::StorageError{"the log is damaged in " + where + ", and " + std::string(why) +
                               ": this is no torn write" + remedy_for_damage};
@@ -172,8 +172,8 @@ WalTail WalReader::tail() const {
                  bytes_.substr(batch_begin_, batch_end_ - batch_begin_)};
 }
 
-std::string WalReader::position(std::uint64_t offset) const {
-  return path_in(directory_, file_name(segment())) + " at offset " + std::to_string(offset);
+std::string WalReader::describe(const Place& place) const {
+  return path_in(directory_, file_name(place.segment)) + " at offset " + std::to_string(place.offset);
 }
 
 }  // namespace metastore::storage

@@ -40,14 +40,21 @@ struct WalTail {
 
 class WalReader {
  public:
+  struct Place {
+    Segment segment;
+    std::uint64_t offset = 0;
+  };
+
   /// Requires: `segments` is not empty, and `files` outlives the reader.
   WalReader(port::Files& files, std::string directory, std::vector<Segment> segments);
 
   /// The next record, or none at the end. Records behind the last hard state belong to no whole batch.
   port::StorageResult<std::optional<Record>> next();
 
-  /// Of the record that next() gave last: "member/wal/0000000000000000-0000000000000000.wal at offset 96".
-  std::string position() const { return position(record_offset_); }
+  /// Where the record lies that next() gave last.
+  Place place() const { return {segment(), record_offset_}; }
+  /// "member/wal/0000000000000000-0000000000000000.wal at offset 96".
+  std::string describe(const Place& place) const;
   /// Whether that record belongs to the head that each segment has had since it got its name.
   bool in_head() const { return ordinal_ <= head_records; }
   std::size_t segment_count() const { return segments_.size(); }
@@ -63,7 +70,6 @@ class WalReader {
   port::StorageStatus load();
   port::StorageResult<std::optional<Record>> judge(std::string_view reason);
   bool has_unwritten_part(std::size_t record_end) const;
-  std::string position(std::uint64_t offset) const;
 
   port::Files* files_;
   std::string directory_;

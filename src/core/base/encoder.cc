@@ -21,8 +21,9 @@ char* write_varint(char* out, std::uint64_t value) {
 }
 
 void append_varint(std::string& out, std::uint64_t value) {
+  if (value < 0x80) return out.push_back(static_cast<char>(value));
   char buffer[10];
-  out.append(buffer, write_varint(buffer, value));
+  out.append(buffer, static_cast<std::size_t>(write_varint(buffer, value) - buffer));
 }
 
 std::uint64_t Decoder::u64() {

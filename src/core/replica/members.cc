@@ -13,6 +13,7 @@ namespace metastore {
 MembershipChange Members::apply_conf_change(const raft::Entry& entry) {
   ASSERT(entry.type == raft::EntryType::conf_change);
   ++version_;
+  hash_.reset();
   std::optional<MembershipChange> decoded = decode_membership_change(entry.data.view());
   ASSERT(decoded.has_value());
   const MembershipChange& change = *decoded;
@@ -43,6 +44,7 @@ void Members::publish(kv::MemberAttributes attributes) {
   const auto found = members_.find(attributes.member);
   if (found == members_.end()) return;
   ++version_;
+  hash_.reset();
   found->second.name = std::move(attributes.name);
   found->second.client_urls = std::move(attributes.client_urls);
   found->second.data_id = attributes.data_id;
@@ -54,6 +56,11 @@ const Member* Members::find(MemberId id) const {
 }
 
 std::uint64_t Members::hash() const {
+  if (!hash_.has_value()) hash_ = computed_hash();
+  return *hash_;
+}
+
+std::uint64_t Members::computed_hash() const {
   std::string state;
   Encoder out(state);
   const auto put_urls = [&](const std::vector<std::string>& urls) {

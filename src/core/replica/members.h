@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,17 +45,26 @@ class Members {
   const Member* find(MemberId id) const;
   const std::set<MemberId>& removed() const { return removed_; }
   /// Put back what a checkpoint kept.
-  void restore(Member member) { members_.insert_or_assign(member.id, std::move(member)); }
-  void restore_removed(MemberId id) { removed_.insert(id); }
-  /// Of all that it holds, however it came to it.
+  void restore(Member member) {
+    hash_.reset();
+    members_.insert_or_assign(member.id, std::move(member));
+  }
+  void restore_removed(MemberId id) {
+    hash_.reset();
+    removed_.insert(id);
+  }
+  /// Of all that it holds, however it came to it. Cheap while nothing changes.
   std::uint64_t hash() const;
   /// Rises with each change.
   std::uint64_t version() const { return version_; }
 
  private:
+  std::uint64_t computed_hash() const;
+
   std::map<MemberId, Member> members_;
   std::set<MemberId> removed_;  ///< They can never come back.
   std::uint64_t version_ = 0;
+  mutable std::optional<std::uint64_t> hash_;  ///< None: not known since the last change.
 };
 
 /// The entries with which the log of a new cluster begins: one configuration change a member, at term 1, sorted by

@@ -1,16 +1,19 @@
 #include "sim/checkers/replay.h"
 
 #include <string>
+#include <utility>
 
 namespace metastore::sim {
 
 std::optional<Violation> ReplayChecker::on_applied(Instant now, std::uint64_t life, LogIndex applied,
                                                    std::uint64_t hash) {
-  const auto [known, is_new] = states_.emplace(applied, State{hash, life});
-  if (is_new) return std::nullopt;
-  if (known->second.life != life) ++judged_;
-  known->second.life = life;
-  if (known->second.hash == hash) return std::nullopt;
+  const std::size_t at = applied.value();
+  if (states_.size() <= at) states_.resize(at + 1);
+  State& known = states_[at];
+  const std::uint64_t life_before = std::exchange(known.life, life);
+  if (life_before == 0) known.hash = hash;
+  if (life_before != 0 && life_before != life) ++judged_;
+  if (known.hash == hash) return std::nullopt;
   return Violation{
       "O2", now, "entries up to " + std::to_string(applied.value()) + " led to another state than elsewhere or before"};
 }

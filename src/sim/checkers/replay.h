@@ -5,8 +5,8 @@
 #define METASTORE_SIM_CHECKERS_REPLAY_H_
 
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <vector>
 
 #include "core/base/tagged.h"
 #include "sim/checkers/violation.h"
@@ -16,6 +16,7 @@ namespace metastore::sim {
 class ReplayChecker {
  public:
   /// A member has applied everything up to `applied` and its state hashes to `hash`, in this of all members' lives.
+  /// None of them is 0.
   std::optional<Violation> on_applied(Instant now, std::uint64_t life, LogIndex applied, std::uint64_t hash);
   /// How often a state of another life was met again.
   std::uint64_t judged() const { return judged_; }
@@ -23,10 +24,10 @@ class ReplayChecker {
  private:
   struct State {
     std::uint64_t hash = 0;
-    std::uint64_t life = 0;
+    std::uint64_t life = 0;  ///< That met it last; 0: nobody has.
   };
 
-  std::map<LogIndex, State> states_;
+  std::vector<State> states_;  ///< By applied index.
   std::uint64_t judged_ = 0;
 };
 
