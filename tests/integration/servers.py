@@ -150,9 +150,10 @@ class Cluster:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             statuses = [self.status(member) for member in members]
-            if all(statuses) and len({status["leader"] for status in statuses}) == 1:
+            # Who knows no leader says nothing of one.
+            if all(statuses) and len({status.get("leader") for status in statuses}) == 1:
                 for member, status in zip(members, statuses):
-                    if status["header"]["member_id"] == status["leader"]:
+                    if status["header"]["member_id"] == status.get("leader"):
                         return member
             time.sleep(0.02)
         raise AssertionError("no leader:\n" + "\n".join(member.log()[-2000:] for member in members))

@@ -14,6 +14,7 @@ class Switchboard:
         """Takes the place of the members' peer ports. Requires: none has been started."""
         self.members = members
         self.cuts = set()
+        self.servers = []
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         for member, port in zip(members, free_ports(len(members))):
@@ -61,16 +62,19 @@ class Switchboard:
         pair = frozenset((called.name, self.caller(writer.get_extra_info("peername")[1])))
         try:
             there = await asyncio.open_connection(HOST, called.peer_listen_port)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.close()
             return
         await asyncio.gather(self.relay(reader, there[1], pair), self.relay(there[0], writer, pair))
 
     async def listen(self):
         for member in self.members:
-            await asyncio.start_server(lambda r, w, m=member: self.connect(m, r, w), HOST, member.peer_port)
+            self.servers.append(
+                await asyncio.start_server(lambda r, w, m=member: self.connect(m, r, w), HOST, member.peer_port))
 
     async def close(self):
+        for server in self.servers:
+            server.close()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
