@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "core/base/prng.h"
 #include "tests/bench/link.h"
@@ -21,9 +22,9 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   std::string endpoint;
   std::string workload;
-  std::map<std::string, std::uint64_t> numbers = {{"requests", 1'000}, {"in_flight", 64},  {"connections", 1},
-                                                  {"keys", 100'000},   {"value", 256},     {"watchers", 100},
-                                                  {"seed", 1},         {"milliseconds", 0}};
+  std::map<std::string, std::uint64_t> numbers = {
+      {"requests", 1'000}, {"in_flight", 64}, {"connections", 1},  {"keys", 100'000},  {"value", 256},
+      {"watchers", 100},   {"seed", 1},       {"milliseconds", 0}, {"interval_ms", 0}, {"first_key", 0}};
   std::uint64_t operator[](const char* name) const { return numbers.at(name); }
 };
 
@@ -109,6 +110,7 @@ struct Report {
   double seconds = 0;
   std::vector<std::uint32_t> microseconds;
   std::uint64_t pause_us = 0;  ///< The longest time without a good answer.
+  std::uint64_t lost = 0;      ///< Acknowledged, and not there afterwards.
 
   void error(const std::string& text) {
     if (errors++ == 0) first_error = text;
@@ -182,36 +184,55 @@ Report run_calls(Links& links, const Options& options) {
   return report;
 }
 
-/// A few puts at a time for so many milliseconds and until one is answered well after that. None of them waits long:
-/// what fails is no error here, but a pause.
+/// Those of the puts from `first` to `end` that are there.
+std::set<std::string> keys_there(Links& links, std::uint64_t first, std::uint64_t end) {
+  constexpr std::uint64_t keys_only = 8;
+  const api::CallResult result =
+      call_once(links, {"/etcdserverpb.KV/Range",
+                        bytes_field(1, key_name(first)) + bytes_field(2, key_name(end)) + number_field(keys_only, 1)});
+  if (result.code != StatusCode::ok) die("a range failed: " + result.text);
+  std::set<std::string> keys;
+  each_field(result.message.view(), [&](int number, std::uint64_t, std::string_view record) {
+    if (number == 2) keys.emplace(bytes_in(record, 1));
+  });
+  return keys;
+}
+
+/// A few puts at a time, each of a key of its own, for so many milliseconds and until one is answered well after that.
+/// None of them waits long: what fails is no error here, but a pause.
 Report run_pauses(Links& links, const Options& options) {
   constexpr Duration patience = Duration::milliseconds(50);
   constexpr Clock::duration patience_at_the_end = std::chrono::seconds(60);
   Link& link = *links[0];
   const std::string value(static_cast<std::size_t>(options["value"]), 'v');
-  Prng prng(options["seed"], "bench");
   Report report;
-  std::size_t open = 0;
+  std::map<api::StreamId, std::uint64_t> open;  ///< What is put.
+  std::vector<std::uint64_t> acknowledged;
+  std::uint64_t next_key = options["first_key"];
   const Clock::time_point begin = Clock::now();
   const Clock::time_point end = begin + std::chrono::milliseconds(options["milliseconds"]);
   Clock::time_point last_good = begin;
-  while (open > 0 || last_good < end) {
+  while (!open.empty() || last_good < end) {
     if (Clock::now() > end + patience_at_the_end) die("no put was answered for a minute");
-    for (; open < options["in_flight"] && last_good < end; ++open) {
-      link.client.call("/etcdserverpb.KV/Put", Bytes::copy_of(put_request(prng.below(options["keys"]), value)),
-                       patience);
+    if (last_good < end) poll(nullptr, 0, static_cast<int>(options["interval_ms"]));
+    while (open.size() < options["in_flight"] && last_good < end) {
+      const auto message = Bytes::copy_of(put_request(next_key, value));
+      open.emplace(link.client.call("/etcdserverpb.KV/Put", message, patience), next_key++);
     }
     turn(links);
     for (const api::CallResult& result : std::exchange(link.results, {})) {
-      --open;
+      const std::uint64_t key = open.extract(result.stream).mapped();
       ++report.done;
       if (result.code != StatusCode::ok) continue;
+      acknowledged.push_back(key);
       const auto pause = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - last_good).count();
       report.pause_us = std::max(report.pause_us, static_cast<std::uint64_t>(pause));
       last_good = Clock::now();
     }
   }
   report.seconds = seconds_since(begin);
+  const std::set<std::string> there = keys_there(links, options["first_key"], next_key);
+  for (const std::uint64_t key : acknowledged) report.lost += there.contains(key_name(key)) ? 0 : 1;
   return report;
 }
 
@@ -371,11 +392,11 @@ int run(int argc, char** argv) {
   std::replace(report.first_error.begin(), report.first_error.end(), '"', '\'');
   std::printf(
       "{\"done\": %llu, \"errors\": %llu, \"first_error\": \"%s\", \"seconds\": %.6f, \"revisions\": %llu, "
-      "\"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, \"max_us\": %u, \"pause_us\": %llu}\n",
+      "\"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, \"max_us\": %u, \"pause_us\": %llu, \"lost\": %llu}\n",
       static_cast<unsigned long long>(report.done), static_cast<unsigned long long>(report.errors),
       report.first_error.c_str(), report.seconds, static_cast<unsigned long long>(after - before),
       report.percentile(500), report.percentile(990), report.percentile(999), report.percentile(1000),
-      static_cast<unsigned long long>(report.pause_us));
+      static_cast<unsigned long long>(report.pause_us), static_cast<unsigned long long>(report.lost));
   return 0;
 }
 
