@@ -6,19 +6,17 @@ Usage: cluster_test.py METASTORE GRPC_CLIENT"""
 import os
 import signal
 import sys
+import time
 import unittest
 
 from clients import Load, Watch, check_values
-from servers import Cluster, etcdctl
+from servers import KEEPS_STATE, READY_SECONDS, Cluster, etcdctl, needs_storage
 from switchboard import Switchboard
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 
 
 class ThreeMembers(unittest.TestCase):
-    def check_values(self, cluster, count):
-        check_values(self, GRPC_CLIENT, cluster.members, count)
-
     def followers(self, cluster):
         leader = cluster.leader()
         return leader, [member for member in cluster.members if member is not leader]
@@ -50,8 +48,31 @@ class ThreeMembers(unittest.TestCase):
             for watch in watches:
                 self.assertEqual([f"k{i}" for i in range(300)], watch.keys(300))
                 watch.end()
-            leader.start()
-            self.check_values(cluster, 300)
+            if KEEPS_STATE:
+                leader.start()
+            check_values(self, GRPC_CLIENT, cluster.members if KEEPS_STATE else followers, 300)
+
+    def test_a_lease_goes_on_under_the_next_leader_and_ends_there(self):
+        with Cluster(METASTORE) as cluster:
+            leader, followers = self.followers(cluster)
+            ids = {}
+            for name, seconds in (("short", "2"), ("long", "600")):
+                code, out, err = etcdctl(leader.endpoint, "lease", "grant", seconds)
+                self.assertEqual((0, ""), (code, err))
+                ids[name] = out.split()[1]
+                self.assertEqual(0, etcdctl(leader.endpoint, "put", name, "1", f"--lease={ids[name]}")[0])
+            leader.kill()
+            self.assertIn(cluster.leader(followers), followers)
+            for follower in followers:
+                self.assertEqual((0, f"lease {ids['long']} keepalived with TTL(600)\n", ""),
+                                 etcdctl(follower.endpoint, "lease", "keep-alive", "--once", ids["long"]))
+            deadline = time.monotonic() + READY_SECONDS
+            while etcdctl(followers[0].endpoint, "get", "short")[1]:
+                self.assertLess(time.monotonic(), deadline, "the lease goes on")
+                time.sleep(0.05)
+            self.assertEqual("long\n1\n", etcdctl(followers[1].endpoint, "get", "long")[1])
+            self.assertEqual(0, etcdctl(followers[1].endpoint, "lease", "revoke", ids["long"])[0])
+            self.assertEqual("", etcdctl(followers[0].endpoint, "get", "long")[1])
 
     def test_a_stopped_leader_is_replaced_and_follows_when_it_goes_on(self):
         with Cluster(METASTORE) as cluster:
@@ -63,8 +84,9 @@ class ThreeMembers(unittest.TestCase):
             self.assertIn(cluster.leader(followers), followers)
             leader.signal(signal.SIGCONT)
             cluster.leader()
-            self.check_values(cluster, 200)
+            check_values(self, GRPC_CLIENT, cluster.members, 200)
 
+    @needs_storage
     def test_a_rolling_restart_is_not_felt_and_no_member_differs_afterwards(self):
         with Cluster(METASTORE, arguments=["--limits=state_hash_entries=10"]) as cluster:
             leader, followers = self.followers(cluster)
@@ -78,7 +100,7 @@ class ThreeMembers(unittest.TestCase):
                 restarted.start()
                 acknowledged = max(acknowledged, load.finish())
                 self.assertEqual(200, acknowledged)
-            self.check_values(cluster, 200)
+            check_values(self, GRPC_CLIENT, cluster.members, 200)
             self.assertEqual((0, "", ""), etcdctl(leader.endpoint, "alarm", "list"))
 
     def test_leadership_moves_fifty_times_under_load_and_nobody_notices(self):
@@ -97,7 +119,7 @@ class ThreeMembers(unittest.TestCase):
             self.assertEqual([f"k{i}" for i in range(2_000)], watch.keys(2_000))
             watch.end()
             self.assertIs(leader, cluster.leader())
-            self.check_values(cluster, 2_000)
+            check_values(self, GRPC_CLIENT, cluster.members, 2_000)
 
     def test_a_leader_that_is_cut_off_never_answers_with_old_data(self):
         cluster = Cluster(METASTORE)
@@ -126,7 +148,7 @@ class ThreeMembers(unittest.TestCase):
             self.assertIs(leader, cluster.leader())
             self.assertEqual(term, cluster.status(leader)["raftTerm"])
             board.heal()
-            self.check_values(cluster, 200)
+            check_values(self, GRPC_CLIENT, cluster.members, 200)
 
 
 if __name__ == "__main__":

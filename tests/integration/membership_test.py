@@ -11,8 +11,8 @@ import sys
 import time
 import unittest
 
-from clients import Load
-from servers import READY_SECONDS, Cluster, Server, etcdctl, free_ports
+from clients import Load, check_values
+from servers import HOST, KEEPS_STATE, READY_SECONDS, Cluster, Server, etcdctl, free_ports, needs_storage
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 # Else a member has to be connected for five seconds before it counts.
@@ -59,9 +59,7 @@ class Membership(unittest.TestCase):
             "unhealthy cluster"))
 
     def check_values(self, member, count):
-        done = subprocess.run([GRPC_CLIENT, member.endpoint, "values", str(count)], capture_output=True, text=True,
-                              timeout=120, check=False)
-        self.assertEqual((0, ""), (done.returncode, done.stderr), member.name)
+        check_values(self, GRPC_CLIENT, [member], count)
 
     def test_a_cluster_grows_from_one_by_a_voter_and_a_learner_that_is_promoted(self):
         with Server(METASTORE, [SETTLED_SOON]) as first:
@@ -80,33 +78,46 @@ class Membership(unittest.TestCase):
             first.kill()
             self.assertEqual(100, Load(GRPC_CLIENT, third, 100).finish())
             self.check_values(second, 100)
-            self.assertEqual({"m1", "m2", "m3"}, set(ids(third)))
+            moved = f"http://{HOST}:{free_ports(1)[0]}"
+            self.check(eventually(
+                lambda: etcdctl(third.endpoint, "member", "update", ids(third)["m1"], f"--peer-urls={moved}"),
+                "unhealthy cluster"))
+            listed = self.check(etcdctl(second.endpoint, "member", "list")).splitlines()
+            self.assertEqual(["m1", moved], next(line for line in listed if ", m1, " in line).split(", ")[2:4])
+            self.assertEqual(3, len(listed))
 
-    def test_members_are_removed_under_load_the_leader_too_and_stop_by_themselves(self):
+    def test_under_load_a_member_is_added_and_others_removed_the_leader_too(self):
         with Cluster(METASTORE, 4, [SETTLED_SOON]) as cluster:
             leader = cluster.leader()
             follower, *serving = [member for member in cluster.members if member is not leader]
-            load = Load(GRPC_CLIENT, serving[0], 400)
-            for count, removed in ((100, follower), (200, leader)):
+            added = self.newcomer("m5", cluster.members)
+            load = Load(GRPC_CLIENT, serving[0], 600)
+            load.wait_for(50)
+            self.add(serving[0], added, "--learner")
+            added.start(wait=False)
+            learner = ids(serving[0])[added.peer_url]
+            self.check(eventually(lambda: etcdctl(serving[1].endpoint, "member", "promote", learner), "in sync"))
+            for count, removed in ((300, follower), (400, leader)):
                 load.wait_for(count)
                 self.check(eventually(
                     lambda gone=removed: etcdctl(serving[1].endpoint, "member", "remove", ids(serving[0])[gone.name]),
                     "unhealthy cluster"))
                 self.assertEqual(0, removed.process.wait(timeout=READY_SECONDS))
                 self.assertIn("the member has been permanently removed from the cluster", removed.log())
-            self.assertEqual(400, load.finish())
-            self.check_values(serving[1], 400)
-            self.assertEqual({member.name for member in serving}, set(ids(serving[0])))
-            # Nor can it come back.
+            self.assertEqual(600, load.finish())
+            for member in (*serving, added):
+                self.check_values(member, 600)
+            self.assertEqual({member.name for member in (*serving, added)}, set(ids(serving[0])))
+            # Nor can it come back; one that keeps nothing is told so.
             follower.start(wait=False)
-            self.assertEqual(0, follower.process.wait(timeout=READY_SECONDS))
+            self.assertEqual(0 if KEEPS_STATE else 1, follower.process.wait(timeout=READY_SECONDS), follower.log())
 
     def test_a_member_that_lost_its_data_is_replaced_by_a_new_one(self):
         with Cluster(METASTORE, 3, [SETTLED_SOON]) as cluster:
             self.assertEqual(100, Load(GRPC_CLIENT, cluster.members[0], 100).finish())
             lost, *others = reversed(cluster.members)
             lost.kill()
-            shutil.rmtree(lost.data_directory)
+            shutil.rmtree(lost.data_directory, ignore_errors=not KEEPS_STATE)
             for arguments in ([], ["--initial-cluster-state=existing"], ["--engine=memory"]):
                 wiped = subprocess.run(lost.command() + arguments, capture_output=True, text=True, timeout=60,
                                        check=False)
@@ -124,6 +135,7 @@ class Membership(unittest.TestCase):
             self.check_values(lost, 100)
             self.assertEqual(100, Load(GRPC_CLIENT, lost, 100).finish())
 
+    @needs_storage
     def test_the_last_one_left_goes_on_alone(self):
         with Cluster(METASTORE, 3, [SETTLED_SOON]) as cluster:
             self.assertEqual(100, Load(GRPC_CLIENT, cluster.members[0], 100).finish())
@@ -141,16 +153,24 @@ class Membership(unittest.TestCase):
 
     def test_a_mistake_at_the_start_is_told_with_the_flag_to_change(self):
         with Server(METASTORE) as first:
-            lost = self.newcomer("m2", [])
-            lost.start(wait=False)
-            self.assertEqual(1, lost.process.wait(timeout=READY_SECONDS))
-            self.assertIn("--initial-cluster names no other member", lost.log())
-            stranger = Server(METASTORE, name="m2", ports=free_ports(2))
-            self.addCleanup(stranger.__exit__)
-            stranger.initial_cluster = f"{told(first)},{told(stranger)}"
-            stranger.start(wait=False)
-            self.assertEqual(1, stranger.process.wait(timeout=READY_SECONDS))
-            self.assertIn("--initial-cluster-state=existing to join that cluster", stranger.log())
+            own_ports = free_ports(2)
+            for arguments, sentence in (
+                    (["--initial-cluster-state=existing", "--initial-cluster=m2=OWN"],
+                     "--initial-cluster names no other member"),
+                    (["--initial-cluster-state=existing"],
+                     "add it with 'member add', or correct --initial-advertise-peer-urls"),
+                    ([], "--initial-cluster-state=existing to join that cluster"),
+                    (["--initial-cluster-token=other"], "while --initial-cluster and --initial-cluster-token make"),
+                    (["--initial-cluster=m1=OWN"], "name this member in --initial-cluster or change --name"),
+                    (["--initial-advertise-peer-urls=http://127.0.0.1:1"],
+                     "but --initial-advertise-peer-urls is http://127.0.0.1:1; make them equal")):
+                stranger = Server(METASTORE, name="m2", ports=own_ports)
+                self.addCleanup(stranger.__exit__)
+                stranger.arguments += [word.replace("OWN", stranger.peer_url) for word in arguments]
+                stranger.initial_cluster = f"{told(first)},m2={stranger.peer_url}"
+                told_off = subprocess.run(stranger.command(), capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(1, told_off.returncode, told_off.stderr)
+                self.assertIn(sentence, told_off.stderr)
 
 
 if __name__ == "__main__":

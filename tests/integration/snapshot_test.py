@@ -12,7 +12,7 @@ import time
 import unittest
 
 from clients import check_values
-from servers import READY_SECONDS, Cluster, etcdctl
+from servers import READY_SECONDS, Cluster, etcdctl, needs_storage
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 # So little is kept that a few puts are too many, and what there is comes in many parts.
@@ -47,6 +47,7 @@ class Snapshots(unittest.TestCase):
         leader = cluster.leader()
         return leader, [member for member in cluster.members if member is not leader][0]
 
+    @needs_storage
     def test_a_killed_member_catches_up_and_starts_again_from_what_it_got(self):
         with Cluster(METASTORE, arguments=ARGUMENTS) as cluster:
             leader, away = self.follower(cluster)
@@ -87,6 +88,7 @@ class Snapshots(unittest.TestCase):
             keys = [line for line in lines if line.startswith("k") and line != "k"]
             self.assertEqual([f"k{i}" for i in range(300)], keys)
 
+    @needs_storage
     def test_a_member_that_is_killed_while_it_receives_has_the_old_state_or_the_new_one(self):
         with Cluster(METASTORE, arguments=ARGUMENTS) as cluster:
             leader, away = self.follower(cluster)
