@@ -257,6 +257,7 @@ class Replica {
   };
   std::map<RequestId, PeerCall> peer_calls_;  ///< Of which this member owes the answers.
   std::uint64_t last_peer_call_ = 0;
+  std::map<MemberId, std::uint64_t> called_me_;  ///< The newest call of each member; ids rise from run to run.
   SnapshotSender snapshots_;
   SnapshotReceiver snapshot_;
   std::optional<LogWriteId> installs_at_;  ///< Once this write is durable, the image may take the engine's place.

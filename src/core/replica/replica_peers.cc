@@ -173,6 +173,10 @@ void Replica::on_leader_call(Instant now, MemberId from, const raft::LeaderCall&
   const std::optional<kv::Method> method = method_of(call.method.view());
   // Who asks the wrong one asks again once it knows the right one.
   if (!method.has_value() || raft_.role() != raft::Role::leader || call.term != raft_.term()) return;
+  // One that is repeated, or was asked anew since, may have been answered: it must not keep a lease alive any more.
+  std::uint64_t& newest = called_me_[from];
+  if (call.id <= newest) return;
+  newest = call.id;
   const RequestId id((std::uint64_t{1} << 63) | ++last_peer_call_);
   peer_calls_.emplace(id, PeerCall{from, call.term, call.id});
   if (*method != kv::Method::lease_keep_alive) return on_request(now, {id, *method, call.message}, effects);

@@ -308,6 +308,29 @@ TEST_CASE("a keep-alive that the leader died over is answered by its successor")
   CHECK(cluster.at(leader).received<etcdserverpb::LeaseKeepAliveResponse>(RequestId(2)).size() == 1);
 }
 
+TEST_CASE("a keep-alive that comes to the leader again, long after it was answered, keeps nothing alive") {
+  Cluster cluster(3);
+  cluster.begin();
+  const MemberId leader(cluster.leader());
+  const MemberId follower(cluster.follower());
+  cluster.ask(leader.value(), 1, kv::Method::lease_grant, grant(77, 4));
+  cluster.run(Duration::milliseconds(100));
+  etcdserverpb::LeaseKeepAliveRequest keep_alive;
+  keep_alive.set_id(77);
+  const raft::LeaderCall call{.term = cluster.at(leader.value()).replica.status().term,
+                              .id = 1'000,
+                              .method = Bytes::copy_of(kv::name(kv::Method::lease_keep_alive)),
+                              .message = encoded(keep_alive)};
+  cluster.post(leader.value(), PeerMessage{{follower, leader, call}});
+  cluster.run(Duration::seconds(3));
+  const auto leases = [&] { return cluster.at(leader.value()).replica.metrics().leases; };
+  CHECK(leases().renewed == 1);
+  cluster.post(leader.value(), PeerMessage{{follower, leader, call}});
+  cluster.run(Duration::seconds(2));
+  CHECK(leases().renewed == 1);
+  CHECK(leases().revoked == 1);
+}
+
 Bytes move_to(std::uint64_t target) {
   etcdserverpb::MoveLeaderRequest request;
   request.set_targetid(target);
