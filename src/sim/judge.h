@@ -27,12 +27,14 @@ namespace metastore::sim {
 /// One and a half election timeouts, in whole seconds, is the least that a lease lives.
 inline LeaseTerms lease_terms(const Plan& plan) {
   constexpr std::int64_t second = 1'000'000'000;
-  return {
-      .is_alone = plan.members == 1,
-      .ttl_seconds_min = ((plan.election_timeout * 3).nanoseconds() / 2 + second - 1) / second,
-      .grace = plan.election_timeout,
-      .slack_at_least = plan.election_timeout * 10 + (plan.disk.work_max + plan.disk.stall) * 20 + Duration::seconds(5),
-      .slack_a_request = plan.disk.work_max + plan.disk.stall};
+  // A keep-alive that goes by way of a follower may take effect as late as its message comes.
+  const Duration underway = plan.members == 1 ? Duration() : plan.post.late_max + plan.post.cut_max;
+  return {.is_alone = plan.members == 1,
+          .ttl_seconds_min = ((plan.election_timeout * 3).nanoseconds() / 2 + second - 1) / second,
+          .grace = plan.election_timeout,
+          .slack_at_least = plan.election_timeout * 10 + (plan.disk.work_max + plan.disk.stall) * 20 +
+                            Duration::seconds(5) + underway,
+          .slack_a_request = plan.disk.work_max + plan.disk.stall};
 }
 
 class Judge {

@@ -169,7 +169,7 @@ PostFaults draw_post(std::uint64_t seed) {
 
 std::uint64_t draw_members(std::uint64_t seed) {
   constexpr std::uint64_t sizes[] = {1, 3, 5};
-  constexpr std::uint32_t weights[] = {1, 0, 0};
+  constexpr std::uint32_t weights[] = {4, 3, 1};
   return sizes[Prng(seed, "plan members").weighted(weights, std::size(weights))];
 }
 
@@ -200,9 +200,12 @@ Plan with_members(Plan plan, std::uint64_t members) {
   // A vote is written and sent there and back within an election timeout, or there is never a leader.
   const Duration round = plan.disk.work_max * 2 + plan.disk.report_max * 2 + plan.post.delay_max * 2;
   const std::int64_t ticks = plan.election_timeout.nanoseconds() / plan.heartbeat_interval.nanoseconds();
-  plan.heartbeat_interval = std::max(plan.heartbeat_interval, round * 3 / ticks);
+  // Heartbeats that are more frequent, and clients that sleep, cost more than they find.
+  plan.heartbeat_interval = std::max({plan.heartbeat_interval, Duration::milliseconds(30), round * 3 / ticks});
+  plan.operations = std::max<std::uint64_t>(plan.operations / 2, 200);
+  plan.think_max = std::min(plan.think_max, Duration::milliseconds(200));
   plan.election_timeout = plan.heartbeat_interval * ticks;
-  // Members cannot send each other snapshots yet: whoever was away must find everything in the log.
+  // Whoever was away finds everything in the log: no seed tries snapshots between members yet.
   plan.limits.log_entries_kept = plan.limits.mark_entries = 1'000'000;
   plan.limits.log_bytes_max = 1'000'000'000;
   return plan;
