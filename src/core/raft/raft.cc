@@ -284,6 +284,7 @@ LogIndex Raft::commit_index() const { return state_->commit; }
 LogIndex Raft::last_index() const { return state_->log.last_index(); }
 LogIndex Raft::persisted_index() const { return state_->log.persisted(); }
 const ConfState& Raft::conf_state() const { return state_->conf(); }
+LogIndex Raft::conf_index() const { return state_->membership.index(); }
 const Entry& Raft::entry(LogIndex index) const { return state_->log.entry(index); }
 
 Mark Raft::mark_at(LogIndex index) const { return {index, state_->log.term_at(index), state_->membership.at(index)}; }

@@ -142,6 +142,8 @@ class Raft {
   LogIndex last_index() const;
   LogIndex persisted_index() const;
   const ConfState& conf_state() const;
+  /// The newest entry in the log that is no normal one.
+  LogIndex conf_index() const;
   /// Requires: `index` lies behind what has left memory and is at most last_index().
   const Entry& entry(LogIndex index) const;
 

@@ -84,7 +84,7 @@ class Replica {
   Waiting::Key propose_own(Instant now, Bytes command);
   void change_members(Instant now, const ClientRequest& client, const kv::Request& request, Effects& effects);
   void append_change(Instant now, Proposal proposal, Effects& effects);
-  /// Whether the table holds all that a new change would stand behind.
+  /// Whether the table holds all changes that a new one would stand behind. Commands may wait to be applied.
   bool can_judge_changes() const;
   std::optional<ErrorCode> objection_to(BytesView command) const;
   bool is_caught_up(MemberId learner) const;

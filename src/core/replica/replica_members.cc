@@ -67,7 +67,7 @@ void Replica::append_change(Instant now, Proposal proposal, Effects& effects) {
   proposals_.add(index.value(), raft_.term(), std::move(proposal));
 }
 
-bool Replica::can_judge_changes() const { return raft_.accepts_changes() && applied_index_ == raft_.commit_index(); }
+bool Replica::can_judge_changes() const { return raft_.accepts_changes() && applied_index_ >= raft_.conf_index(); }
 
 std::optional<ErrorCode> Replica::objection_to(BytesView command) const {
   const std::optional<MembershipChange> decoded = decode_membership_change(command);

@@ -170,6 +170,31 @@ TEST_CASE("changes asked of several members at once are made one behind the othe
   }
 }
 
+TEST_CASE("a change that a follower is asked for waits for no command that the leader has not applied yet") {
+  Config config = unchecked();
+  config.limits.apply_bytes_a_step = 1;
+  Cluster cluster(3, config);
+  cluster.begin();
+  const std::uint64_t leader = cluster.leader();
+  const std::uint64_t follower = cluster.follower();
+  for (std::uint64_t i = 0; i < 200; ++i) cluster.ask(leader, 100 + i, Method::put, put("k", "v"));
+  REQUIRE(cluster.run_until([&] {
+    const ReplicaStatus status = cluster.at(leader).replica.status();
+    return status.commit_index.value() > status.applied_index.value() + 100;
+  }));
+  std::uint64_t refused = 0;
+  cluster.loses = [&](const raft::Envelope& envelope) {
+    refused += std::holds_alternative<raft::ProposalRefused>(envelope.message) ? 1 : 0;
+    return false;
+  };
+  const Instant asked = cluster.now();
+  cluster.ask(follower, 1, Method::member_add, add("http://p4:1"));
+  REQUIRE(has_answered(cluster, follower, 1));
+  CHECK_FALSE(cluster.at(follower).error(1).has_value());
+  CHECK(refused == 0);
+  CHECK(cluster.now() == asked);
+}
+
 TEST_CASE("a leader that is asked to remove itself answers and goes, and its id never comes back") {
   Cluster cluster(3, unchecked());
   cluster.begin();
