@@ -8,6 +8,7 @@ void check_log(const State& state) {
   state.log.check_invariants();
   ASSERT(state.log.applied() <= state.commit);
   ASSERT(state.commit <= state.log.last_index());
+  ASSERT(state.role == Role::leader || state.agreed <= state.log.last_index());
   ASSERT(state.log.last_term() <= state.term);
   ASSERT(state.membership.index() <= state.log.last_index());
 }

@@ -24,6 +24,7 @@ class Progress {
   LogIndex match_index() const { return match_index_; }
   LogIndex next_index() const { return next_index_; }
 
+  bool has_in_flight() const { return !inflights_.empty(); }
   /// Whether entries may be sent now. A window that is empty takes one message, however large.
   bool can_send_entries(std::uint64_t window_bytes) const {
     return mode_ == Mode::replicate && (inflights_.empty() || inflight_bytes_ < window_bytes);

@@ -115,6 +115,7 @@ bool State::is_only_voter() const {
 
 void State::set_term_and_vote(Term new_term, MemberId new_vote) {
   ASSERT(new_term > term || (new_term == term && vote == MemberId()));
+  if (new_term > term) agreed = commit_told = LogIndex();
   term = new_term;
   vote = new_vote;
   vote_write = outbox.next_write();

@@ -78,9 +78,22 @@ void reject(State& state, MemberId from, const AppendRequest& request, Output& o
   send(state, from, reply, state.vote_write, out);
 }
 
+/// What an append without entries claims the peer to hold. It may overtake entries on their way, so it claims no more
+/// than what is known, and is refused by nobody who is merely behind. But entries that get no answer for an election
+/// timeout may be lost: then it claims those too, and a refusal tells.
+LogIndex claimed(const State& state, const Peer& peer) {
+  const Progress& progress = peer.progress;
+  const LogIndex match = progress.match_index();
+  const bool is_known = match != LogIndex() && match >= state.log.compacted();
+  const bool is_overdue = state.now >= peer.moved_at + state.config.election_timeout;
+  const bool claims_all = progress.mode() != Progress::Mode::replicate || !is_known || is_overdue;
+  return claims_all ? progress.next_index().previous() : match;
+}
+
 void send_append(State& state, MemberId to, Peer& peer, std::vector<Entry> entries, Output& out) {
-  const LogIndex previous = peer.progress.next_index().previous();
+  const LogIndex previous = entries.empty() ? claimed(state, peer) : peer.progress.next_index().previous();
   if (!entries.empty()) {
+    if (!peer.progress.has_in_flight()) peer.moved_at = state.now;
     std::uint64_t bytes = 0;
     for (const Entry& entry : entries) bytes += size_bytes(entry);
     peer.progress.on_sent(entries.back().index, bytes);
@@ -139,13 +152,16 @@ void on_append_request(State& state, MemberId from, const AppendRequest& request
     append(state, entry, out);
   }
   const LogIndex last = request.previous_index.plus(request.entries.size());
-  state.commit = std::max(state.commit, std::min(request.commit, last));
+  state.agreed = std::max(state.agreed, last);
+  // What is told may have overtaken the entries that it tells of.
+  state.commit_told = std::max(state.commit_told, request.commit);
+  state.commit = std::max(state.commit, std::min(state.commit_told, state.agreed));
 
   AppendReply reply{.term = state.term, .accepted = true, .read_round = request.read_round};
   LogWriteId write = state.vote_write;
   if (request.entries.empty()) {
     // A heartbeat does not wait for the disk: it acknowledges what is durable already.
-    reply.match_index = std::min(std::max(last, state.commit), state.log.persisted());
+    reply.match_index = std::min(std::max(state.agreed, state.commit), state.log.persisted());
   } else {
     reply.match_index = std::max(last, state.commit);
     write = std::max(write, state.log.write_of(reply.match_index, state.outbox.next_write()));
@@ -166,6 +182,7 @@ void on_append_reply(State& state, MemberId from, const AppendReply& reply, Outp
   peer.round_echoed = std::max(peer.round_echoed, reply.read_round);
   if (reply.accepted) {
     ASSERT(reply.match_index <= state.log.last_index());
+    if (reply.match_index > peer.progress.match_index()) peer.moved_at = state.now;
     peer.progress.on_accepted(reply.match_index);
     hold_behind_snapshot(state, peer);
     return advance_commit(state, out);

@@ -25,6 +25,7 @@ namespace metastore::raft {
 struct Peer {
   Progress progress;
   Instant heard;                   ///< When it last answered in this term.
+  Instant moved_at = {};           ///< When it last had acknowledged all that it was sent, or a part of that.
   LogIndex commit_sent;            ///< The newest commit index that it was told.
   std::uint64_t round_sent = 0;    ///< The newest ReadIndex round that it was told,
   std::uint64_t round_echoed = 0;  ///< and that it answered.
@@ -63,6 +64,8 @@ struct State {
   MemberId vote;
   LogIndex commit;
   MemberId leader;
+  LogIndex agreed;       ///< Up to here the log is known to be that of this term's leader; by one who follows it.
+  LogIndex commit_told;  ///< By that leader, who may be ahead of what has come from it.
   Log log;
   Membership membership;
 
