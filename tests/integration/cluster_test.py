@@ -3,11 +3,13 @@ once, while members are killed, stopped and restarted.
 
 Usage: cluster_test.py METASTORE GRPC_CLIENT"""
 
+import json
 import os
 import signal
 import sys
 import time
 import unittest
+import urllib.request
 
 from clients import Load, Watch, check_values
 from servers import KEEPS_STATE, READY_SECONDS, Cluster, etcdctl, needs_storage
@@ -36,6 +38,32 @@ class ThreeMembers(unittest.TestCase):
                 self.assertEqual(sorted([m.name, m.peer_url, f"http://{m.endpoint}"] for m in cluster.members),
                                  sorted(line.split(", ")[2:5] for line in out.splitlines()))
                 self.assertEqual("m1\n1\nm2\n1\nm3\n1\n", etcdctl(member.endpoint, "get", "m", "--prefix")[1])
+
+    def test_the_cluster_speaks_the_oldest_version_until_the_last_member_has_come(self):
+        cluster = Cluster(METASTORE)
+        first, second, third = cluster.members
+        try:
+            for member in (first, second):
+                member.start(wait=False)
+            for member in (first, second):
+                member.wait_ready()
+                self.wait_for_version(member, "3.0.0")
+            third.start()
+            for member in cluster.members:
+                self.wait_for_version(member, "3.7.0")
+            self.assertIn("updated cluster version", first.log())
+        finally:
+            cluster.__exit__()
+
+    def wait_for_version(self, member, expected):
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            with urllib.request.urlopen(f"http://{member.endpoint}/version", timeout=5) as answer:
+                versions = json.load(answer)
+            if versions["etcdcluster"] == expected:
+                return self.assertEqual(expected, versions["storage"])
+            self.assertLess(time.monotonic(), deadline, versions)
+            time.sleep(0.02)
 
     def test_nothing_is_lost_and_no_put_fails_when_the_leader_is_killed_under_load(self):
         with Cluster(METASTORE) as cluster:

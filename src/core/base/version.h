@@ -8,8 +8,8 @@ namespace metastore {
 
 inline constexpr std::string_view metastore_version = "0.1.0";
 inline constexpr std::string_view etcd_version = "3.7.1";
-/// The cluster version that the first leader sets: etcd_version without its patch level.
-inline constexpr std::string_view etcd_cluster_version = "3.7.0";
+/// What a cluster is said to speak whose members have not all told what they do.
+inline constexpr std::string_view etcd_cluster_version_min = "3.0.0";
 
 }  // namespace metastore
 

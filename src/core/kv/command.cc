@@ -28,6 +28,7 @@ constexpr char own_mark = '\0';
 
 constexpr std::uint32_t header_id = 1;
 constexpr std::uint32_t data_id_field = 101;
+constexpr std::uint32_t version_field = 102;
 constexpr std::size_t header_bytes = 1 + 10;
 constexpr std::uint64_t id_mark = std::uint64_t{1} << 63;
 
@@ -142,6 +143,7 @@ bool read(BytesView message, MemberAttributes& out) {
     if (reader.tag() == varint_tag(1)) out.member = MemberId(reader.u64());
     if (reader.tag() == bytes_tag(2)) ok = read_attributes(reader.bytes(), out);
     if (reader.tag() == varint_tag(data_id_field)) out.data_id = reader.u64();
+    if (reader.tag() == bytes_tag(version_field)) out.version = reader.bytes();
   }
   return ok && reader.ok();
 }
@@ -201,7 +203,8 @@ Bytes encode_member_attributes(std::uint64_t id, const MemberAttributes& attribu
   std::size_t inner = bytes_field_size(1, attributes.name.size());
   for (const std::string& url : attributes.client_urls) inner += message_field_size(2, url.size());
   const std::size_t size = varint_field_size(1, attributes.member.value()) + message_field_size(2, inner) +
-                           varint_field_size(data_id_field, attributes.data_id);
+                           varint_field_size(data_id_field, attributes.data_id) +
+                           bytes_field_size(version_field, attributes.version.size());
   return encode(id, Field::cluster_member_attr_set, size, [&](WireWriter& writer) {
     writer.varint_field(1, attributes.member.value());
     writer.message_field(2, inner);
@@ -211,6 +214,7 @@ Bytes encode_member_attributes(std::uint64_t id, const MemberAttributes& attribu
       writer.raw(url);
     }
     writer.varint_field(data_id_field, attributes.data_id);
+    writer.bytes_field(version_field, attributes.version);
   });
 }
 

@@ -18,12 +18,13 @@
 
 namespace metastore::kv {
 
-/// A member tells its name, its client URLs and which data directory it has.
+/// A member tells its name, its client URLs, which data directory it has and which version of the API it speaks.
 struct MemberAttributes {
   MemberId member;
   std::string name;
   std::vector<std::string> client_urls;
-  std::uint64_t data_id = 0;  ///< In a field that etcd has not.
+  std::uint64_t data_id = 0;  ///< In a field that etcd has not,
+  std::string version = {};   ///< as this.
   bool operator==(const MemberAttributes&) const = default;
 };
 

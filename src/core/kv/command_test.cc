@@ -89,7 +89,7 @@ TEST_CASE("the size of a command is known before it is made, whatever its id") {
 
 TEST_CASE("a member's attributes and the cluster version go through the log") {
   const Bytes attributes =
-      encode_member_attributes(first_id, {MemberId(0xfedc), "m1", {"http://a:1", "http://b:2"}, 9});
+      encode_member_attributes(first_id, {MemberId(0xfedc), "m1", {"http://a:1", "http://b:2"}, 9, "3.7.1"});
   const auto seen = parsed(attributes).cluster_member_attr_set();
   CHECK(seen.member_id() == 0xfedc);
   CHECK(seen.member_attributes().name() == "m1");
@@ -97,7 +97,7 @@ TEST_CASE("a member's attributes and the cluster version go through the log") {
   const auto decoded_attributes = decode_command(attributes.view());
   REQUIRE(decoded_attributes.has_value());
   CHECK(std::get<MemberAttributes>(decoded_attributes->body) ==
-        MemberAttributes{MemberId(0xfedc), "m1", {"http://a:1", "http://b:2"}, 9});
+        MemberAttributes{MemberId(0xfedc), "m1", {"http://a:1", "http://b:2"}, 9, "3.7.1"});
 
   const Bytes version = encode_cluster_version(first_id + 3, "3.7.0");
   CHECK(parsed(version).cluster_version_set().ver() == "3.7.0");

@@ -18,6 +18,7 @@ void put_member(RowWriter& rows, const Member& member) {
   }
   out.boolean(member.is_learner);
   out.u64(member.data_id);
+  out.bytes(member.version);
   rows.put(Table::members, NumberKey(member.id.value()).view(), value);
 }
 

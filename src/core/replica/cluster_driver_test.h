@@ -110,6 +110,8 @@ class Cluster {
     nodes_.at(MemberId(n)).reset();
     inboxes_.erase(MemberId(n));
   }
+  /// With which the member starts next.
+  Config& config(std::uint64_t n) { return configs_.at(MemberId(n)); }
   void restart(std::uint64_t n) {
     Config& config = configs_.at(MemberId(n));
     ++config.incarnation;

@@ -10,6 +10,7 @@
 #include "core/base/limits.h"
 #include "core/base/tagged.h"
 #include "core/base/time.h"
+#include "core/base/version.h"
 #include "core/raft/raft.h"
 #include "core/replica/auto_compaction.h"
 #include "core/replica/effects.h"
@@ -32,6 +33,7 @@ struct Config {
   std::uint64_t data_id = 0;
   std::uint64_t seed = 0;
   std::string name;
+  std::string version{etcd_version};     ///< Published with the name.
   std::vector<std::string> client_urls;  ///< Published with the name when the member is ready.
   Duration heartbeat_interval = Duration::milliseconds(100);
   Duration election_timeout = Duration::milliseconds(1000);

@@ -109,8 +109,9 @@ Status<std::string> Image::take_member(BytesView key, BytesView value) {
   member.peer_urls = texts();
   member.client_urls = texts();
   member.is_learner = in.boolean();
-  // Those who were written by the first version have none.
+  // Those who were written by the first version have neither.
   if (!in.at_end()) member.data_id = in.u64();
+  if (!in.at_end()) member.version = in.bytes();
   if (!id.has_value() || is_removed || !in.ok() || !in.at_end()) return refusal("members", key, "cannot be read");
   members.restore(std::move(member));
   return Done{};

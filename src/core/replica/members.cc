@@ -48,6 +48,7 @@ void Members::publish(kv::MemberAttributes attributes) {
   found->second.name = std::move(attributes.name);
   found->second.client_urls = std::move(attributes.client_urls);
   found->second.data_id = attributes.data_id;
+  found->second.version = std::move(attributes.version);
 }
 
 const Member* Members::find(MemberId id) const {
@@ -75,6 +76,7 @@ std::uint64_t Members::computed_hash() const {
     put_urls(member.client_urls);
     out.boolean(member.is_learner);
     out.u64(member.data_id);
+    out.bytes(member.version);
   }
   for (const MemberId id : removed_) out.tagged(id);
   return mvcc::hash_of(state);

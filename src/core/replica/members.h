@@ -23,6 +23,7 @@ struct Member {
   std::vector<std::string> client_urls;
   bool is_learner = false;
   std::uint64_t data_id = 0;  ///< Of its data directory, as published.
+  std::string version;        ///< As published.
   bool operator==(const Member&) const = default;
 };
 

@@ -50,10 +50,11 @@ TEST_CASE("etcd's changes are applied: add as learner, update, remove for good")
   CHECK(members.find(MemberId(4))->is_learner);
   CHECK(members.find(MemberId(4))->name.empty());
 
-  members.publish({MemberId(4), "four", {"http://a:2"}, 77});
+  members.publish({MemberId(4), "four", {"http://a:2"}, 77, "3.7.1"});
   members.apply_conf_change(change(raftpb::ConfChangeUpdateNode, 4, R"({"id":4,"peerURLs":["http://b:1"]})"));
   CHECK(members.find(MemberId(4))->peer_urls == std::vector<std::string>{"http://b:1"});
   CHECK(members.find(MemberId(4))->name == "four");
+  CHECK(members.find(MemberId(4))->version == "3.7.1");
   CHECK(members.find(MemberId(4))->is_learner);
 
   members.apply_conf_change(change(raftpb::ConfChangeRemoveNode, 4, ""));

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/base/assert.h"
-#include "core/base/version.h"
 #include "core/kv/command.h"
 #include "core/kv/cost.h"
 #include "core/replica/responses.h"
@@ -198,16 +197,11 @@ void Replica::publish(Instant now) {
   if (raft_.leader() == MemberId() || applied_index_ < raft_.commit_index()) return;
   if (members_.find(config_.member) == nullptr) return;
   if (!is_published() && !waiting_.contains(publication_)) {
-    publication_ =
-        propose_own(now, kv::encode_member_attributes(
-                             next_proposal_id(), {config_.member, config_.name, config_.client_urls, config_.data_id}));
+    publication_ = propose_own(
+        now, kv::encode_member_attributes(next_proposal_id(), {config_.member, config_.name, config_.client_urls,
+                                                               config_.data_id, config_.version}));
   }
-  // What a new leader owes the log once its term has begun.
-  if (!raft_.accepts_proposals() || announced_term_ == raft_.term()) return;
-  announced_term_ = raft_.term();
-  if (cluster_version_ != etcd_cluster_version) {
-    propose_as_leader(now, kv::encode_cluster_version(next_proposal_id(), etcd_cluster_version));
-  }
+  decide_cluster_version(now);
 }
 
 void Replica::settle(Instant now, Effects& effects) {
@@ -325,9 +319,7 @@ void Replica::apply_command(Instant now, const raft::Entry& entry, std::optional
     }
   }
   if (applied.cluster_version.has_value()) {
-    effects.trace.push_back(
-        {TraceLevel::info, "set initial cluster version", {{"cluster-version", *applied.cluster_version}}});
-    cluster_version_ = std::move(*applied.cluster_version);
+    set_cluster_version(*std::move(applied.cluster_version), effects);
   }
   if (applied.is_state_hash_point) hash_state(entry.index);
   on_alarms(applied, effects);
@@ -475,7 +467,7 @@ bool Replica::is_learner() const {
 bool Replica::is_published() const {
   const Member* self = members_.find(config_.member);
   return self != nullptr && self->name == config_.name && self->client_urls == config_.client_urls &&
-         self->data_id == config_.data_id;
+         self->data_id == config_.data_id && self->version == config_.version;
 }
 
 std::uint64_t Replica::hash() const { return applier_->hash() + members_.hash(); }

@@ -157,6 +157,9 @@ class Replica {
   /// Leadership goes to somebody who stays.
   void hand_over(Instant now);
   void publish(Instant now);
+  /// Proposes that of all members, if it is newer.
+  void decide_cluster_version(Instant now);
+  void set_cluster_version(std::string version, Effects& effects);
 
   void open_stream(const StreamOpened& stream, Effects& effects);
   void on_stream_request(Instant now, const StreamRequest& message, Effects& effects);
@@ -302,7 +305,8 @@ class Replica {
   LogIndex hashed_at_;                           ///< The last point that was applied.
   std::pair<Term, LogIndex> hash_point_marked_;  ///< The last one that this leader has proposed.
   std::string cluster_version_;
-  Term announced_term_;  ///< In which this leader has proposed what a new leader owes.
+  std::pair<Term, std::uint64_t> version_judged_by_;       ///< The Members::version() of it.
+  std::pair<Term, std::string> cluster_version_proposed_;  ///< By this leader, last.
   Waiting::Key publication_ = 0;
   std::uint64_t last_proposal_id_;
   bool said_ready_ = false;

@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "core/base/version.h"
+#include "core/kv/command.h"
+#include "core/replica/cluster_version.h"
 #include "core/replica/replica.h"
 #include "core/replica/responses.h"
 
@@ -115,6 +118,31 @@ void Replica::apply_change(const raft::Entry& entry, std::optional<Waiting::Key>
   answer(*key,
          is_addition ? member_add_response(header(), members_, change.member.id) : members_response(header(), members_),
          effects);
+}
+
+void Replica::decide_cluster_version(Instant now) {
+  if (!raft_.accepts_proposals()) return;
+  const std::pair judged_by(raft_.term(), members_.version());
+  if (std::exchange(version_judged_by_, judged_by) == judged_by && !cluster_version_.empty()) return;
+  std::optional<std::string> version = version_of_all(members_, config_.member, config_.version);
+  // As etcd, though those who are about to come are waited for. Heartbeats wake whoever leads others.
+  const bool is_overdue = observed_leader_ == config_.member && now >= led_since_ + config_.election_timeout;
+  if (!version && cluster_version_.empty() && is_overdue) version = etcd_cluster_version_min;
+  if (!version || !is_newer(*version, cluster_version_)) return;
+  std::pair proposed(raft_.term(), *std::move(version));
+  if (cluster_version_proposed_ == proposed) return;
+  cluster_version_proposed_ = std::move(proposed);
+  propose_as_leader(now, kv::encode_cluster_version(next_proposal_id(), cluster_version_proposed_.second));
+}
+
+void Replica::set_cluster_version(std::string version, Effects& effects) {
+  if (cluster_version_.empty()) {
+    effects.trace.push_back({TraceLevel::info, "set initial cluster version", {{"cluster-version", version}}});
+  } else if (cluster_version_ != version) {
+    effects.trace.push_back(
+        {TraceLevel::info, "updated cluster version", {{"from", cluster_version_}, {"to", version}}});
+  }
+  cluster_version_ = std::move(version);
 }
 
 void Replica::leave_if_removed(Effects& effects) {
