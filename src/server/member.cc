@@ -121,7 +121,10 @@ Result<storage::Recovery, BootError> LocalMember::begin_anew(const MemberOptions
   // Nothing says how often this member has run: its ids differ from those of former runs by chance.
   const std::array<std::uint64_t, 2> drawn = ports_.loop.entropy();
   recovery.identity = {.data_id = drawn[0], .incarnation = 1 + (drawn[1] & incarnation_mask)};
-  recovery.metadata = {options.new_cluster->self, options.new_cluster->cluster};
+  // Whoever knew the former run of one that is alone must not take this one for it.
+  const bool is_alone = options.new_cluster->members.size() == 1;
+  const ClusterId cluster = is_alone ? ClusterId(ports_.loop.entropy()[0]) : options.new_cluster->cluster;
+  recovery.metadata = {options.new_cluster->self, cluster};
   recovery.recovered.log.hard_state = *first.hard_state;
   recovery.recovered.log.entries = std::move(first.append);
   return recovery;

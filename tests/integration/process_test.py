@@ -13,7 +13,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from servers import Server, etcdctl, needs_storage
+from servers import KEEPS_STATE, Server, etcdctl, needs_storage
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
 
@@ -172,6 +172,18 @@ class Process(unittest.TestCase):
         code, out, err = etcdctl(server.endpoint, "endpoint", "hashkv", f"--rev={revision}", "-w", "json")
         self.assertEqual(0, code, err)
         return json.loads(out)[0]["HashKV"]
+
+    @unittest.skipIf(KEEPS_STATE, "this engine begins where it ended")
+    def test_one_that_keeps_nothing_is_a_new_cluster_after_a_restart(self):
+        with Server(METASTORE) as server:
+            etcdctl(server.endpoint, "put", "a", "1")
+            before = self.status(server)["header"]
+            self.assertEqual(0, server.terminate())
+            server.start()
+            self.assertEqual((0, "", ""), etcdctl(server.endpoint, "get", "a"))
+            after = self.status(server)["header"]
+            self.assertNotEqual(before["cluster_id"], after["cluster_id"])
+            self.assertEqual((before["member_id"], 1), (after["member_id"], after["revision"]))
 
     @needs_storage
     def test_a_restart_keeps_all_and_raises_the_term(self):
