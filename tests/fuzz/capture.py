@@ -1,9 +1,10 @@
 """Writes the corpora of the fuzz targets anew, from real clients and a real server:
 
-    tests/fuzz/capture.py build/etcd/usr/bin/etcd
+    tests/fuzz/capture.py build/etcd/usr/bin/etcd build/metastore
 
 It stands between etcdctl and the server, keeps what each connection sends, and cuts the calls' bodies out of it; the
-log comes from the server's data directory. Nothing is written that was not on the wire or on the disk."""
+log comes from the server's data directory. What members say when one is sent a snapshot is kept in the same way.
+Nothing is written that was not on the wire or on the disk."""
 
 import os
 import pathlib
@@ -16,6 +17,10 @@ import threading
 import time
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+from servers import Cluster, etcdctl  # noqa: E402  pylint: disable=wrong-import-position
+from switchboard import Switchboard  # noqa: E402  pylint: disable=wrong-import-position
+
 COMMANDS = [
     ("put greeting hello", ""), ("get greeting", ""), ("get a z --limit 3 --order DESCEND --sort-by MODIFY", ""),
     ("get '' --prefix --keys-only --rev 2", ""), ("put k v --prev-kv", ""), ("put k w --ignore-lease", ""),
@@ -80,7 +85,50 @@ def write(target, name, data):
     (folder / name).write_bytes(data)
 
 
+class Tap(Switchboard):
+    def __init__(self, members):
+        super().__init__(members)
+        self.kept = []
+
+    async def relay(self, reader, writer, pair):
+        read, pieces = reader.read, []
+        self.kept.append(pieces)
+
+        async def read_and_keep(size):
+            data = await read(size)
+            pieces.append(data)
+            return data
+        reader.read = read_and_keep
+        await super().relay(reader, writer, pair)
+
+
+def capture_snapshot(metastore, name, part_bytes):
+    """What the leader says on the connection that a snapshot takes: the one on which most is said once the member that
+    was away is back."""
+    cluster = Cluster(metastore, arguments=["--snapshot-catchup-entries=5",
+                                            f"--limits=mark_entries=10,snapshot_part_bytes={part_bytes}"])
+    with Tap(cluster.members) as tap, cluster:
+        leader = cluster.leader()
+        away = next(member for member in cluster.members if member is not leader)
+        away.kill()
+        commands = ["lease grant 600 -w json"] + [f"put key{i % 7} value{i}" for i in range(30)]
+        commands += ["del key3", "compact 20", "put other 1", "del key4 key6"]
+        for command in commands:
+            code, out, err = etcdctl(leader.endpoint, *command.split())
+            assert code == 0, err
+            if command.startswith("lease"):
+                lease = out.split('"ID":')[1].split(",")[0]
+                assert etcdctl(leader.endpoint, "put", "leased", "1", f"--lease={int(lease):x}")[0] == 0
+        before = len(tap.kept)
+        away.start()
+        while "installed a snapshot" not in away.log():
+            time.sleep(0.05)
+        write("peer", name, max((b"".join(pieces) for pieces in tap.kept[before:]), key=len))
+
+
 def main():
+    capture_snapshot(sys.argv[2], "snapshot", 131_072)
+    capture_snapshot(sys.argv[2], "snapshot_in_parts", 300)
     with tempfile.TemporaryDirectory() as directory:
         port, peer = free_port(), free_port()
         url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
