@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/raft/cluster_test.h"
+#include "core/raft/log.h"
 
 namespace metastore::raft {
 namespace {
