@@ -132,6 +132,7 @@ class Cluster {
   Instant now() const { return now_; }
 
   std::set<std::uint64_t> isolated;  ///< Their messages vanish, both ways.
+  bool settles = true;               ///< In its turn a member does all that it has to do, not one step.
   bool repeats = false;              ///< Every message comes twice.
   /// If set, it sees every message, and those for which it is true vanish.
   std::function<bool(const raft::Envelope&)> loses;
@@ -159,10 +160,14 @@ class Cluster {
     for (auto& [id, driver] : nodes_) {
       if (driver == nullptr) continue;
       std::vector<Event> events = std::exchange(inboxes_[id], {});
+      if (driver->written < driver->log.size()) {
+        events.push_back(LogWritten{driver->log.back().id});
+        driver->written = driver->log.size();
+      }
       if (events.empty() && driver->wake_at > now_) continue;
       has_worked = true;
       driver->turn(std::move(events));
-      driver->settle();
+      if (settles) driver->settle();
       for (raft::Envelope& message : std::exchange(driver->sent, {})) {
         const auto to = nodes_.find(message.to);
         if (to == nodes_.end() || to->second == nullptr) continue;

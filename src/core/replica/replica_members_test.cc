@@ -177,6 +177,7 @@ TEST_CASE("a change that a follower is asked for waits for no command that the l
   cluster.begin();
   const std::uint64_t leader = cluster.leader();
   const std::uint64_t follower = cluster.follower();
+  cluster.settles = false;
   for (std::uint64_t i = 0; i < 200; ++i) cluster.ask(leader, 100 + i, Method::put, put("k", "v"));
   REQUIRE(cluster.run_until([&] {
     const ReplicaStatus status = cluster.at(leader).replica.status();
