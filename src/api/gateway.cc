@@ -11,7 +11,7 @@ namespace {
 
 /// A client that has just said something little is taken to wait for an answer, and to say more behind it.
 constexpr Duration talking = Duration::milliseconds(2);
-/// Meanwhile all others share so small a part of what it could say: its next word may have to wait for theirs.
+/// Meanwhile those who say much share so small a part of what it could say: its next word may have to wait for theirs.
 constexpr std::uint64_t parts_of_a_word = 4;
 
 Failure failure_of(ErrorCode code) { return {status_code(code), std::string(text(code))}; }
@@ -258,8 +258,11 @@ void Gateway::share_turn() {
     const auto found = sessions_.find(queued_.front());
     if (found != sessions_.end()) {
       Session& session = *found->second;
-      const std::uint64_t bytes =
-          yields(session) ? options_.limits.light_read_bytes / parts_of_a_word : options_.limits.turn_read_bytes;
+      const std::uint64_t word_bytes = options_.limits.light_read_bytes;
+      // Strangers share a whole word: among many that mean harm is one who wants to be served.
+      const std::uint64_t bytes = !yields(session)     ? options_.limits.turn_read_bytes
+                                  : session.is_known() ? word_bytes / parts_of_a_word
+                                                       : word_bytes;
       if (taken >= bytes) break;
       session.waits_for_share = false;
       taken += session.take(bytes - taken);

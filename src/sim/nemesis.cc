@@ -26,15 +26,19 @@ Nemesis::~Nemesis() { world_.cancel(ticket_); }
 
 void Nemesis::on_down() {
   if (machine_.files().has_broken()) {
-    // The machine is repaired, and started anew: what the disk had not kept is gone.
-    note("the disk failed, and is repaired");
-    machine_.files().repair();
-    if (machine_.files().powered()) machine_.files().power_off();
+    mend();
     return schedule(plan_.down_max);
   }
   if (!machine_.files().powered()) ++counts_.faults[static_cast<std::size_t>(Fault::power_at_operation)];
   note(machine_.files().powered() ? "the member has stopped" : "the power went during a file operation");
   schedule(plan_.down_max);
+}
+
+void Nemesis::mend() {
+  // The machine is repaired, and started anew: what the disk had not kept is gone.
+  note("the disk failed, and is repaired");
+  machine_.files().repair();
+  if (machine_.files().powered()) machine_.files().power_off();
 }
 
 void Nemesis::retire() {
@@ -168,6 +172,7 @@ void Nemesis::perform(const PowerOff& off) {
   ++counts_.faults[static_cast<std::size_t>(Fault::power_now)];
   note("takes the power away");
   machine_.power_off();
+  if (machine_.files().has_broken()) mend();
 }
 
 void Nemesis::perform(const BreakDisk& disk) {
@@ -182,6 +187,8 @@ void Nemesis::perform(const Kill&) {
   ++counts_.faults[static_cast<std::size_t>(Fault::kill)];
   note("kills the member");
   machine_.kill();
+  // It may have died before it could say that its disk had failed.
+  if (machine_.files().has_broken()) mend();
 }
 
 void Nemesis::perform(const Stop&) {

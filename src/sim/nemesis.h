@@ -52,6 +52,7 @@ class Nemesis final : private port::Task {
   template <typename Kind>
   void decide(const Kind& kind);
   void boot();
+  void mend();
   void start(const std::optional<Flip>& flip);
   std::optional<Flip> draw_flip();
   bool has_byte(const std::string& path, std::uint64_t offset) const;

@@ -75,6 +75,13 @@ def files_of(process):
     return set()
 
 
+def has_ended(process):
+    with contextlib.suppress(FileNotFoundError):
+        with open(f"/proc/{process}/stat", encoding="utf-8") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    return True
+
+
 def fill(disk):
     """Puts a file on it that takes all that is left, and returns its path."""
     path = os.path.join(disk, "ballast")
@@ -279,7 +286,8 @@ class Directory(BrokenMachine):
         child = children(parent)[0]
         self.wait_until(lambda: os.path.realpath(self.member.path(ENGINE_FILE)) in files_of(child))
         os.kill(parent, signal.SIGKILL)
-        self.wait_until(lambda: not files_of(parent))
+        # What it held is let go of before its end is told, but after its list of files is gone.
+        self.wait_until(lambda: has_ended(parent))
         self.holds(100)
 
     def test_a_path_that_is_no_directory(self):
