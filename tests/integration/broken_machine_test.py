@@ -82,6 +82,11 @@ def has_ended(process):
     return True
 
 
+def end_group(leader):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def fill(disk):
     """Puts a file on it that takes all that is left, and returns its path."""
     path = os.path.join(disk, "ballast")
@@ -280,7 +285,7 @@ class Directory(BrokenMachine):
         self.member.start(wait=False, wrapper=self.inject("pread64:delay_enter=60000000:when=1", ENGINE_FILE))
         tracer = self.member.process
         self.addCleanup(tracer.wait)
-        self.addCleanup(os.killpg, tracer.pid, signal.SIGKILL)
+        self.addCleanup(end_group, tracer.pid)
         self.wait_until(lambda: children(tracer.pid) and children(children(tracer.pid)[0]))
         parent = children(tracer.pid)[0]
         child = children(parent)[0]
