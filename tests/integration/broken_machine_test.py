@@ -16,6 +16,7 @@ import tempfile
 import time
 import unittest
 
+from clients import check_values
 from servers import Server, etcdctl
 
 METASTORE, ETCD, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:4])
@@ -130,9 +131,7 @@ class BrokenMachine(unittest.TestCase):
     def holds(self, count):
         """It starts again, with all that was acknowledged."""
         self.member.start()
-        done = subprocess.run([GRPC_CLIENT, self.member.endpoint, "values", str(count)], capture_output=True,
-                              text=True, timeout=120, check=False)
-        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        check_values(self, GRPC_CLIENT, [self.member], count)
 
     def wait_until(self, condition):
         deadline = time.monotonic() + 60

@@ -12,6 +12,7 @@ import tempfile
 import time
 import unittest
 
+from clients import check_values
 from servers import Server
 
 METASTORE, ETCD, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:4])
@@ -34,11 +35,6 @@ LOG_ALONE = ["--backend-batch-interval=1h"]
 
 
 class Durability(unittest.TestCase):
-    def check_values(self, server, count):
-        done = subprocess.run([GRPC_CLIENT, server.endpoint, "values", str(count)], capture_output=True, text=True,
-                              timeout=120, check=False)
-        self.assertEqual((0, ""), (done.returncode, done.stderr))
-
     def test_acknowledged_puts_survive_kill_9(self):
         with Server(METASTORE) as server:
             acknowledged = 0
@@ -52,7 +48,7 @@ class Durability(unittest.TestCase):
                 client.stdout.close()
                 acknowledged = max(acknowledged, len(lines))
                 server.start()
-                self.check_values(server, acknowledged)
+                check_values(self, GRPC_CLIENT, [server], acknowledged)
             self.assertGreaterEqual(acknowledged, 200)
 
     def test_each_of_1000_puts_waits_for_a_sync_of_its_own(self):
@@ -111,7 +107,7 @@ class Durability(unittest.TestCase):
                 wal.seek(content.rindex(b"value of k99"))
                 wal.write(b"\0" * (end - wal.tell()))
             server.start()
-            self.check_values(server, 99)
+            check_values(self, GRPC_CLIENT, [server], 99)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #include "core/kv/command.h"
 
 #include "core/base/assert.h"
+#include "core/kv/fields.h"
 #include "core/kv/wire.h"
 
 namespace metastore::kv {
@@ -94,58 +95,29 @@ std::size_t size_of(const lease::Remaining& remaining) {
 }
 
 bool read(BytesView message, lease::Remaining& out) {
-  WireReader reader(message);
-  while (reader.next()) {
-    if (reader.tag() == varint_tag(1)) out.id = LeaseId(reader.i64());
-    if (reader.tag() == varint_tag(2)) out.seconds = reader.i64();
-  }
-  return reader.ok();
+  return read_fields(message, field(1, out.id), field(2, out.seconds));
 }
 
 bool read(BytesView message, LeaseCheckpoint& out) {
-  WireReader reader(message);
-  bool ok = true;
-  while (ok && reader.next()) {
-    if (reader.tag() == bytes_tag(1)) ok = read(reader.bytes(), out.leases.emplace_back());
-  }
-  return ok && reader.ok();
+  return read_fields(message, part(1, [&](BytesView bytes) { return read(bytes, out.leases.emplace_back()); }));
 }
 
-bool read_header(BytesView message, Command& out) {
-  WireReader reader(message);
-  while (reader.next()) {
-    if (reader.tag() == varint_tag(header_id)) out.id = reader.u64();
-  }
-  return reader.ok();
-}
+bool read_header(BytesView message, Command& out) { return read_fields(message, field(header_id, out.id)); }
 
-bool read(BytesView message, ClusterVersion& out) {
-  WireReader reader(message);
-  while (reader.next()) {
-    if (reader.tag() == bytes_tag(1)) out.version = reader.bytes();
-  }
-  return reader.ok();
-}
+bool read(BytesView message, ClusterVersion& out) { return read_fields(message, field(1, out.version)); }
 
 bool read_attributes(BytesView message, MemberAttributes& out) {
-  WireReader reader(message);
-  while (reader.next()) {
-    if (reader.tag() == bytes_tag(1)) out.name = reader.bytes();
-    if (reader.tag() == bytes_tag(2)) out.client_urls.emplace_back(reader.bytes());
-  }
-  return reader.ok();
+  const auto add_url = [&](BytesView url) {
+    out.client_urls.emplace_back(url);
+    return true;
+  };
+  return read_fields(message, field(1, out.name), part(2, add_url));
 }
 
 bool read(BytesView message, MemberAttributes& out) {
-  WireReader reader(message);
-  bool ok = true;
-  while (ok && reader.next()) {
-    if (reader.tag() == varint_tag(1)) out.member = MemberId(reader.u64());
-    if (reader.tag() == bytes_tag(2)) ok = read_attributes(reader.bytes(), out);
-    if (reader.tag() == varint_tag(data_id_field)) out.data_id = reader.u64();
-    if (reader.tag() == bytes_tag(version_field)) out.version = reader.bytes();
-  }
-  return ok && reader.ok();
+  return read_fields(message, field(1, out.member),
+                     part(2, [&](BytesView attributes) { return read_attributes(attributes, out); }),
+                     field(data_id_field, out.data_id), field(version_field, out.version));
 }
 
 }  // namespace
