@@ -334,7 +334,12 @@ void Gateway::keep_budget() {
   }
 }
 
+void Gateway::serve() {
+  for (const auto& listener : listeners_) listener->accept();
+}
+
 void Gateway::begin_shutdown() {
+  listeners_.clear();
   shutting_down_ = true;
   for (const auto& [number, session] : sessions_) session->begin_shutdown();
 }

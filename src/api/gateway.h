@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "api/call_counts.h"
@@ -38,6 +39,9 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
+  /// Lets nobody in through `listeners` before it is told to serve.
+  void serve_at(std::vector<std::unique_ptr<port::Listener>> listeners) { listeners_ = std::move(listeners); }
+  void serve() override;
   /// Requires: each reply is the only one to a request that this gateway posted.
   void reply(std::vector<Reply> replies) override;
   void stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) override;
@@ -128,6 +132,7 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   port::Inbox& inbox_;
   const port::MemberFacts& facts_;
   Pages pages_{*this};
+  std::vector<std::unique_ptr<port::Listener>> listeners_;
   DoorCounts counts_;
   RequestIds ids_;
   std::deque<Posted> posted_;  ///< By id, from `posted_first_` on: ids come in order and leave in nearly that.

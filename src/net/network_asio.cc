@@ -75,7 +75,9 @@ class ListenerAsio::Socket : public std::enable_shared_from_this<Socket> {
 };
 
 ListenerAsio::ListenerAsio(std::vector<std::shared_ptr<Socket>> sockets, int port)
-    : sockets_(std::move(sockets)), port_(port) {
+    : sockets_(std::move(sockets)), port_(port) {}
+
+void ListenerAsio::accept() {
   for (const auto& socket : sockets_) socket->accept();
 }
 

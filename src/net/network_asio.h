@@ -34,6 +34,7 @@ class ListenerAsio final : public port::Listener {
 
   ListenerAsio(std::vector<std::shared_ptr<Socket>> sockets, int port);
   ~ListenerAsio() override;
+  void accept() override;
   /// The port that is listened on, also if the system chose it.
   int port() const { return port_; }
 

@@ -51,6 +51,7 @@ struct Fixture {
     auto listening = network.listen(host, 0, server);
     REQUIRE(listening.ok());
     listener = std::move(listening).value();
+    listener->accept();
   }
   unsigned short port() const { return static_cast<unsigned short>(static_cast<ListenerAsio&>(*listener).port()); }
   void connect(const char* host = "127.0.0.1") {
@@ -92,6 +93,19 @@ TEST_CASE_FIXTURE(Fixture, "localhost is served on both families, on the same po
   REQUIRE(!error);
   run_until([&] { return server.connections == 2; });
   CHECK(server.connection->remote_address().substr(0, 6) == "[::1]:");
+}
+
+TEST_CASE_FIXTURE(Fixture, "who comes before anybody is let in waits, and loses nothing of what was said") {
+  auto listening = network.listen("127.0.0.1", 0, server);
+  REQUIRE(listening.ok());
+  listener = std::move(listening).value();
+  connect();
+  say("early");
+  for (int turn = 0; turn < 10; ++turn) loop.context().poll();
+  CHECK(server.connections == 0);
+  listener->accept();
+  run_until([&] { return server.received == "early"; });
+  CHECK(server.connections == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a port in use is refused with the address and the system's words") {

@@ -33,6 +33,7 @@ struct Done final : port::Task {
 struct Asked final : port::Inbox, port::TraceSink {
   Asked() : link({MemberId(1), ClusterId(9), 101, 1}, {}, 1, {loop, network, *this, *this}) {
     listener = std::move(network.listen("127.0.0.1", 2'381, link.door())).value();
+    listener->accept();
   }
   void post(Event event) override { CHECK_FALSE(std::holds_alternative<PeerMessage>(event)); }
   void storage_failed(const port::StorageError&) override {}

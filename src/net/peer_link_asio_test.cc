@@ -20,6 +20,7 @@ struct Member final : port::Inbox, port::TraceSink {
         link({MemberId(number), ClusterId(9), number, incarnation}, Limits(), number, {loop, network, *this, *this}) {}
   void listen(int at = 0) {
     listener = std::move(network.listen("127.0.0.1", at, link.door())).value();
+    listener->accept();
     port = static_cast<ListenerAsio&>(*listener).port();
   }
   Peer as_peer() const { return {MemberId(id), {"http://127.0.0.1:" + std::to_string(port)}, id, false}; }

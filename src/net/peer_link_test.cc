@@ -34,7 +34,10 @@ struct Member final : port::Inbox, port::TraceSink {
         loop(world, Prng(self.incarnation, raft::describe(self.member))),
         link(self, limits, self.incarnation, {loop, network, *this, *this}) {}
 
-  void listen(int port) { listener = std::move(network_.listen("127.0.0.1", port, link.door())).value(); }
+  void listen(int port) {
+    listener = std::move(network_.listen("127.0.0.1", port, link.door())).value();
+    listener->accept();
+  }
   void post(Event event) override {
     if (auto* message = std::get_if<PeerMessage>(&event)) {
       messages.push_back(std::move(message->envelope));
@@ -266,6 +269,7 @@ TEST_CASE("a peer that is only silent is given up and called again, but not call
   Mute mute;
   append_frame(mute.says, FrameKind::welcome, encode(Welcome{identity(2)}));
   const auto listener = std::move(network.listen("", port_of(2), mute)).value();
+  listener->accept();
   Member one(world, network, identity(1));
   one.link.set_peers({peer(2)});
   while (one.reasons("peer became inactive").empty()) REQUIRE(world.step());
@@ -274,16 +278,15 @@ TEST_CASE("a peer that is only silent is given up and called again, but not call
 }
 
 TEST_CASE("messages to a peer that takes none are bounded") {
-  Limits limits;
-  limits.peer_urgent_bytes_max = 10'000;
-  limits.peer_bulk_bytes_max = 3'000'000;
-  limits.peer_silence_ms = 1'000'000;
+  const Limits limits = {
+      .peer_urgent_bytes_max = 10'000, .peer_bulk_bytes_max = 3'000'000, .peer_silence_ms = 1'000'000};
   World world;
   NetworkSim network(world, Prng(1, "network"), calm);
   Mute mute;
   mute.is_deaf = true;
   append_frame(mute.says, FrameKind::welcome, encode(Welcome{identity(2)}));
   const auto listener = std::move(network.listen("", port_of(2), mute)).value();
+  listener->accept();
   Member one(world, network, identity(1), limits);
   one.link.set_peers({peer(2)});
   while (!one.link.is_connected(MemberId(2))) REQUIRE(world.step());
@@ -298,10 +301,7 @@ TEST_CASE("messages to a peer that takes none are bounded") {
 
 TEST_CASE("of entries that have no room the first arrive, large or small, and a peer that lacks much catches up") {
   for (const std::size_t bytes : {100u, 100'000u}) {
-    Limits limits;
-    limits.peer_urgent_bytes_max = 1'000;
-    limits.peer_bulk_bytes_max = 400'000;
-    Pair pair(calm, 1, limits);
+    Pair pair(calm, 1, {.peer_urgent_bytes_max = 1'000, .peer_bulk_bytes_max = 400'000});
     pair.meet();
     std::uint64_t arrived = 0;
     for (int round = 0; round < 40 && arrived < 50; ++round) {

@@ -50,12 +50,13 @@ raft::LogWrite first_write(const MemberOptions::NewCluster& cluster) {
 
 Result<std::unique_ptr<LocalMember>, BootError> LocalMember::boot(const MemberOptions& options, MemberPorts ports) {
   auto member = std::unique_ptr<LocalMember>(new LocalMember(options, std::move(ports)));
-  // Listening comes first, so that a port in use leaves no trace in the data directory; nobody is accepted before the
-  // loop turns.
+  // Listening comes first, so that a port in use leaves no trace in the data directory. Clients are let in only once
+  // the member is ready, as etcd does it: before, it would refuse them for want of a leader, and some ask but once.
   api::Gateway& gateway = member->gateway_;
   if (const auto status = member->listen(options.client_addresses, gateway, "--listen-client-urls"); !status) {
     return status.error();
   }
+  gateway.serve_at(std::exchange(member->listeners_, {}));
   if (const auto status = member->listen(options.metrics_addresses, gateway.pages(), "--listen-metrics-urls");
       !status) {
     return status.error();
@@ -64,6 +65,7 @@ Result<std::unique_ptr<LocalMember>, BootError> LocalMember::boot(const MemberOp
     return status.error();
   }
   if (const auto status = member->recover(options); !status) return status.error();
+  for (const auto& listener : member->listeners_) listener->accept();
   return member;
 }
 

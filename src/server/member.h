@@ -129,7 +129,7 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   Host host_;
   PeerDoorway peers_;
   api::Gateway gateway_;
-  std::vector<std::unique_ptr<port::Listener>> listeners_;
+  std::vector<std::unique_ptr<port::Listener>> listeners_;  ///< All but those of clients.
   storage::LogMemory log_memory_;
   std::unique_ptr<storage::LogStore> log_store_;  ///< Null if nothing is kept, as the next.
   std::unique_ptr<storage::Checkpointer> checkpointer_;

@@ -198,6 +198,20 @@ TEST_CASE_FIXTURE(Fixture, "a new member serves at once, and after a restart it 
   CHECK(lines.count("ready to serve client requests") == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a member that nobody leads lets no client in, as etcd does") {
+  MemberOptions of_three = options();
+  for (const char* url : {"http://127.0.0.1:1", "http://127.0.0.1:2"}) {
+    of_three.new_cluster->members.push_back({.id = member_id({url}, "etcd-cluster"), .peer_urls = {url}});
+  }
+  REQUIRE(try_boot(of_three).ok());
+  Client client(network.chosen());
+  client.get("a");
+  int turns = 0;
+  run_until(client, [&] { return ++turns > 100; });
+  CHECK(client.results.empty());
+  CHECK(lines.count("ready to serve client requests") == 0);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a port in use is named with the flag to change, and leaves no trace in the directory") {
   Fixture other;
   other.boot();

@@ -38,6 +38,8 @@ class Door final : public port::ClientExecutor {
   void open(port::Inbox& inbox, const port::Loop& loop);
   /// The member is gone: what was posted gets no answer.
   void close();
+  /// Who posts needs nobody to let him in: a member has to answer also what comes before it is ready.
+  void serve() override {}
   void reply(std::vector<Reply> replies) override;
   void stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) override;
 

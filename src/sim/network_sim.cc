@@ -79,12 +79,20 @@ struct NetworkSim::Link {
         far(owner, *this, "127.0.0.1:" + std::to_string(32'768 + number % 28'000)) {}
   ~Link() {
     network.world_.cancel(arrival_ticket);
+    network.world_.cancel(entry_ticket);
     network.world_.cancel(answer_ticket);
     network.world_.cancel(reset_ticket);
     network.world_.cancel(farewell_ticket);
   }
   /// The far side learns of the connection.
   void arrive();
+  /// Its listener has begun to accept.
+  void enter();
+  void enter_soon() { entry_ticket = network.world_.at(network.world_.now(), entering); }
+  void refuse() {
+    near.lose_rest();
+    detached();
+  }
   /// Who asked learns whether there is one.
   void answer();
   void give_up() {
@@ -114,10 +122,12 @@ struct NetworkSim::Link {
   bool is_refused = false;
   port::Connector* connector = nullptr;  ///< Still to be told.
   Calling<&Link::arrive> arrival{*this};
+  Calling<&Link::enter> entering{*this};
   Calling<&Link::answer> answering{*this};
   Calling<&Link::reset> resetting{*this};
   Calling<&Link::leave> farewell{*this};
   World::Ticket arrival_ticket;
+  World::Ticket entry_ticket;
   World::Ticket answer_ticket;
   World::Ticket reset_ticket;
   World::Ticket farewell_ticket;
@@ -153,7 +163,19 @@ class NetworkSim::AttemptSim final : public port::ConnectAttempt {
 class NetworkSim::ListenerSim final : public port::Listener {
  public:
   ListenerSim(NetworkSim& network, int port) : network_(network), port_(port) {}
-  ~ListenerSim() override { network_.acceptors_.erase(port_); }
+  ~ListenerSim() override {
+    const Listening listening = std::move(network_.listening_.extract(port_).mapped());
+    for (const std::uint64_t link : listening.waiting) {
+      if (const auto found = network_.links_.find(link); found != network_.links_.end()) found->second->refuse();
+    }
+  }
+  void accept() override {
+    Listening& listening = network_.listening_.at(port_);
+    listening.is_accepting = true;
+    for (const std::uint64_t link : std::exchange(listening.waiting, {})) {
+      if (const auto found = network_.links_.find(link); found != network_.links_.end()) found->second->enter_soon();
+    }
+  }
 
  private:
   NetworkSim& network_;
@@ -251,14 +273,20 @@ void NetworkSim::Link::arrive() {
     const NetworkFaults& faults = network.faults_;
     answer_ticket = network.world_.after(network.prng_.between(faults.delay_min, faults.delay_max), answering);
   }
-  const auto acceptor = network.acceptors_.find(port);
-  is_refused = acceptor == network.acceptors_.end();
+  const auto found = network.listening_.find(port);
+  is_refused = found == network.listening_.end();
   if (is_refused) {
     ++network.counts_.refused;
-    near.lose_rest();
-    return detached();
+    return refuse();
   }
-  acceptor->second->on_accepted(std::make_unique<ConnectionSim>(far));
+  if (!found->second.is_accepting) return found->second.waiting.push_back(id);
+  found->second.acceptor->on_accepted(std::make_unique<ConnectionSim>(far));
+}
+
+void NetworkSim::Link::enter() {
+  const auto found = network.listening_.find(port);
+  if (found == network.listening_.end()) return refuse();
+  found->second.acceptor->on_accepted(std::make_unique<ConnectionSim>(far));
 }
 
 void NetworkSim::Link::answer() {
@@ -278,9 +306,10 @@ Result<std::unique_ptr<port::Listener>, port::NetworkError> NetworkSim::listen(s
                                                                                port::Acceptor& acceptor) {
   if (port == 0) {
     port = 20'000;
-    while (acceptors_.contains(port)) ++port;
+    while (listening_.contains(port)) ++port;
   }
-  if (!acceptors_.emplace(port, &acceptor).second) return port::NetworkError{"the address is in use"};
+  if (!listening_.emplace(port, Listening{.acceptor = &acceptor}).second)
+    return port::NetworkError{"the address is in use"};
   return std::unique_ptr<port::Listener>(std::make_unique<ListenerSim>(*this, port));
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/prng.h"
 #include "core/host/port/network.h"
@@ -60,6 +61,11 @@ class NetworkSim final : public port::Network {
   class AttemptSim;
   class End;
   struct Link;
+  struct Listening {
+    port::Acceptor* acceptor = nullptr;
+    bool is_accepting = false;
+    std::vector<std::uint64_t> waiting;  ///< Links, until it accepts.
+  };
 
   Link& begin_link(int port);
   void forget(std::uint64_t link);
@@ -68,7 +74,7 @@ class NetworkSim final : public port::Network {
   Prng prng_;
   NetworkFaults faults_;
   NetworkCounts counts_;
-  std::map<int, port::Acceptor*> acceptors_;
+  std::map<int, Listening> listening_;  ///< By port.
   std::map<std::uint64_t, std::unique_ptr<Link>> links_;
   std::uint64_t next_link_ = 1;
 };

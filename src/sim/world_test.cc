@@ -150,6 +150,7 @@ TEST_CASE("bytes arrive in order and once, in pieces, in both directions, and th
     NetworkSim network(world, Prng(seed, "network"), chopping);
     Door door;
     const auto listener = std::move(network.listen("127.0.0.1", 2379, door)).value();
+    listener->accept();
     CHECK_FALSE(network.listen("127.0.0.1", 2379, door).ok());
     Talker client;
     auto connection = network.connect(2379);
@@ -182,6 +183,7 @@ TEST_CASE("a paused reader holds the writer up, and loses nothing") {
   NetworkSim network(world, Prng(1, "network"), faults);
   Door door;
   const auto listener = std::move(network.listen("127.0.0.1", 2379, door)).value();
+  listener->accept();
   Talker client;
   auto connection = network.connect(2379);
   connection->set_user(client);
@@ -217,6 +219,7 @@ TEST_CASE("nobody listens: the connection closes; a reset closes both sides and 
   bool is_cut = false;
   Door door;
   const auto listener = std::move(network.listen("127.0.0.1", 2379, door)).value();
+  listener->accept();
   for (int round = 0; round < 50; ++round) {
     door.talker = Talker();
     Talker client;
@@ -233,6 +236,37 @@ TEST_CASE("nobody listens: the connection closes; a reset closes both sides and 
   }
   CHECK(is_cut);
   CHECK(network.counts().resets > 40);
+}
+
+TEST_CASE("who comes before anybody is let in waits, and is refused when the listener goes") {
+  World world;
+  NetworkSim network(world, Prng(4, "network"), chopping);
+  Door door;
+  auto listener = std::move(network.listen("127.0.0.1", 2379, door)).value();
+  Talker early;
+  auto connection = network.connect(2379);
+  connection->set_user(early);
+  connection->write("early");
+  while (world.step()) {
+  }
+  CHECK(door.connection == nullptr);
+  listener->accept();
+  while (world.step()) {
+  }
+  CHECK(door.talker.got == "early");
+  CHECK(early.closed == 0);
+
+  listener = std::move(network.listen("127.0.0.1", 2380, door)).value();
+  Talker late;
+  auto other = network.connect(2380);
+  other->set_user(late);
+  while (world.step()) {
+  }
+  CHECK(late.closed == 0);
+  listener.reset();
+  while (world.step()) {
+  }
+  CHECK(late.closed == 1);
 }
 
 struct Asker final : port::Connector {
@@ -255,6 +289,7 @@ TEST_CASE("who asks for a connection learns after a while that there is one, or 
 
   Door door;
   const auto listener = std::move(network.listen("127.0.0.1", 2380, door)).value();
+  listener->accept();
   Asker asker;
   attempt = network.connect("127.0.0.1", 2380, asker);
   CHECK(asker.connection == nullptr);
@@ -275,6 +310,7 @@ TEST_CASE("an attempt that is given up tells nothing, and the other side sees th
   NetworkSim network(world, Prng(6, "network"), chopping);
   Door door;
   const auto listener = std::move(network.listen("127.0.0.1", 2380, door)).value();
+  listener->accept();
   Asker early;
   network.connect("127.0.0.1", 2380, early).reset();
   while (world.step()) {

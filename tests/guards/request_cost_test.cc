@@ -161,12 +161,16 @@ class WireConnection final : public port::Connection {
   Wire& wire_;
 };
 
+struct OpenListener final : port::Listener {
+  void accept() override {}
+};
+
 class HandNetwork final : public port::Network {
  public:
   Result<std::unique_ptr<port::Listener>, port::NetworkError> listen(std::string_view, int,
                                                                      port::Acceptor& acceptor) override {
     acceptor_ = &acceptor;
-    return std::make_unique<port::Listener>();
+    return std::unique_ptr<port::Listener>(std::make_unique<OpenListener>());
   }
   std::unique_ptr<port::ConnectAttempt> connect(std::string_view, int, port::Connector&) override { UNREACHABLE(); }
   void connect(Wire& wire) { acceptor_->on_accepted(std::make_unique<WireConnection>(wire)); }

@@ -6,13 +6,14 @@ Usage: cluster_test.py METASTORE GRPC_CLIENT"""
 import json
 import os
 import signal
+import socket
 import sys
 import time
 import unittest
 import urllib.request
 
 from clients import Load, Watch, check_values
-from servers import KEEPS_STATE, READY_SECONDS, Cluster, etcdctl, needs_storage
+from servers import HOST, KEEPS_STATE, READY_SECONDS, Cluster, etcdctl, needs_storage
 from switchboard import Switchboard
 
 METASTORE, GRPC_CLIENT = map(os.path.abspath, sys.argv[1:3])
@@ -22,6 +23,11 @@ class ThreeMembers(unittest.TestCase):
     def followers(self, cluster):
         leader = cluster.leader()
         return leader, [member for member in cluster.members if member is not leader]
+
+    def watch(self, member):
+        watch = Watch(member)
+        self.addCleanup(watch.end)
+        return watch
 
     def test_all_tell_the_same_of_themselves(self):
         with Cluster(METASTORE) as cluster:
@@ -38,6 +44,28 @@ class ThreeMembers(unittest.TestCase):
                 self.assertEqual(sorted([m.name, m.peer_url, f"http://{m.endpoint}"] for m in cluster.members),
                                  sorted(line.split(", ")[2:5] for line in out.splitlines()))
                 self.assertEqual("m1\n1\nm2\n1\nm3\n1\n", etcdctl(member.endpoint, "get", "m", "--prefix")[1])
+
+    def test_who_comes_before_there_is_a_leader_waits_and_is_served(self):
+        cluster = Cluster(METASTORE)
+        first, second, _ = cluster.members
+        try:
+            first.start(wait=False)
+            with self.connect(first) as early:
+                early.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+                second.start(wait=False)
+                self.assertIn(b'"health":"true"', early.makefile("rb").read())
+        finally:
+            cluster.__exit__()
+
+    def connect(self, member):
+        """As soon as it listens."""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                return socket.create_connection((HOST, member.client_port), timeout=READY_SECONDS)
+            except ConnectionRefusedError:
+                self.assertLess(time.monotonic(), deadline, member.log())
+                time.sleep(0.01)
 
     def test_the_cluster_speaks_the_oldest_version_until_the_last_member_has_come(self):
         cluster = Cluster(METASTORE)
@@ -68,14 +96,13 @@ class ThreeMembers(unittest.TestCase):
     def test_nothing_is_lost_and_no_put_fails_when_the_leader_is_killed_under_load(self):
         with Cluster(METASTORE) as cluster:
             leader, followers = self.followers(cluster)
-            watches = [Watch(member) for member in followers]
+            watches = [self.watch(member) for member in followers]
             load = Load(GRPC_CLIENT, followers[0], 300)
             load.wait_for(100)
             leader.kill()
             self.assertEqual(300, load.finish())
             for watch in watches:
                 self.assertEqual([f"k{i}" for i in range(300)], watch.keys(300))
-                watch.end()
             if KEEPS_STATE:
                 leader.start()
             check_values(self, GRPC_CLIENT, cluster.members if KEEPS_STATE else followers, 300)
@@ -135,7 +162,7 @@ class ThreeMembers(unittest.TestCase):
         with Cluster(METASTORE) as cluster:
             endpoints = ",".join(member.endpoint for member in cluster.members)
             ids = {member.name: cluster.status(member)["header"]["member_id"] for member in cluster.members}
-            watch = Watch(cluster.members[0])
+            watch = self.watch(cluster.members[0])
             load = Load(GRPC_CLIENT, cluster.members[0], 2_000)
             leader = cluster.leader()
             for move in range(50):
@@ -145,7 +172,6 @@ class ThreeMembers(unittest.TestCase):
                 self.assertEqual((0, ""), (code, err))
             self.assertEqual(2_000, load.finish())
             self.assertEqual([f"k{i}" for i in range(2_000)], watch.keys(2_000))
-            watch.end()
             self.assertIs(leader, cluster.leader())
             check_values(self, GRPC_CLIENT, cluster.members, 2_000)
 

@@ -49,7 +49,7 @@ namespace metastore {
   X(turn_write_bytes, 4'194'304, "bytes", "writes of one turn of the loop, but for connections with little to send")  \
   X(turn_requests, 64, "requests", "taken from one connection in one turn of the loop; the rest waits for the next")  \
   X(turn_read_bytes, 65'536, "bytes", "looked at in one turn of the loop, of connections that say much at once")      \
-  X(light_read_bytes, 4'096, "bytes", "read at once: whoever says no more goes first, others share a part of it")     \
+  X(light_read_bytes, 4'096, "bytes", "read at once: whoever says no more goes first, others share as much")     \
   X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
   X(range_keys_a_step, 5'000, "keys", "looked at for lists in one step, so that a step stays near 1 ms")              \
   X(range_bytes_a_step, 1'048'576, "bytes", "of lists, and of other reads, answered in one step: it stays near 1 ms") \
@@ -79,8 +79,8 @@ namespace metastore {
   X(connections_max, 10'000, "connections", "client connections of one member")                                       \
   X(peer_frame_bytes_max, 8'388'608, "bytes", "one message to a peer; more where request_bytes_max asks for it")      \
   X(peer_receive_bytes_max, 50'331'648, "bytes", "of unfinished frames of all peers; past it: disconnected")          \
-  X(peer_urgent_bytes_max, 4'194'304, "bytes", "small messages that wait for one peer; past it the oldest are lost")  \
-  X(peer_bulk_bytes_max, 16'777'216, "bytes", "large messages that wait for one peer; past it the oldest are lost")   \
+  X(peer_urgent_bytes_max, 4'194'304, "bytes", "small messages that wait for one peer; past it the newest are lost")  \
+  X(peer_bulk_bytes_max, 16'777'216, "bytes", "large messages that wait for one peer; past it the newest are lost")   \
   X(peer_bulk_bytes, 65'536, "bytes", "larger messages go to a peer on a connection of their own")                    \
   X(peer_strangers_max, 32, "connections", "to the peer port that have not said who they are; past it: closed")       \
   X(peer_hello_ms, 2'000, "milliseconds", "for a peer to answer, or a stranger to say who it is; then: closed")       \

@@ -54,6 +54,7 @@ void Host::execute(Effects effects) {
   if (effects.defragment) executors_->checkpoints.defragment();
   if (effects.peers) executors_->peers.set_peers(std::move(*effects.peers));
   if (!effects.messages.empty()) executors_->peers.send(std::move(effects.messages));
+  if (effects.serve) executors_->clients.serve();
   if (!effects.replies.empty()) executors_->clients.reply(std::move(effects.replies));
   if (!effects.chunks.empty() || !effects.stream_ends.empty()) {
     executors_->clients.stream(std::move(effects.chunks), std::move(effects.stream_ends));

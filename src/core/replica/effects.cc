@@ -101,6 +101,7 @@ void encode(Encoder& out, const Effects& effects) {
     out.u64(effects.peers->size());
     for (const Peer& peer : *effects.peers) encode(out, peer);
   }
+  out.boolean(effects.serve);
   out.boolean(effects.leave);
   out.instant(effects.wake_at);
 }
@@ -122,6 +123,7 @@ std::string describe(const Effects& effects) {
     lines += "peers: " + std::to_string(effects.peers->size()) + "\n";
     for (const Peer& peer : *effects.peers) lines += describe(peer) + "\n";
   }
+  if (effects.serve) lines += "serve\n";
   if (effects.leave) lines += "leave\n";
   if (effects.wake_at != Instant::never()) {
     lines += "wake at " + std::to_string(effects.wake_at.nanoseconds() / 1'000) + " us\n";

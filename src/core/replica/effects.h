@@ -86,6 +86,7 @@ struct Effects {
   std::vector<ImageStep> image_steps;      ///< FIFO; rows are answered by ImageStaged.
   bool defragment = false;                 ///< The engine's file. One under way at most; answered by Defragmented.
   std::optional<std::vector<Peer>> peers;  ///< All there are besides this member; latest wins.
+  bool serve = false;                      ///< The member is ready: clients may come in. Once.
   bool leave = false;                      ///< This member has been removed for good: it is to stop.
   Instant wake_at = Instant::never();      ///< Latest wins; answered by Woken.
   std::vector<TraceLine> trace;            ///< FIFO; no part of the hash.

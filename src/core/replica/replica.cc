@@ -243,6 +243,7 @@ void Replica::settle(Instant now, Effects& effects) {
   answer_peers(effects);
   if (!said_ready_ && is_published() && raft_.leader() != MemberId()) {
     said_ready_ = true;
+    effects.serve = true;
     effects.trace.push_back({TraceLevel::info, "ready to serve client requests", {}});
   }
   const mvcc::Store& store = applier_->store();

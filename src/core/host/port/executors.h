@@ -30,6 +30,8 @@ class LogExecutor {
 class ClientExecutor {
  public:
   virtual ~ClientExecutor() = default;
+  /// Clients may come in.
+  virtual void serve() = 0;
   virtual void reply(std::vector<Reply> replies) = 0;
   /// `chunks` in their order, then `ends`.
   virtual void stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) = 0;

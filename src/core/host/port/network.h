@@ -56,6 +56,8 @@ class Acceptor {
 class Listener {
  public:
   virtual ~Listener() = default;
+  /// Lets in whoever comes, from the next turn on. Until then they wait in the system's queue. To be called once.
+  virtual void accept() = 0;
 };
 
 /// Why an address cannot be used, in the system's words.
