@@ -49,7 +49,7 @@ namespace metastore {
   X(turn_write_bytes, 4'194'304, "bytes", "writes of one turn of the loop, but for connections with little to send")  \
   X(turn_requests, 64, "requests", "taken from one connection in one turn of the loop; the rest waits for the next")  \
   X(turn_read_bytes, 65'536, "bytes", "looked at in one turn of the loop, of connections that say much at once")      \
-  X(light_read_bytes, 4'096, "bytes", "read at once: whoever says no more goes first, others share as much")     \
+  X(light_read_bytes, 4'096, "bytes", "read at once: whoever says no more goes first, others share as much")          \
   X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
   X(range_keys_a_step, 5'000, "keys", "looked at for lists in one step, so that a step stays near 1 ms")              \
   X(range_bytes_a_step, 1'048'576, "bytes", "of lists, and of other reads, answered in one step: it stays near 1 ms") \
