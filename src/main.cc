@@ -188,6 +188,7 @@ int serve(const Configuration& configuration, const std::vector<std::string>& wa
 
 int main(int argc, char** argv) {
   using namespace metastore::server;
+  hold_freed_memory();
   const std::vector<std::string_view> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments[0] == "wal") {
     if (arguments.size() == 3 && arguments[1] == "dump") return dump_wal(argv[3]);

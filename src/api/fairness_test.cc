@@ -61,49 +61,88 @@ TEST_CASE("a connection that asks much at once gets a share of each turn, and do
   CHECK(member.gateway.idle());
 }
 
-TEST_CASE("while one client says little, all that say much share a quarter of what it could say at once") {
-  constexpr std::uint64_t light_bytes = 4'000;
-  SessionOptions options;
-  options.limits.light_read_bytes = light_bytes;
-  Member member(options);
-  Caller healthy(member);
-  healthy.client.call(put, Bytes(), std::nullopt);
-  healthy.exchange();
-  std::vector<std::unique_ptr<Caller>> floods;
-  const auto messages = [&] { return member.inbox.requests.size(); };
-  for (int i = 0; i < 8; ++i) {
-    floods.push_back(std::make_unique<Caller>(member));
-    floods.back()->client.call(range, Bytes(), std::nullopt);
-    floods.back()->exchange();
+/// Clients that say much, each for the first time or not, while one that says little goes on talking.
+struct Crowd {
+  explicit Crowd(bool are_known, int count = 8) {
+    talk();
+    talk();
+    for (int i = 0; i < count; ++i) {
+      floods.push_back(std::make_unique<Caller>(member));
+      if (are_known) {
+        floods.back()->client.call(range, Bytes(), std::nullopt);
+        floods.back()->exchange();
+      }
+    }
+    talk();
+    for (const auto& flood : floods) {
+      for (int j = 0; j < 100; ++j) flood->client.call(range, Bytes::copy_of(std::string(1'000, 'f')), std::nullopt);
+      flood->line.user->on_bytes(said(*flood));
+    }
   }
-  healthy.client.call(put, Bytes(), std::nullopt);
-  healthy.exchange();
-  for (const auto& flood : floods) {
-    for (int j = 0; j < 20; ++j) flood->client.call(range, Bytes::copy_of(std::string(200, 'f')), std::nullopt);
-    flood->line.user->on_bytes(said(*flood));
-  }
-  CHECK(messages() == 10);
-  for (int turn = 1; turn <= 10; ++turn) {
+
+  /// It is asked at once.
+  void talk() {
+    const std::size_t before = messages();
     healthy.client.call(put, Bytes::copy_of("light"), std::nullopt);
-    const std::size_t before = messages();
     healthy.line.user->on_bytes(said(healthy));
-    REQUIRE(messages() == before + 1);
-    CHECK(member.inbox.requests.back().message.view() == "light");
     member.loop.turn();
-    CHECK(messages() - before <= 1 + light_bytes / 4 / 200);
+    CHECK(messages() > before);
+    member.loop.settle();
   }
-  CHECK(messages() > 20);
-  SUBCASE("and what they said comes in whole once nobody else speaks") {
-    member.loop.advance(Duration::seconds(1));
-    member.settle();
-    CHECK(messages() == 20 + 8 * 20);
+  void talk_for(int milliseconds) {
+    for (int ms = 0; ms < milliseconds; ++ms) {
+      member.loop.advance(Duration::milliseconds(1));
+      talk();
+    }
   }
-  SUBCASE("and what they said is forgotten when they end") {
-    const std::size_t before = messages();
-    for (const auto& flood : floods) flood->line.user->on_closed();
-    member.settle();
-    CHECK(messages() == before);
+  std::size_t messages() const { return member.inbox.requests.size(); }
+
+  Member member;
+  Caller healthy{member};
+  std::vector<std::unique_ptr<Caller>> floods;
+};
+
+TEST_CASE("while one client says little, all that say much have a share by the clock, however long a turn lasts") {
+  const std::uint64_t bytes_a_ms = Limits().others_read_bytes;
+  for (const bool are_known : {true, false}) {
+    for (const std::int64_t turn_ms : {1, 4}) {
+      Crowd crowd(are_known);
+      const std::size_t before = crowd.messages();
+      for (std::int64_t ms = 0; ms < 40; ms += turn_ms) {
+        crowd.member.loop.advance(Duration::milliseconds(turn_ms));
+        crowd.talk();
+      }
+      const std::uint64_t bytes = (crowd.messages() - before) * 1'000;
+      CHECK(bytes > bytes_a_ms * 40 * 3 / 4);
+      CHECK(bytes < bytes_a_ms * 40 * 3 / 2);
+    }
   }
+}
+
+TEST_CASE("what many said comes in whole once nobody else speaks, and is forgotten when they end") {
+  Crowd crowd(true);
+  SUBCASE("they stay") {
+    crowd.member.loop.advance(Duration::seconds(1));
+    CHECK(crowd.messages() == 3 + 8 + 8 * 100);
+  }
+  SUBCASE("they end") {
+    const std::size_t before = crowd.messages();
+    for (const auto& flood : crowd.floods) flood->line.user->on_closed();
+    crowd.member.loop.advance(Duration::seconds(1));
+    CHECK(crowd.messages() == before);
+  }
+}
+
+TEST_CASE("who comes behind a crowd that has much left to say is served soon") {
+  Crowd crowd(false, 64);
+  crowd.talk_for(20);
+  Caller newcomer(crowd.member);
+  newcomer.client.call(range, Bytes::copy_of("new"), std::nullopt);
+  newcomer.line.user->on_bytes(said(newcomer));
+  const auto is_new = [](const ClientRequest& request) { return request.message.view() == "new"; };
+  const auto& requests = crowd.member.inbox.requests;
+  crowd.talk_for(1);
+  CHECK(std::any_of(requests.begin(), requests.end(), is_new));
 }
 
 TEST_CASE("of a client that is refused before all its words were looked at the end is still heard") {

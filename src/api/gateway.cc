@@ -10,16 +10,23 @@ namespace metastore::api {
 namespace {
 
 /// A client that has just said something little is taken to wait for an answer, and to say more behind it.
-constexpr Duration talking = Duration::milliseconds(2);
-/// Meanwhile those who say much share so small a part of what it could say: its next word may have to wait for theirs.
-constexpr std::uint64_t parts_of_a_word = 4;
+constexpr Duration talking = Duration::milliseconds(10);
+/// Meanwhile the others say so many bytes at once: its next word may have to wait for theirs.
+constexpr std::uint64_t share_bytes = 1'024;
+/// How far back what they might have said is made up for: a turn that lasts long must not silence them.
+constexpr Duration share_credit = Duration::milliseconds(4);
 
 Failure failure_of(ErrorCode code) { return {status_code(code), std::string(text(code))}; }
 
 }  // namespace
 
 Gateway::Gateway(const SessionOptions& options, port::Loop& loop, port::Inbox& inbox, const port::MemberFacts& facts)
-    : options_(options), loop_(loop), inbox_(inbox), facts_(facts) {}
+    : options_(options),
+      loop_(loop),
+      inbox_(inbox),
+      facts_(facts),
+      holder_bytes_(options.limits.clients_bytes_max /
+                    (options.limits.connections_max + options.limits.connections_refused_max)) {}
 
 Gateway::~Gateway() { loop_.cancel(*this); }
 
@@ -235,7 +242,12 @@ void Gateway::reply(std::vector<Reply> replies) {
 }
 
 bool Gateway::admits(const Session& session, std::uint64_t bytes) {
-  if (!session.is_known() || bytes > options_.limits.light_read_bytes) return queued_.empty() && !yields(session);
+  if (!session.is_known() || bytes > options_.limits.light_read_bytes) {
+    const bool has_room = fresh_.empty() && left_over_.empty() && turn_bytes_ < options_.limits.turn_read_bytes;
+    if (!has_room || yields(session)) return false;
+    turn_bytes_ += bytes;
+    return true;
+  }
   if (session.number() != light_.number) light_ = {.number = session.number(), .others_at = light_.at};
   light_.at = loop_.now();
   return true;
@@ -245,32 +257,36 @@ bool Gateway::yields(const Session& session) const {
   return loop_.now() < (session.number() == light_.number ? light_.others_at : light_.at) + talking;
 }
 
-void Gateway::queue(Session& session) {
+void Gateway::queue(Session& session, Words words) {
   if (session.waits_for_share) return;
   session.waits_for_share = true;
-  queued_.push_back(session.number());
+  words == Words::fresh ? fresh_.push_back(session.number()) : left_over_.push_back(session.number());
   loop_.run_soon(*this);
 }
 
 void Gateway::share_turn() {
-  std::uint64_t taken = 0;
-  for (std::size_t waiting = queued_.size(); waiting > 0; --waiting) {
-    const auto found = sessions_.find(queued_.front());
-    if (found != sessions_.end()) {
-      Session& session = *found->second;
-      const std::uint64_t word_bytes = options_.limits.light_read_bytes;
-      // Strangers share a whole word: among many that mean harm is one who wants to be served.
-      const std::uint64_t bytes = !yields(session)     ? options_.limits.turn_read_bytes
-                                  : session.is_known() ? word_bytes / parts_of_a_word
-                                                       : word_bytes;
-      if (taken >= bytes) break;
-      session.waits_for_share = false;
-      taken += session.take(bytes - taken);
-      if (session.has_more()) queue(session);
-    }
-    queued_.pop_front();
+  const Instant now = loop_.now();
+  Instant next = now;
+  std::uint64_t taken = std::exchange(turn_bytes_, 0);
+  for (std::size_t waiting = fresh_.size() + left_over_.size(); waiting > 0; --waiting) {
+    const bool is_fresh = !fresh_.empty() && (left_over_.empty() || fresh_is_next_);
+    const auto found = sessions_.find(is_fresh ? fresh_.back() : left_over_.front());
+    const bool has_share = found != sessions_.end() && yields(*found->second);
+    if (has_share) next = share_at_;
+    if (has_share ? now < share_at_ : taken >= options_.limits.turn_read_bytes) break;
+    is_fresh ? fresh_.pop_back() : left_over_.pop_front();
+    fresh_is_next_ = !is_fresh;
+    if (found == sessions_.end()) continue;
+    Session& session = *found->second;
+    session.waits_for_share = false;
+    const std::uint64_t bytes = session.take(has_share ? share_bytes : options_.limits.turn_read_bytes - taken);
+    const Duration paid = Duration::nanoseconds(bytes * 1'000'000 / options_.limits.others_read_bytes);
+    if (has_share) share_at_ = std::max(share_at_, now - share_credit) + paid;
+    if (!has_share) taken += bytes;
+    if (session.has_more()) queue(session, Words::left_over);
   }
-  if (!queued_.empty()) loop_.run_soon(*this);
+  if (fresh_.empty() && left_over_.empty()) return;
+  return now < next ? loop_.run_at(*this, next) : loop_.run_soon(*this);
 }
 
 void Gateway::touch(Session& session) {
@@ -320,15 +336,16 @@ std::uint64_t Gateway::flush(Session& session, std::uint64_t bytes_max) {
 }
 
 void Gateway::count(Session& session, std::uint64_t bytes) {
-  held_bytes_ += bytes - std::exchange(session.counted_bytes, bytes);
+  if (bytes == session.counted_bytes) return;
+  held_bytes_ += bytes - session.counted_bytes;
+  if (session.counted_bytes > holder_bytes_) holders_.erase({session.counted_bytes, session.number()});
+  if (bytes > holder_bytes_) holders_.emplace(bytes, session.number());
+  session.counted_bytes = bytes;
 }
 
 void Gateway::keep_budget() {
   while (held_bytes_ > options_.limits.clients_bytes_max) {
-    const auto most = std::max_element(sessions_.begin(), sessions_.end(), [](const auto& a, const auto& b) {
-      return a.second->counted_bytes < b.second->counted_bytes;
-    });
-    Session& session = *most->second;
+    Session& session = *sessions_.at(holders_.rbegin()->second);
     count(session, 0);
     session.expel();
   }

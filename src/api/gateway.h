@@ -5,6 +5,7 @@
 #define METASTORE_API_GATEWAY_H_
 
 #include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
 
 #include <cstdint>
 #include <deque>
@@ -62,7 +63,10 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   /// Whether `bytes` that were read may be looked at now. What little clients say goes before what others say much of
   /// and what strangers say: those wait for their share of a turn (queue), which is small as long as little is said.
   bool admits(const Session& session, std::uint64_t bytes);
-  void queue(Session& session);
+  /// Fresh words go first, the latest of all, and in turn with what is left over of others: a crowd that says much
+  /// keeps nobody waiting who comes behind it.
+  enum class Words : std::uint8_t { fresh, left_over };
+  void queue(Session& session, Words words);
   RequestIds& ids() { return ids_; }
   /// Each call by its name, at once and in order, though it may be some turns until it is asked.
   void expect_call(Session& session, const CallReceived& call);
@@ -144,6 +148,9 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::uint64_t posted_bytes_ = 0;  ///< Messages that the replica has not answered.
   std::uint64_t held_bytes_ = 0;    ///< By all sessions.
+  /// For how many of them more than this is held: for one at least when the budget is spent.
+  const std::uint64_t holder_bytes_;
+  absl::btree_set<std::pair<std::uint64_t, std::uint64_t>> holders_;  ///< Those sessions, by their bytes and numbers.
   std::uint64_t session_last_ = 0;
   std::uint64_t sessions_refused_ = 0;
   /// Who last said something little, when, and when somebody else did before.
@@ -153,7 +160,12 @@ class Gateway final : public port::ClientExecutor, public port::Acceptor, privat
     Instant others_at;
   };
   Light light_;
-  std::deque<std::uint64_t> queued_;  ///< The numbers of sessions that wait for a share; some may be gone.
+  std::uint64_t turn_bytes_ = 0;  ///< Admitted since the last turn that were no light client's.
+  Instant share_at_;              ///< When the others have paid for what they said beside it.
+  /// The numbers of sessions that wait for a share; some may be gone.
+  std::vector<std::uint64_t> fresh_;
+  std::deque<std::uint64_t> left_over_;
+  bool fresh_is_next_ = true;
   std::vector<Session*> touched_;
   std::vector<Session*> flushed_;  ///< Scratch of run.
   std::vector<Session*> bulky_;    ///< Scratch of run.

@@ -20,7 +20,7 @@ constexpr std::string_view pages_alone = "only pages of metrics and health are s
 constexpr std::uint64_t bulky_bytes = 16'384;
 
 /// What a request costs at least, and any share of a client that has not asked anything yet, in bytes read.
-constexpr std::uint64_t request_bytes = 64;
+constexpr std::uint64_t request_bytes = 256;
 constexpr std::uint64_t stranger_bytes = 1'024;
 
 std::uint64_t message_bytes(const CallEvent& event) {
@@ -55,7 +55,7 @@ void Session::on_bytes(BytesView bytes) {
     receive(bytes);
   } else {
     unread_.append(bytes);
-    gateway_.queue(*this);
+    gateway_.queue(*this, Gateway::Words::fresh);
   }
   gateway_.touch(*this);
 }
@@ -141,7 +141,7 @@ void Session::dispatch_events() {
     } else {
       held_message_bytes_ += message_bytes(event);
       asked_.push_back(std::move(event));
-      gateway_.queue(*this);
+      gateway_.queue(*this, Gateway::Words::left_over);
     }
   }
   events_.clear();

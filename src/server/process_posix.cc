@@ -1,5 +1,6 @@
 #include "server/process_posix.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -15,6 +16,10 @@ namespace metastore::server {
 namespace {
 
 constexpr std::uint64_t second = 1'000'000'000;
+
+/// So much stays; what is larger than the second is mapped by itself and given back at once.
+constexpr int freed_bytes_held = 33'554'432;
+constexpr int mapped_bytes_min = 1'048'576;
 
 std::string content_of(const char* path) {
   std::ostringstream text;
@@ -73,6 +78,12 @@ port::ProcessUse ProcessPosix::use() const {
   use.descriptors = open_descriptors();
   use.descriptors_max = limit_of(RLIMIT_NOFILE);
   return use;
+}
+
+void hold_freed_memory() {
+  // Refused, it is as slow as it was.
+  static_cast<void>(::mallopt(M_TRIM_THRESHOLD, freed_bytes_held));
+  static_cast<void>(::mallopt(M_MMAP_THRESHOLD, mapped_bytes_min));
 }
 
 }  // namespace metastore::server

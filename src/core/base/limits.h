@@ -16,6 +16,7 @@ namespace metastore {
   X(proposals_pending_max, 20'000, "requests", "proposals waiting for commit; past it: too many requests")            \
   X(reads_pending_max, 20'000, "requests", "linearizable reads waiting; past it: too many requests")                  \
   X(txn_keys_at_once, 1'000, "keys", "that one transaction looks at; those that look at more take turns")             \
+  X(large_txn_rest_ns, 1'400, "nanoseconds", "behind each, for each of its keys, while others propose")               \
   X(large_txns_pending_max, 64, "transactions", "waiting for their turns; past it: too many requests")                \
   X(apply_bytes_a_step, 1'048'576, "bytes", "entries applied in one step, so that a step stays near 1 ms")            \
   X(compact_records_a_step, 2'000, "records", "physical compaction in one step, so that a step stays near 1 ms")      \
@@ -49,7 +50,8 @@ namespace metastore {
   X(turn_write_bytes, 4'194'304, "bytes", "writes of one turn of the loop, but for connections with little to send")  \
   X(turn_requests, 64, "requests", "taken from one connection in one turn of the loop; the rest waits for the next")  \
   X(turn_read_bytes, 65'536, "bytes", "looked at in one turn of the loop, of connections that say much at once")      \
-  X(light_read_bytes, 4'096, "bytes", "read at once: whoever says no more goes first, others share as much")          \
+  X(light_read_bytes, 4'096, "bytes", "read at once: whoever says no more goes first while it is talking")            \
+  X(others_read_bytes, 8'192, "bytes", "a millisecond, of all who say more meanwhile, or have not asked yet")         \
   X(connection_streams_max, 4'294'967'295, "streams", "HTTP/2 streams a connection; etcd's --max-concurrent-streams") \
   X(range_keys_a_step, 5'000, "keys", "looked at for lists in one step, so that a step stays near 1 ms")              \
   X(range_bytes_a_step, 1'048'576, "bytes", "of lists, and of other reads, answered in one step: it stays near 1 ms") \

@@ -1,4 +1,5 @@
 // The messages of requests from the wire, by their field numbers (contract 1.2).
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -54,8 +55,21 @@ bool read_operation(BytesView message, Operation& out, std::size_t depth) {
                      part(4, [&](BytesView bytes) { return read_txn(bytes, choose<TxnRequest>(out), depth + 1); }));
 }
 
+/// How many there are of each, so that none of them has to move.
+void make_room(BytesView message, TxnRequest& out) {
+  std::array<std::size_t, 3> counts{};
+  WireReader reader(message);
+  while (reader.next()) {
+    for (std::uint32_t number = 1; number <= 3; ++number) counts[number - 1] += reader.tag() == bytes_tag(number);
+  }
+  out.compare.reserve(counts[0]);
+  out.success.reserve(counts[1]);
+  out.failure.reserve(counts[2]);
+}
+
 bool read_txn(BytesView message, TxnRequest& out, std::size_t depth) {
   if (depth > txn_depth_max) return false;
+  make_room(message, out);
   return read_fields(
       message, part(1, [&](BytesView bytes) { return read(bytes, out.compare.emplace_back()); }),
       part(2, [&](BytesView bytes) { return read_operation(bytes, out.success.emplace_back(), depth); }),

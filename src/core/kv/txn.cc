@@ -284,10 +284,10 @@ Result<Path> decide_and_check(const Before& before, const TxnRequest& request, T
 
 class Estimate {
  public:
-  explicit Estimate(const mvcc::Store& store) : store_(store) {}
+  Estimate(const mvcc::Store& store, std::uint64_t keys_max) : store_(store), keys_max_(keys_max) {}
 
   void add(const TxnRequest& txn) {
-    for (const Compare& compare : txn.compare) add(compare.range, TxnWork::keys_max);
+    for (const Compare& compare : txn.compare) add(compare.range, keys_max_);
     for (const bool succeeded : {true, false}) {
       for (const Operation& operation : branch(txn, succeeded)) {
         if (const auto* nested = std::get_if<TxnRequest>(&operation.request)) add(*nested);
@@ -301,22 +301,36 @@ class Estimate {
   std::uint64_t keys() const { return keys_; }
 
  private:
-  void add(const mvcc::KeyRange& range, std::uint64_t limit) {
-    if (keys_ >= TxnWork::keys_max) return;
-    const bool is_counted = !range.is_single() && limit > 1;
-    keys_ += is_counted ? std::min(limit, store_.count(range, store_.current_revision())) : 1;
+  void add(mvcc::KeyRange range, std::uint64_t limit) {
+    if (keys_ >= keys_max_) return;
+    if (range.is_single() || limit <= 1) {
+      ++keys_;
+      return;
+    }
+    const std::uint64_t enough = keys_ + std::min(limit, keys_max_ - keys_);
+    for (std::optional<BytesView> rest = range.key; rest.has_value() && keys_ < enough;) {
+      std::uint64_t budget = looks_at_once;
+      range.key = *rest;
+      const mvcc::KeyIndex::Count counted = store_.count_some(range, store_.current_revision(), budget);
+      keys_ = std::min(enough, keys_ + counted.keys);
+      rest = counted.rest;
+    }
   }
 
+  /// A leaf of the index holds many keys, so that few looks often are enough.
+  static constexpr std::uint64_t looks_at_once = 64;
+
   const mvcc::Store& store_;
+  const std::uint64_t keys_max_;
   std::uint64_t keys_ = 0;
 };
 
 }  // namespace
 
-std::uint64_t keys_to_look_at(const mvcc::Store& store, const TxnRequest& request) {
-  Estimate estimate(store);
+std::uint64_t keys_to_look_at(const mvcc::Store& store, const TxnRequest& request, std::uint64_t keys_max) {
+  Estimate estimate(store, keys_max);
   estimate.add(request);
-  return std::min(estimate.keys(), TxnWork::keys_max);
+  return estimate.keys();
 }
 
 Result<PutResponse> put(const State& state, const PutRequest& request) {

@@ -33,8 +33,8 @@ struct TxnWork {
 };
 
 /// About how many keys the comparisons and ranges of both branches would look at in the present, counted until there
-/// are `TxnWork::keys_max`. Finding out costs little, and decides nothing but when it is done.
-std::uint64_t keys_to_look_at(const mvcc::Store& store, const TxnRequest& request);
+/// are `keys_max`. Finding out costs little, and decides nothing but when it is done.
+std::uint64_t keys_to_look_at(const mvcc::Store& store, const TxnRequest& request, std::uint64_t keys_max);
 
 /// Errors: lease_not_found, key_not_found.
 Result<PutResponse> put(const State& state, const PutRequest& request);

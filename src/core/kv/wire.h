@@ -22,7 +22,11 @@ class WireReader {
   explicit WireReader(BytesView message) : rest_(message) {}
 
   /// Steps to the next field. False at the end and at damage; then ok() tells which.
-  bool next();
+  bool next() {
+    if (!ok_ || rest_.empty()) return false;
+    ok_ = read_field();
+    return ok_;
+  }
   bool ok() const { return ok_; }
 
   std::uint32_t tag() const { return tag_; }
@@ -33,9 +37,40 @@ class WireReader {
   bool boolean() const { return value_ != 0; }
 
  private:
-  bool read_varint(std::uint64_t& value, std::size_t bytes_max);
-  bool skip(std::uint64_t size);
-  bool read_field();
+  /// Nearly all have one byte.
+  bool read_varint(std::uint64_t& value, std::size_t bytes_max) {
+    if (rest_.empty() || static_cast<unsigned char>(rest_.front()) >= 0x80) return read_long_varint(value, bytes_max);
+    value = static_cast<unsigned char>(rest_.front());
+    rest_.remove_prefix(1);
+    return true;
+  }
+  bool read_long_varint(std::uint64_t& value, std::size_t bytes_max);
+  bool skip(std::uint64_t size) {
+    if (size > rest_.size()) return false;
+    bytes_ = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return true;
+  }
+  bool read_field() {
+    // A tag and a length have 32 bits, a value has 64; Google's parser refuses more bytes than these need.
+    constexpr std::size_t head_bytes_max = 5;
+    constexpr std::size_t value_bytes_max = 10;
+    std::uint64_t tag = 0;
+    if (!read_varint(tag, head_bytes_max) || tag > 0xffffffff || tag >> 3 == 0) return false;
+    tag_ = static_cast<std::uint32_t>(tag);
+    switch (tag & 7) {
+      case 0:
+        return read_varint(value_, value_bytes_max);
+      case 1:
+        return skip(8);
+      case 2:
+        return read_varint(value_, head_bytes_max) && skip(value_);
+      case 5:
+        return skip(4);
+      default:
+        return false;
+    }
+  }
 
   BytesView rest_;
   std::uint32_t tag_ = 0;

@@ -1,16 +1,16 @@
-// Transactions that look at many keys take milliseconds in one piece. They wait here for their turns, few at a time, so
-// that whoever asks for many of them delays others no more than one list does. When one is done it is paid for with
-// what the following steps may look at; the next one comes when nothing is owed. It knows no store and no clients.
+// Transactions that look at many keys take milliseconds in one piece. They wait here for their turns, one at a time, so
+// that whoever asks for many of them delays others little: behind each there is a rest, as long as it was large. It
+// knows no store and no clients.
 #ifndef METASTORE_CORE_REPLICA_LARGE_TRANSACTIONS_H_
 #define METASTORE_CORE_REPLICA_LARGE_TRANSACTIONS_H_
 
-#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <utility>
 #include <variant>
 
+#include "core/base/time.h"
 #include "core/replica/proposals.h"
 #include "core/replica/reads.h"
 
@@ -21,15 +21,17 @@ class LargeTransactions {
   using Transaction = std::variant<Proposal, Read>;
 
   std::size_t size() const { return waiting_.size(); }
-  bool is_empty() const { return waiting_.empty(); }
 
   void add(Transaction transaction, std::uint64_t keys) { waiting_.push_back({std::move(transaction), keys}); }
 
-  /// Once a step, which may look at so many keys: the one whose turn has come.
-  std::optional<Transaction> take(std::uint64_t keys_a_step) {
-    owed_keys_ -= std::min(owed_keys_, keys_a_step);
-    if (owed_keys_ > 0 || waiting_.empty()) return std::nullopt;
-    owed_keys_ = waiting_.front().keys;
+  /// When the next may be taken.
+  Instant wake_at() const { return waiting_.empty() ? Instant::never() : rested_at_; }
+
+  /// Once a step: the one whose turn has come. There is to be so long a rest for each key that it looks at.
+  std::optional<Transaction> take(Instant now, Duration rest_a_key) {
+    if (waiting_.empty() || now < rested_at_) return std::nullopt;
+    const auto keys = static_cast<std::int64_t>(waiting_.front().keys);
+    rested_at_ = now + Duration::nanoseconds(rest_a_key.nanoseconds() * keys);
     Transaction transaction = std::move(waiting_.front().transaction);
     waiting_.pop_front();
     return transaction;
@@ -46,7 +48,7 @@ class LargeTransactions {
     std::uint64_t keys = 0;
   };
   std::deque<Turn> waiting_;
-  std::uint64_t owed_keys_ = 0;
+  Instant rested_at_;
 };
 
 }  // namespace metastore

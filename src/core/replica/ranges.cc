@@ -17,13 +17,9 @@ constexpr Duration proposing = Duration::milliseconds(2);
 /// A range that holds no more than this is served whatever the others hold.
 constexpr std::uint64_t held_bytes_allowed = 4'096;
 
-bool yields(Instant now, Instant proposed_at) { return now < proposed_at + proposing; }
-
 }  // namespace
 
-std::uint64_t keys_a_step(const Limits& limits, Instant now, Instant proposed_at) {
-  return yields(now, proposed_at) ? limits.range_keys_a_step / yields_a_step + 1 : limits.range_keys_a_step;
-}
+bool are_proposing(Instant now, Instant proposed_at) { return now < proposed_at + proposing; }
 
 Ranges::Ranges(const Limits& limits)
     : limits_(limits),
@@ -43,7 +39,8 @@ void Ranges::run(const mvcc::Store& store, Instant now, Instant proposed_at, Eff
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     end(ranges_.find(deadlines_.begin()->second), ErrorCode::deadline_exceeded, effects);
   }
-  const std::uint64_t keys_max = keys_a_step(limits_, now, proposed_at);
+  const bool yields = are_proposing(now, proposed_at);
+  const std::uint64_t keys_max = yields ? limits_.range_keys_a_step / yields_a_step + 1 : limits_.range_keys_a_step;
   const std::uint64_t keys_a_turn = keys_max / turns_a_step + 1;
   // Those that have just come leave something to the others.
   keys_left_ = std::clamp(keys_left_, keys_a_turn, keys_max);
@@ -56,7 +53,7 @@ void Ranges::run(const mvcc::Store& store, Instant now, Instant proposed_at, Eff
     if (go_on(range, store, keys_a_turn, effects)) make_ready(range);
   }
   keys_left_ = keys_max;
-  bytes_left_ = yields(now, proposed_at) ? chunk_bytes_ : limits_.range_bytes_a_step;
+  bytes_left_ = yields ? chunk_bytes_ : limits_.range_bytes_a_step;
 }
 
 bool Ranges::go_on(Found range, const mvcc::Store& store, std::uint64_t keys, Effects& effects) {

@@ -22,9 +22,9 @@
 
 namespace metastore {
 
-/// What one step may look at, for lists and their like. The last proposal came at `proposed_at`: soon after that it is
-/// little, since proposals may wait for the next turn.
-std::uint64_t keys_a_step(const Limits& limits, Instant now, Instant proposed_at);
+/// Whether proposals may wait for the next turn, since the last came at `proposed_at`, a moment ago: lists and their
+/// like do little then.
+bool are_proposing(Instant now, Instant proposed_at);
 
 class Ranges {
  public:

@@ -251,15 +251,15 @@ void Replica::settle(Instant now, Effects& effects) {
                            !snapshots_.is_reading_behind(store.compact_revision());
   const bool can_apply = applied_index_ < raft_.commit_index() && !is_installing();
   const bool can_ask = raft_.leader() != MemberId() && (reads_.has_gathered() || !uncalled_.empty());
-  const bool has_work_left = can_apply || can_compact || watches_have_more_ || ranges_.has_more() ||
-                             !large_.is_empty() || !hashes_.empty() || !readable_.empty() || can_ask ||
-                             snapshots_.has_more() || snapshot_.has_more();
+  const bool has_work_left = can_apply || can_compact || watches_have_more_ || ranges_.has_more() || !hashes_.empty() ||
+                             !readable_.empty() || can_ask || snapshots_.has_more() || snapshot_.has_more();
   effects.wake_at =
       has_work_left
           ? now
           : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(), watches_.wake_at(),
                       count_down_at(now), checkpoint_due_at(), ranges_.wake_at(), auto_compaction_.wake_at()});
-  effects.wake_at = std::min({effects.wake_at, call_again_at(), compare_states_at(), snapshots_.wake_at()});
+  effects.wake_at =
+      std::min({effects.wake_at, call_again_at(), compare_states_at(), snapshots_.wake_at(), large_.wake_at()});
 }
 
 void Replica::drain_raft(Effects& effects) {

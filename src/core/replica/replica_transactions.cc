@@ -8,7 +8,11 @@ namespace metastore {
 
 std::uint64_t Replica::keys_of(const kv::Request& request) const {
   const auto* txn = std::get_if<kv::TxnRequest>(&request.body());
-  return txn == nullptr ? 0 : kv::keys_to_look_at(applier_->store(), *txn);
+  if (txn == nullptr) return 0;
+  // One that will be refused need not be counted to its end.
+  const bool is_full = large_.size() >= config_.limits.large_txns_pending_max;
+  const std::uint64_t keys_max = is_full ? config_.limits.txn_keys_at_once + 1 : kv::TxnWork::keys_max;
+  return kv::keys_to_look_at(applier_->store(), *txn, keys_max);
 }
 
 void Replica::make_readable(Read read, Effects& effects) {
@@ -21,7 +25,8 @@ void Replica::make_readable(Read read, Effects& effects) {
 }
 
 void Replica::take_turns(Instant now) {
-  auto taken = large_.take(keys_a_step(config_.limits, now, proposed_at_));
+  const Duration rest_a_key = Duration::nanoseconds(static_cast<std::int64_t>(config_.limits.large_txn_rest_ns));
+  auto taken = large_.take(now, are_proposing(now, proposed_at_) ? rest_a_key : Duration());
   if (!taken.has_value()) return;
   std::visit(Overloaded{[&](Proposal& proposal) { append(now, std::move(proposal)); },
                         [&](Read& read) { readable_.push_back(std::move(read)); }},
