@@ -72,7 +72,7 @@ struct MemberPorts {
   port::Observer* observer = nullptr;
   /// If set, replies go here instead of to the gateway, for requests that were posted to inbox().
   port::ClientExecutor* clients = nullptr;
-  /// If set, what is meant for other members goes here; their answers are posted to inbox().
+  /// If set, what is meant for other members goes here instead of to peer_link().
   port::PeerExecutor* peers = nullptr;
   /// If set, its figures stand among the metrics.
   const port::Process* process = nullptr;
@@ -98,6 +98,7 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   const Replica& replica() const { return host_.replica(); }
   /// For clients that need no gateway.
   port::Inbox& inbox() { return host_; }
+  port::PeerExecutor& peer_link() { return *peers_.link; }
 
  private:
   /// Peers can be listened for before it is known who this member is; none is let in until then.

@@ -42,6 +42,10 @@ struct Writer {
     return "break_disk" + named("member", disk.member) +
            " fault=" + std::string(disk_faults[static_cast<std::size_t>(disk.fault)]) + named("after", disk.after);
   }
+  std::string operator()(const SwapDisk& swap) const { return "swap_disk" + named("member", swap.member); }
+  std::string operator()(const StallDisk& stall) const {
+    return "stall_disk" + named("member", stall.member) + " longer=" + duration_text(stall.longer);
+  }
   std::string operator()(const CutLinks& cut) const {
     std::string out = "cut";
     for (const auto& [from, to] : cut.links) out += " " + std::to_string(from) + ">" + std::to_string(to);
@@ -140,6 +144,10 @@ std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
   if (verb == "kill") return Kill{words.take_count("member", 1)};
   if (verb == "stop") return Stop{words.take_count("member", 1)};
   if (verb == "break_disk") return parse_break(words);
+  if (verb == "swap_disk") return SwapDisk{words.take_count("member", 1)};
+  if (verb == "stall_disk") {
+    return StallDisk{words.take_count("member", 1), words.take_duration("longer", Duration::seconds(1))};
+  }
   if (verb == "cut") return parse_cut(words);
   if (verb == "mend") return Mend{};
   if (verb == "open_stream") {
@@ -162,6 +170,7 @@ bool is_fault(const Deed& deed) {
   return std::visit(Overloaded{[](const Boot& boot) { return boot.power_off_after > 0 || boot.flip.has_value(); },
                                [](const PowerOff&) { return true; }, [](const Kill&) { return true; },
                                [](const Stop&) { return true; }, [](const BreakDisk&) { return true; },
+                               [](const SwapDisk&) { return true; }, [](const StallDisk&) { return true; },
                                [](const CutLinks&) { return true; }, [](const auto&) { return false; }},
                     deed.kind);
 }

@@ -66,6 +66,17 @@ struct BreakDisk {
   std::uint64_t after = 0;
 };
 
+/// The process dies if it runs, and another disk is put in: an empty one, or, if that is in, its own again.
+struct SwapDisk {
+  std::uint64_t member = 0;
+};
+
+/// The next thing that its disk does takes so much longer.
+struct StallDisk {
+  std::uint64_t member = 0;
+  Duration longer;
+};
+
 /// Nothing goes from the one to the other of each pair any more.
 struct CutLinks {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> links;
@@ -124,8 +135,9 @@ struct CloseKeeper {
   std::uint64_t keeper = 0;
 };
 
-using DeedKind = std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, CutLinks, Mend, OpenStream, AddWatch,
-                              CancelWatch, AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
+using DeedKind =
+    std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, SwapDisk, StallDisk, CutLinks, Mend, OpenStream, AddWatch,
+                 CancelWatch, AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
 
 struct Deed {
   Instant at;

@@ -17,6 +17,7 @@ namespace metastore::sim {
 
 /// Where the member of this number serves clients.
 constexpr int client_port(std::uint64_t number) { return 2369 + 10 * static_cast<int>(number); }
+constexpr int peer_port(std::uint64_t number) { return client_port(number) + 1; }
 
 class Http2Line final : private port::ConnectionUser {
  public:

@@ -1,14 +1,23 @@
 #include "sim/loop_sim.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/assert.h"
 
 namespace metastore::sim {
+namespace {
 
-LoopSim::LoopSim(World& world, Prng prng) : world_(world), prng_(prng) {
+constexpr std::int64_t million = 1'000'000;
+
+}  // namespace
+
+LoopSim::LoopSim(World& world, Prng prng, std::uint32_t pace_ppm_max)
+    : world_(world), prng_(prng), begin_(world.now()) {
   // As if the machine had been up for up to 100 days.
-  origin_ = prng_.between(Duration::seconds(1), Duration::seconds(8'640'000));
+  origin_ = Instant() + prng_.between(Duration::seconds(1), Duration::seconds(8'640'000));
+  const std::int64_t most = pace_ppm_max;
+  if (most > 0) pace_ppm_ = prng_.between(-most, most);
 }
 
 LoopSim::~LoopSim() {
@@ -16,6 +25,23 @@ LoopSim::~LoopSim() {
     world_.cancel(appointments.turn);
     world_.cancel(appointments.deadline);
   }
+}
+
+Duration LoopSim::paced(Duration elapsed) const {
+  const std::int64_t whole = elapsed.nanoseconds() / million;
+  const std::int64_t rest = elapsed.nanoseconds() % million;
+  return elapsed + Duration::nanoseconds(whole * pace_ppm_ + rest * pace_ppm_ / million);
+}
+
+Instant LoopSim::in_world(Instant at) const {
+  const Duration wanted = at - origin_;
+  if (wanted <= Duration()) return world_.now();
+  const std::int64_t pace = million + pace_ppm_;
+  Duration elapsed =
+      Duration::nanoseconds(wanted.nanoseconds() / pace * million + wanted.nanoseconds() % pace * million / pace);
+  // Never early, whatever was rounded.
+  while (paced(elapsed) < wanted) elapsed = elapsed + Duration::nanoseconds(1);
+  return begin_ + elapsed;
 }
 
 WallTime LoopSim::wall_now() const {
@@ -31,7 +57,7 @@ void LoopSim::run_soon(port::Task& task) {
 void LoopSim::run_at(port::Task& task, Instant at) {
   Appointments& appointments = tasks_[&task];
   world_.cancel(appointments.deadline);
-  if (at != Instant::never()) appointments.deadline = world_.at(at - origin_, task);
+  if (at != Instant::never()) appointments.deadline = world_.at(in_world(at), task);
 }
 
 void LoopSim::cancel(port::Task& task) {
@@ -56,7 +82,7 @@ void WorkerSim::submit(port::Job& job) {
 }
 
 void WorkerSim::begin_work() {
-  Duration work = prng_.between(latency_.work_min, latency_.work_max);
+  Duration work = prng_.between(latency_.work_min, latency_.work_max) + std::exchange(next_stall_, Duration());
   if (prng_.chance(latency_.stall_chance, 1000)) {
     work = work + latency_.stall;
     ++stalls_;

@@ -1,5 +1,6 @@
 // One member's loop thread and helper threads in virtual time. A crash is the destruction of these objects: whatever
-// they still had to do will not happen. Time begins anew at each boot, from a drawn origin, as a machine's does.
+// they still had to do will not happen. Time begins anew at each boot, from a drawn origin, as a machine's does, and
+// goes at a pace of its own.
 #ifndef METASTORE_SIM_LOOP_SIM_H_
 #define METASTORE_SIM_LOOP_SIM_H_
 
@@ -15,12 +16,13 @@ namespace metastore::sim {
 
 class LoopSim final : public port::Loop {
  public:
-  LoopSim(World& world, Prng prng);
+  /// The clock is up to `pace_ppm_max` millionths faster or slower than the world's.
+  LoopSim(World& world, Prng prng, std::uint32_t pace_ppm_max = 0);
   ~LoopSim() override;
   LoopSim(const LoopSim&) = delete;
   LoopSim& operator=(const LoopSim&) = delete;
 
-  Instant now() const override { return world_.now() + origin_; }
+  Instant now() const override { return origin_ + paced(world_.now() - begin_); }
   WallTime wall_now() const override;
   std::array<std::uint64_t, 2> entropy() override { return {prng_.next(), prng_.next()}; }
   void run_soon(port::Task& task) override;
@@ -33,9 +35,14 @@ class LoopSim final : public port::Loop {
     World::Ticket deadline;
   };
 
+  Duration paced(Duration elapsed) const;
+  Instant in_world(Instant at) const;
+
   World& world_;
   Prng prng_;
-  Duration origin_;
+  const Instant begin_;
+  Instant origin_;
+  std::int64_t pace_ppm_ = 0;
   /// Only looked up by address, never walked in a way that shows.
   std::map<port::Task*, Appointments> tasks_;
 };
@@ -58,6 +65,8 @@ class WorkerSim final : public port::Worker {
   WorkerSim& operator=(const WorkerSim&) = delete;
 
   void submit(port::Job& job) override;
+  /// The next job takes so much longer.
+  void stall_next(Duration stall) { next_stall_ = stall; }
   std::uint64_t stalls() const { return stalls_; }
 
  private:
@@ -80,6 +89,7 @@ class WorkerSim final : public port::Worker {
   };
   std::deque<Worked> worked_;
   Instant last_report_ = Instant::from_nanoseconds(0);
+  Duration next_stall_;
   std::uint64_t stalls_ = 0;
 };
 

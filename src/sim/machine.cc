@@ -33,53 +33,78 @@ Machine::Machine(const Surroundings& surroundings, Door& door, std::uint64_t num
       door_(door),
       number_(number),
       name_("member " + std::to_string(number)),
-      box_(surroundings.post.box(member_id(number))),
-      files_(Prng(surroundings.plan.seed, "disk " + std::to_string(number)), surroundings.plan.crash_weights) {}
+      network_(surroundings.network.at(number)),
+      courier_(surroundings.world, surroundings.plan.peers.messages,
+               Prng(surroundings.plan.seed, "courier " + std::to_string(number))),
+      disk_(std::make_unique<Disk>(Prng(surroundings.plan.seed, "disk " + std::to_string(number)),
+                                   surroundings.plan.crash_weights)) {}
 
 Machine::~Machine() { clear(); }
 
 void Machine::boot(std::string_view damaged_path) {
-  ASSERT(is_down() && files_.powered());
+  ASSERT(is_down() && files().powered());
   ++boots_;
+  around_.network.light(number_);
   around_.history.booted(number_, around_.world.now());
   const std::string boot_name = std::to_string(number_) + " boot " + std::to_string(boots_);
   around_.hash.add(boot_record, number_, boot_name);
   around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "boots");
-  loop_ = std::make_unique<LoopSim>(around_.world, Prng(around_.plan.seed, "loop " + boot_name));
+  loop_ = std::make_unique<LoopSim>(around_.world, Prng(around_.plan.seed, "loop " + boot_name),
+                                    around_.plan.clock_pace_ppm);
   auto worker =
       std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "worker " + boot_name), around_.plan.disk);
   worker_ = worker.get();
   auto engine_worker = std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "engine worker " + boot_name),
                                                    around_.plan.disk);
   std::optional<server::StoragePorts> storage;
-  storage.emplace(server::StoragePorts{.files = files_,
-                                       .engines = engines_,
+  storage.emplace(server::StoragePorts{.files = disk_->files,
+                                       .engines = disk_->engines,
                                        .log_worker = std::move(worker),
                                        .engine_worker = std::move(engine_worker)});
   auto booted = server::LocalMember::boot(options(), {.loop = *loop_,
                                                       .storage = std::move(storage),
-                                                      .network = around_.network,
+                                                      .network = *network_,
                                                       .trace = *this,
                                                       .supervisor = *this,
                                                       .observer = this,
                                                       .clients = around_.plan.is_over_http2 ? nullptr : &door_,
-                                                      .peers = around_.plan.members > 1 ? box_.get() : nullptr});
+                                                      .peers = &courier_});
   if (!booted) {
     if (!facts_.contains("starting a new member")) ++stillbirths_;
     worker_ = nullptr;
     const std::string& message = booted.error().message;
     const bool is_refused_by_name = !damaged_path.empty() && message.find(damaged_path) != std::string::npos;
-    if (files_.powered() && !files_.has_broken() && !is_refused_by_name) {
+    if (files().powered() && !files().has_broken() && !is_refused_by_name) {
       around_.judge.fail({"O11", around_.world.now(), "a boot was refused: " + message});
     }
     if (around_.trace.is_wanted()) {
       around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "refuses to boot: " + message);
     }
+    if (!files().powered()) around_.network.darken(number_);
     return clear();
   }
   member_ = std::move(booted).value();
   door_.open(member_->inbox(), *loop_);
-  around_.post.open(member_id(number_), member_->inbox());
+  courier_.open(member_->peer_link());
+}
+
+bool Machine::knows_all_members() const {
+  for (std::uint64_t number = 1; number <= around_.plan.members; ++number) {
+    const Member* member = member_->replica().members().find(member_id(number));
+    if (member == nullptr || member->data_id == 0) return false;
+  }
+  return true;
+}
+
+void Machine::swap_disk() {
+  ASSERT(is_down());
+  if (own_disk_ != nullptr) {
+    disk_ = std::move(own_disk_);
+  } else {
+    own_disk_ = std::move(disk_);
+    const std::string name = "empty disk " + std::to_string(number_) + " " + std::to_string(boots_);
+    disk_ = std::make_unique<Disk>(Prng(around_.plan.seed, name), around_.plan.crash_weights);
+  }
 }
 
 void Machine::drain() {
@@ -94,23 +119,26 @@ void Machine::kill() {
 }
 
 void Machine::power_off() {
+  around_.network.darken(number_);
   clear();
-  files_.power_off();
+  files().power_off();
 }
 
 bool Machine::settle() {
   if (is_down()) return false;
-  if (files_.has_broken()) judge_broken();
-  const bool is_over = !files_.powered() || is_drained_ || has_failed_;
-  if (is_over) clear();
-  return is_over;
+  if (files().has_broken()) judge_broken();
+  const bool is_over = !files().powered() || is_drained_ || has_failed_;
+  if (!is_over) return false;
+  if (!files().powered()) around_.network.darken(number_);
+  clear();
+  return true;
 }
 
 void Machine::judge_broken() {
   // The helper thread hears of it at once, the loop when the job is reported.
   const Instant now = around_.world.now();
   if (broken_since_ == Instant::never()) broken_since_ = now;
-  if (files_.has_retried()) around_.judge.fail({"O11", now, "what failed on the disk is tried again"});
+  if (files().has_retried()) around_.judge.fail({"O11", now, "what failed on the disk is tried again"});
   if (now > broken_since_ + around_.plan.disk.report_max * 2) {
     around_.judge.fail({"O11", now, "the member goes on, though its disk has failed"});
   }
@@ -120,7 +148,7 @@ void Machine::clear() {
   broken_since_ = Instant::never();
   if (worker_ != nullptr) stalls_ += worker_->stalls();
   worker_ = nullptr;
-  around_.post.close(member_id(number_));
+  courier_.close();
   door_.close();
   around_.judge.on_crash(member_id(number_));
   member_.reset();
@@ -133,7 +161,7 @@ void Machine::clear() {
 
 void Machine::member_failed(const port::StorageError& error) {
   has_failed_ = true;
-  if (files_.powered() && !files_.has_broken()) {
+  if (files().powered() && !files().has_broken()) {
     around_.judge.fail({"O11", around_.world.now(), "storage failed on a disk that works: " + error.message});
   }
 }
@@ -188,6 +216,9 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
     around_.history.renewed_leases(now);
   }
   for (const raft::Envelope& envelope : effects.messages) {
+    // Who asks for votes has given itself its own.
+    const auto* asked = std::get_if<raft::VoteRequest>(&envelope.message);
+    if (asked != nullptr && !asked->pre_vote) around_.judge.take(elections.on_vote(now, self, asked->term, self));
     const auto* vote = std::get_if<raft::VoteReply>(&envelope.message);
     if (vote == nullptr || !vote->granted || vote->pre_vote) continue;
     around_.judge.take(elections.on_vote(now, self, vote->campaign_term, envelope.to));
@@ -225,10 +256,9 @@ server::MemberOptions Machine::options() const {
   options.new_cluster = {.self = self, .cluster = ClusterId(0x5171), .members = {}};
   for (std::uint64_t number = 1; number <= around_.plan.members; ++number) {
     options.new_cluster->members.push_back(
-        {.id = member_id(number),
-         .name = {},
-         .peer_urls = {"http://127.0.0.1:" + std::to_string(client_port(number) + 1)}});
+        {.id = member_id(number), .name = {}, .peer_urls = {"http://127.0.0.1:" + std::to_string(peer_port(number))}});
   }
+  options.peer_addresses = {{"127.0.0.1", peer_port(number_)}};
   options.client_addresses = {{"127.0.0.1", door_.port()}};
   return options;
 }

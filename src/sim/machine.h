@@ -13,6 +13,7 @@
 #include "core/host/port/executors.h"
 #include "core/host/port/loop.h"
 #include "server/member.h"
+#include "sim/courier.h"
 #include "sim/door.h"
 #include "sim/engine_sim.h"
 #include "sim/files_sim.h"
@@ -20,7 +21,6 @@
 #include "sim/loop_sim.h"
 #include "sim/network_sim.h"
 #include "sim/plan.h"
-#include "sim/post.h"
 #include "sim/rolling_hash.h"
 #include "sim/trace_log.h"
 #include "sim/world.h"
@@ -29,10 +29,6 @@ namespace metastore::sim {
 
 class Chronicle;
 
-/// Of the member on the machine of this number.
-constexpr MemberId member_id(std::uint64_t number) { return MemberId(0x1000 + number); }
-constexpr std::uint64_t member_number(MemberId id) { return id.value() - 0x1000; }
-
 class Machine final : private port::Supervisor, private port::Observer, private port::TraceSink {
  public:
   /// What all machines of a run share.
@@ -40,7 +36,6 @@ class Machine final : private port::Supervisor, private port::Observer, private 
     const Plan& plan;
     World& world;
     NetworkSim& network;
-    Post& post;
     Judge& judge;
     History& history;
     RollingHash& hash;
@@ -63,24 +58,41 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void kill();
   void power_off();
 
+  /// Another disk is put in, first an empty one, then the own one again. Requires: is_down().
+  void swap_disk();
+  bool is_on_own_disk() const { return own_disk_ == nullptr; }
+  /// The next job of its disk takes so much longer. Requires: !is_down().
+  void stall(Duration stall) { worker_->stall_next(stall); }
+
   /// To be called after each event: a member that failed or lost its power is cleared away. True if it went down.
   bool settle();
   bool is_down() const { return member_ == nullptr; }
   bool is_draining() const { return is_draining_; }
+  /// What it says to the others is not lost, repeated or late any more.
+  void heal() { courier_.heal(); }
 
   /// Requires: !is_down().
   ReplicaStatus status() const { return member_->replica().status(); }
-  FilesSim& files() { return files_; }
-  const FilesSim& files() const { return files_; }
+  /// Whether it has heard of all members' data directories. Requires: !is_down().
+  bool knows_all_members() const;
+  FilesSim& files() { return disk_->files; }
+  const FilesSim& files() const { return disk_->files; }
   std::uint64_t boots() const { return boots_; }
   /// Boots that ended before there was a member at all.
   std::uint64_t stillbirths() const { return stillbirths_; }
   std::uint64_t stalls() const { return stalls_; }
-  const EngineCounts& checkpoints() const { return engines_.counts(); }
+  const CourierCounts& messages() const { return courier_.counts(); }
+  const EngineCounts& checkpoints() const { return disk_->engines.counts(); }
   /// How often the member told each fact about itself.
   const std::map<std::string, std::uint64_t, std::less<>>& facts() const { return facts_; }
 
  private:
+  struct Disk {
+    Disk(Prng prng, const CrashWeights& weights) : files(prng, weights) {}
+    FilesSim files;
+    EnginesSim engines{files};
+  };
+
   class Drained final : public port::Task {
    public:
     explicit Drained(bool& is_drained) : is_drained_(is_drained) {}
@@ -107,12 +119,13 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Door& door_;
   std::uint64_t number_;
   const std::string name_;
-  std::unique_ptr<port::PeerExecutor> box_;
-  FilesSim files_;
-  EnginesSim engines_{files_};
+  const std::unique_ptr<port::Network> network_;
+  Courier courier_;
+  std::unique_ptr<Disk> disk_;
+  std::unique_ptr<Disk> own_disk_;  ///< While an empty one is in its place.
   std::unique_ptr<LoopSim> loop_;
   std::unique_ptr<server::LocalMember> member_;
-  const WorkerSim* worker_ = nullptr;  ///< The member's own.
+  WorkerSim* worker_ = nullptr;  ///< The member's own.
   bool is_draining_ = false;
   bool is_drained_ = false;
   Drained drained_{is_drained_};
@@ -126,6 +139,10 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::map<std::string, std::uint64_t, std::less<>> facts_;
   std::string encoded_;  ///< Scratch.
 };
+
+/// Of the member on the machine of this number.
+constexpr MemberId member_id(std::uint64_t number) { return MemberId(0x1000 + number); }
+constexpr std::uint64_t member_number(MemberId id) { return id.value() - 0x1000; }
 
 }  // namespace metastore::sim
 

@@ -149,8 +149,7 @@ void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
   std::fprintf(out, "BEGIN %llu\n", static_cast<unsigned long long>(seed));
   std::fflush(out);
   const auto begin = std::chrono::steady_clock::now();
-  metastore::sim::Plan plan = metastore::sim::draw_plan(seed);
-  if (options.members > 0) plan = metastore::sim::with_members(std::move(plan), options.members);
+  metastore::sim::Plan plan = metastore::sim::draw_plan(seed, options.members);
   if (options.is_calm) plan = metastore::sim::without_faults(std::move(plan));
   if (options.first_seed == options.last_seed) std::fputs(metastore::sim::describe(plan).c_str(), out);
   Simulation simulation(plan, options.is_trace_wanted);

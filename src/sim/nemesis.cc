@@ -56,12 +56,6 @@ void Nemesis::run() {
   strike();
 }
 
-template <typename Kind>
-void Nemesis::decide(const Kind& kind) {
-  if (!is_retired_) deeds_.add(world_.now(), kind);
-  perform(kind);
-}
-
 void Nemesis::boot() {
   Boot boot{.member = number_, .power_off_after = 0, .flip = {}};
   if (!crash_operations_.empty()) {
@@ -196,6 +190,18 @@ void Nemesis::perform(const Stop&) {
   ++counts_.faults[static_cast<std::size_t>(Fault::restart)];
   note("asks the member to stop");
   machine_.drain();
+}
+
+void Nemesis::perform(const SwapDisk&) {
+  note("the disk is swapped");
+  if (!machine_.is_down()) machine_.kill();
+  machine_.swap_disk();
+}
+
+void Nemesis::perform(const StallDisk& stall) {
+  if (machine_.is_down()) return;
+  note("the disk stalls");
+  machine_.stall(stall.longer);
 }
 
 void Nemesis::schedule(Duration longest) {

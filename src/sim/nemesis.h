@@ -36,6 +36,13 @@ class Nemesis final : private port::Task {
   Nemesis(const Nemesis&) = delete;
   Nemesis& operator=(const Nemesis&) = delete;
 
+  /// What befalls its member by no draw of its own; whatever goes down by it is booted again.
+  template <typename Kind>
+  void suffer(const Kind& kind) {
+    const bool was_down = machine_.is_down();
+    decide(kind);
+    if (!was_down && machine_.is_down()) schedule(plan_.down_max);
+  }
   /// The machine went down by itself: it will be booted again.
   void on_down();
   void perform(const Boot& boot);
@@ -43,6 +50,8 @@ class Nemesis final : private port::Task {
   void perform(const Kill& kill);
   void perform(const Stop& stop);
   void perform(const BreakDisk& disk);
+  void perform(const SwapDisk& swap);
+  void perform(const StallDisk& stall);
   /// No more faults, but for a plan's own crash_operations; what is down is booted soon.
   void retire();
   const NemesisCounts& counts() const { return counts_; }
@@ -50,7 +59,10 @@ class Nemesis final : private port::Task {
  private:
   void run() override;
   template <typename Kind>
-  void decide(const Kind& kind);
+  void decide(const Kind& kind) {
+    if (!is_retired_) deeds_.add(world_.now(), kind);
+    perform(kind);
+  }
   void boot();
   void mend();
   void start(const std::optional<Flip>& flip);

@@ -1,18 +1,16 @@
 #include "sim/partitions.h"
 
 #include <algorithm>
-#include <vector>
-
-#include "sim/machine.h"
+#include <utility>
 
 namespace metastore::sim {
 
-Partitions::Partitions(const Plan& plan, World& world, Post& post, TraceLog& trace, DeedLog& deeds)
-    : plan_(plan), world_(world), post_(post), trace_(trace), deeds_(deeds), prng_(plan.seed, "partitions") {
-  const auto& weights = plan.post.cut_weights;
+Partitions::Partitions(const Plan& plan, World& world, NetworkSim& network, TraceLog& trace, DeedLog& deeds)
+    : plan_(plan), world_(world), network_(network), trace_(trace), deeds_(deeds), prng_(plan.seed, "partitions") {
+  const auto& weights = plan.peers.cut_weights;
   const bool is_ever_cut = std::any_of(weights.begin(), weights.end(), [](auto weight) { return weight > 0; });
   if (plan.members > 1 && is_ever_cut && !plan.is_scripted) {
-    ticket_ = world_.after(prng_.between(Duration(), plan_.post.cut_interval_max), *this);
+    ticket_ = world_.after(prng_.between(Duration(), plan_.peers.cut_interval_max), *this);
   }
 }
 
@@ -20,7 +18,7 @@ Partitions::~Partitions() { world_.cancel(ticket_); }
 
 void Partitions::retire() {
   world_.cancel(ticket_);
-  post_.heal();
+  network_.mend_all();
 }
 
 template <typename Kind>
@@ -30,41 +28,57 @@ void Partitions::decide(const Kind& kind) {
 }
 
 void Partitions::run() {
-  if (is_cut_) {
+  Duration longest = plan_.peers.cut_max;
+  CutLinks cut;
+  if (!to_isolate_.empty()) {
+    isolate(to_isolate_.back(), cut);
+    to_isolate_.pop_back();
+  } else if (!to_mend_.empty()) {
+    to_mend_.pop_back();
     decide(Mend{});
+    for (const Site site : to_mend_) isolate(site, cut);
+  } else if (is_cut_) {
+    decide(Mend{});
+    is_cut_ = false;
+    longest = plan_.peers.cut_interval_max;
   } else {
-    decide(draw_cut());
+    cut = draw_cut();
+    is_cut_ = true;
   }
-  is_cut_ = !is_cut_;
-  const Duration longest = is_cut_ ? plan_.post.cut_max : plan_.post.cut_interval_max;
+  if (!cut.links.empty()) decide(cut);
   ticket_ = world_.after(prng_.between(Duration(), longest), *this);
 }
 
 void Partitions::perform(const Mend&) {
   trace_.add(world_.now(), "network", "is whole again");
-  post_.mend();
+  network_.mend_all();
 }
 
 void Partitions::perform(const CutLinks& cut) {
   if (trace_.is_wanted()) trace_.add(world_.now(), "network", deed_text(cut));
-  for (const auto& [from, to] : cut.links) post_.cut(member_id(from), member_id(to));
+  for (const auto& [from, to] : cut.links) network_.cut(from, to);
+}
+
+std::vector<Site> Partitions::draw_order() {
+  std::vector<Site> order;
+  for (Site site = 1; site <= plan_.members; ++site) order.push_back(site);
+  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng_.below(left)]);
+  return order;
 }
 
 CutLinks Partitions::draw_cut() {
-  const auto kind = static_cast<Cut>(prng_.weighted(plan_.post.cut_weights.data(), plan_.post.cut_weights.size()));
+  const auto kind = static_cast<Cut>(prng_.weighted(plan_.peers.cut_weights.data(), plan_.peers.cut_weights.size()));
   ++counts_[static_cast<std::size_t>(kind)];
-  std::vector<std::uint64_t> order;
-  for (std::uint64_t number = 1; number <= plan_.members; ++number) order.push_back(number);
-  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng_.below(left)]);
+  const std::vector<Site> order = draw_order();
+  const Site one = order.front();
   CutLinks cut;
-  const auto cut_both = [&cut](std::uint64_t a, std::uint64_t b) {
+  const auto cut_both = [&cut](Site a, Site b) {
     cut.links.emplace_back(a, b);
     cut.links.emplace_back(b, a);
   };
-  const std::uint64_t one = order.front();
   switch (kind) {
     case Cut::isolation:
-      for (std::size_t i = 1; i < order.size(); ++i) cut_both(one, order[i]);
+      isolate(one, cut);
       break;
     case Cut::deaf:
       for (std::size_t i = 1; i < order.size(); ++i) cut.links.emplace_back(order[i], one);
@@ -85,8 +99,22 @@ CutLinks Partitions::draw_cut() {
       }
       break;
     }
+    case Cut::swizzle:
+      to_isolate_.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(1 + prng_.below(order.size())));
+      for (const Site site : draw_order()) {
+        if (std::find(to_isolate_.begin(), to_isolate_.end(), site) != to_isolate_.end()) to_mend_.push_back(site);
+      }
+      break;
   }
   return cut;
+}
+
+void Partitions::isolate(Site one, CutLinks& cut) const {
+  for (Site other = 1; other <= plan_.members; ++other) {
+    if (other == one) continue;
+    cut.links.emplace_back(one, other);
+    cut.links.emplace_back(other, one);
+  }
 }
 
 }  // namespace metastore::sim

@@ -68,6 +68,16 @@ Limits draw_limits(std::uint64_t seed) {
   draw_limit(snapshots, limits.snapshot_keys_a_step, 1, 1'000);
   draw_limit(snapshots, limits.snapshot_hold_ms, 1, 60'000);
   draw_limit(snapshots, limits.snapshot_held_bytes_max, 1, 1'000'000);
+  Prng peers(seed, "plan limits of peers");
+  draw_limit(peers, limits.append_message_bytes_max, 1, 100'000);
+  draw_limit(peers, limits.append_window_bytes_max, 1, 1'000'000);
+  draw_limit(peers, limits.peer_bulk_bytes, 1, 10'000);
+  // What finds no room is sent again once a heartbeat: with room for one entry, a cluster adds them faster than that.
+  draw_limit(peers, limits.peer_bulk_bytes_max, 16'384, 1'000'000);
+  draw_limit(peers, limits.peer_urgent_bytes_max, 4'096, 1'000'000);
+  draw_limit(peers, limits.peer_ping_ms, 100, 2'000);
+  draw_limit(peers, limits.peer_silence_ms, 2'000, 20'000);
+  draw_limit(peers, limits.peer_retry_max_ms, 20, 1'000);
   return limits;
 }
 
@@ -115,6 +125,14 @@ void draw_faults(Plan& plan) {
   }
 }
 
+void draw_disasters(Plan& plan) {
+  Prng prng(plan.seed, "plan disasters");
+  const bool is_any = !plan.is_calm() && prng.chance(2, 3);
+  for (std::uint32_t& weight : plan.disaster_weights) weight = is_any && prng.chance(1, 2) ? 1 : 0;
+  plan.disasters_max = draw_scaled(prng, 1, 12);
+  plan.disaster_interval_max = draw_scaled(prng, Duration::milliseconds(200), Duration::seconds(30));
+}
+
 void draw_workload(Plan& plan) {
   Prng prng(plan.seed, "plan workload");
   plan.operations = draw_scaled(prng, 100, 2'000);
@@ -151,54 +169,40 @@ void draw_workload(Plan& plan) {
   plan.watch_progress_interval = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(100));
 }
 
-PostFaults draw_post(std::uint64_t seed) {
-  Prng prng(seed, "plan post");
-  PostFaults post;
-  post.delay_min = draw_scaled(prng, Duration::microseconds(10), Duration::milliseconds(2));
-  post.delay_max = post.delay_min + draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(50));
-  if (prng.chance(1, 2)) post.lost_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 200));
-  if (prng.chance(1, 2)) post.repeated_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 200));
-  if (prng.chance(1, 2)) post.late_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 50));
-  post.late_max = draw_scaled(prng, Duration::milliseconds(10), Duration::seconds(20));
+PeerFaults draw_peers(std::uint64_t seed) {
+  Prng prng(seed, "plan peers");
+  PeerFaults peers;
+  NetworkFaults& network = peers.network;
+  network.delay_min = draw_scaled(prng, Duration::microseconds(10), Duration::milliseconds(2));
+  network.delay_max = network.delay_min + draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(50));
+  if (prng.chance(1, 3)) network.piece_bytes_max = draw_scaled(prng, 16, 8'192);
+  if (prng.chance(1, 2)) network.reset_chance = static_cast<std::uint32_t>(draw_scaled(prng, 10, 1'000));
+  network.reset_after_max = draw_scaled(prng, Duration::milliseconds(10), Duration::seconds(60));
+  network.window_bytes = draw_scaled(prng, 1'024, 262'144);
+  MessageFaults& messages = peers.messages;
+  if (prng.chance(1, 2)) messages.lost_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 200));
+  if (prng.chance(1, 2)) messages.repeated_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 200));
+  if (prng.chance(1, 2)) messages.late_permille = static_cast<std::uint32_t>(draw_scaled(prng, 1, 50));
+  messages.late_max = draw_scaled(prng, Duration::milliseconds(10), Duration::seconds(20));
   const bool is_cut = prng.chance(3, 4);
-  for (std::uint32_t& weight : post.cut_weights) weight = is_cut && prng.chance(1, 2) ? 1 : 0;
-  post.cut_interval_max = draw_scaled(prng, Duration::milliseconds(100), Duration::seconds(30));
-  post.cut_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(20));
-  return post;
+  for (std::uint32_t& weight : peers.cut_weights) weight = is_cut && prng.chance(1, 2) ? 1 : 0;
+  peers.cut_interval_max = draw_scaled(prng, Duration::milliseconds(100), Duration::seconds(30));
+  peers.cut_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(20));
+  return peers;
 }
 
 std::uint64_t draw_members(std::uint64_t seed) {
-  constexpr std::uint64_t sizes[] = {1, 3, 5};
-  constexpr std::uint32_t weights[] = {4, 3, 1};
+  constexpr std::uint64_t sizes[] = {1, 2, 3, 4, 5};
+  constexpr std::uint32_t weights[] = {32, 1, 20, 2, 3};
   return sizes[Prng(seed, "plan members").weighted(weights, std::size(weights))];
 }
 
-}  // namespace
-
-Plan draw_plan(std::uint64_t seed) {
-  Plan plan;
-  plan.seed = seed;
-  draw_workload(plan);
-  draw_faults(plan);
-  plan.limits = draw_limits(seed);
-  plan.quota_bytes = draw_quota(seed);
-  Prng watchers(seed, "plan watchers");
-  if (watchers.chance(2, 3)) plan.watchers = draw_scaled(watchers, 1, 6);
-  if (watchers.chance(1, 3)) {
-    // What is told is cut into pieces no larger than the largest request that anybody asks.
-    plan.limits.request_bytes_max = (plan.limits.txn_ops_max + 1) * (plan.value_bytes_max + 300);
-    plan.limits.receive_slack_bytes = 1;
-  }
-  plan.network = draw_network(seed);
-  plan.post = draw_post(seed);
-  return with_members(std::move(plan), draw_members(seed));
-}
-
+/// Times that let so many members elect a leader, and less to do for each of them.
 Plan with_members(Plan plan, std::uint64_t members) {
   plan.members = members;
   if (members == 1) return plan;
   // A vote is written and sent there and back within an election timeout, or there is never a leader.
-  const Duration round = plan.disk.work_max * 2 + plan.disk.report_max * 2 + plan.post.delay_max * 2;
+  const Duration round = plan.disk.work_max * 2 + plan.disk.report_max * 2 + plan.peers.network.delay_max * 2;
   const std::int64_t ticks = plan.election_timeout.nanoseconds() / plan.heartbeat_interval.nanoseconds();
   // Heartbeats that are more frequent, and clients that sleep, cost more than they find.
   plan.heartbeat_interval = std::max({plan.heartbeat_interval, Duration::milliseconds(30), round * 3 / ticks});
@@ -211,6 +215,30 @@ Plan with_members(Plan plan, std::uint64_t members) {
   return plan;
 }
 
+}  // namespace
+
+Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
+  Plan plan;
+  plan.seed = seed;
+  draw_workload(plan);
+  draw_faults(plan);
+  plan.limits = draw_limits(seed);
+  plan.quota_bytes = draw_quota(seed);
+  Prng clocks(seed, "plan clocks");
+  if (clocks.chance(1, 2)) plan.clock_pace_ppm = static_cast<std::uint32_t>(draw_scaled(clocks, 10, 100'000));
+  Prng watchers(seed, "plan watchers");
+  if (watchers.chance(2, 3)) plan.watchers = draw_scaled(watchers, 1, 6);
+  if (watchers.chance(1, 3)) {
+    // What is told is cut into pieces no larger than the largest request that anybody asks.
+    plan.limits.request_bytes_max = (plan.limits.txn_ops_max + 1) * (plan.value_bytes_max + 300);
+    plan.limits.receive_slack_bytes = 1;
+  }
+  plan.network = draw_network(seed);
+  plan.peers = draw_peers(seed);
+  draw_disasters(plan);
+  return with_members(std::move(plan), members > 0 ? members : draw_members(seed));
+}
+
 std::string numbered(std::string_view name, std::uint64_t number) {
   return std::string(name) + (number == 1 ? "" : " " + std::to_string(number));
 }
@@ -218,10 +246,14 @@ std::string numbered(std::string_view name, std::uint64_t number) {
 Plan without_faults(Plan plan) {
   plan.fault_weights = {};
   plan.flip_percent = 0;
+  plan.clock_pace_ppm = 0;
   plan.boot_crash_percent = 0;
   plan.disk.stall_chance = 0;
   plan.network.reset_chance = 0;
-  plan.post = {.delay_min = plan.post.delay_min, .delay_max = plan.post.delay_max};
+  plan.peers.network.reset_chance = 0;
+  plan.peers.messages = {};
+  plan.peers.cut_weights = {};
+  plan.disaster_weights = {};
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.quota_bytes = -1;
@@ -259,15 +291,20 @@ Plan speed_plan() {
                .stall = Duration::milliseconds(1500)};
   plan.network.delay_min = Duration::microseconds(100);
   plan.network.delay_max = Duration::milliseconds(5);
-  plan.post.delay_min = Duration::microseconds(100);
-  plan.post.delay_max = Duration::milliseconds(5);
-  plan.post.lost_permille = 5;
-  plan.post.repeated_permille = 5;
-  plan.post.late_permille = 5;
-  plan.post.late_max = Duration::seconds(2);
-  std::fill(plan.post.cut_weights.begin(), plan.post.cut_weights.end(), 1);
-  plan.post.cut_interval_max = Duration::seconds(60);
-  plan.post.cut_max = Duration::seconds(4);
+  plan.peers.network = {.delay_min = Duration::microseconds(100),
+                        .delay_max = Duration::milliseconds(5),
+                        .piece_bytes_max = 4'096,
+                        .reset_chance = 200,
+                        .reset_after_max = Duration::seconds(60)};
+  plan.peers.messages = {
+      .lost_permille = 5, .repeated_permille = 5, .late_permille = 5, .late_max = Duration::seconds(2)};
+  std::fill(plan.peers.cut_weights.begin(), plan.peers.cut_weights.end(), 1);
+  plan.peers.cut_interval_max = Duration::seconds(60);
+  plan.peers.cut_max = Duration::seconds(4);
+  std::fill(plan.disaster_weights.begin(), plan.disaster_weights.end(), 1);
+  plan.disasters_max = 1'000;
+  plan.disaster_interval_max = Duration::seconds(60);
+  plan.clock_pace_ppm = 1'000;
   std::fill(plan.fault_weights.begin(), plan.fault_weights.end(), 1);
   std::fill(plan.crash_weights.begin(), plan.crash_weights.end(), 1);
   plan.faults_max = 1'000;

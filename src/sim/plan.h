@@ -53,17 +53,32 @@ enum class Cut : std::uint8_t {
   mute,       ///< One is heard by nobody, and hears.
   pair,       ///< Two from each other.
   bridge,     ///< Two groups, which one member still connects.
+  swizzle,    ///< One after another from all others, and back in another order.
 };
-inline constexpr std::size_t cut_kinds = 6;
+inline constexpr std::size_t cut_kinds = 7;
 
-/// What happens to messages between members.
-struct PostFaults {
-  Duration delay_min;
-  Duration delay_max;
+/// What befalls a cluster as a whole, or whoever leads it.
+enum class Disaster : std::uint8_t {
+  outage,         ///< The power goes for a majority at once.
+  blackout,       ///< It goes for all.
+  leader_dies,    ///< Its process is killed.
+  leader_stalls,  ///< Its disk takes longer than an election.
+  empty_disk,     ///< A member starts on an empty disk, and gets its own back later. It must not be let in meanwhile.
+};
+inline constexpr std::size_t disaster_kinds = 5;
+
+/// What happens to whole messages between members, before they are on their way.
+struct MessageFaults {
   std::uint32_t lost_permille = 0;
   std::uint32_t repeated_permille = 0;
-  std::uint32_t late_permille = 0;  ///< Late by up to `late_max`.
+  std::uint32_t late_permille = 0;  ///< Late by up to `late_max`, as is what is repeated.
   Duration late_max;
+};
+
+/// What members say to each other, and the ways between them.
+struct PeerFaults {
+  NetworkFaults network;
+  MessageFaults messages;
   std::array<std::uint32_t, cut_kinds> cut_weights = {};  ///< All zero: never cut.
   Duration cut_interval_max;
   Duration cut_max;
@@ -96,12 +111,13 @@ struct Plan {
   std::int64_t quota_bytes = -1;  ///< Negative: none.
   Duration heartbeat_interval;
   Duration election_timeout;
+  std::uint32_t clock_pace_ppm = 0;  ///< How much faster or slower than another one a member's clock may be.
   Duration checkpoint_interval;
   Duration watch_progress_interval;
 
   WorkerLatency disk;
   NetworkFaults network;
-  PostFaults post;
+  PeerFaults peers;
 
   std::array<std::uint32_t, fault_kinds> fault_weights = {};  ///< All zero: a calm seed.
   CrashWeights crash_weights = {};
@@ -111,7 +127,10 @@ struct Plan {
   std::uint64_t operations_ahead_max = 0;  ///< For Fault::power_at_operation.
   std::uint32_t boot_crash_percent = 0;    ///< Boots during which the power goes again.
   std::uint64_t boot_operations_ahead_max = 0;
-  std::uint32_t flip_percent = 0;  ///< Boots that find a bit of some file turned over.
+  std::uint32_t flip_percent = 0;                                   ///< Boots that find a bit of some file turned over.
+  std::array<std::uint32_t, disaster_kinds> disaster_weights = {};  ///< All zero: none.
+  std::uint64_t disasters_max = 0;
+  Duration disaster_interval_max;
 
   /// For tests that try every operation: the power goes at the first boot's so manieth file operation, at the second
   /// boot's so manieth, and so on. Not drawn.
@@ -120,13 +139,12 @@ struct Plan {
   bool is_calm() const { return fault_weights == std::array<std::uint32_t, fault_kinds>{}; }
 };
 
-Plan draw_plan(std::uint64_t seed);
+/// Everything that the seed decides, the number of members too, unless that is given.
+Plan draw_plan(std::uint64_t seed, std::uint64_t members = 0);
 /// The fixed profile that speed is measured with: three members, every class of faults, and questions without end.
 Plan speed_plan();
 /// The same, but nothing fails, and limits are as users have them.
 Plan without_faults(Plan plan);
-/// The same with so many members, and times that let them elect a leader.
-Plan with_members(Plan plan, std::uint64_t members);
 /// How a stream of draws that each member has is called: the first one's as it was when there was but one.
 std::string numbered(std::string_view name, std::uint64_t number);
 /// One "name=value" a line, of which read_plan() makes the same plan again.

@@ -12,6 +12,16 @@ namespace {
 
 using Names = std::initializer_list<std::string_view>;
 
+template <typename AnyNetwork, typename Field>
+void visit_network(const std::string& prefix, AnyNetwork& network, Field&& field) {
+  field(prefix + "delay_min", network.delay_min);
+  field(prefix + "delay_max", network.delay_max);
+  field(prefix + "piece_bytes_max", network.piece_bytes_max);
+  field(prefix + "reset_permille", network.reset_chance);
+  field(prefix + "reset_after_max", network.reset_after_max);
+  field(prefix + "window_bytes", network.window_bytes);
+}
+
 /// Calls `field` with the name and the place of everything that a seed decides.
 template <typename AnyPlan, typename Field>
 void visit_fields(AnyPlan& plan, Field&& field) {
@@ -34,6 +44,7 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("serializable_percent", plan.serializable_percent);
   field("leased_percent", plan.leased_percent);
   field("ttl_seconds_max", plan.ttl_seconds_max);
+  field("clock_pace_ppm", plan.clock_pace_ppm);
   field("checkpoint_interval", plan.checkpoint_interval);
   field("watch_progress_interval", plan.watch_progress_interval);
   field("quota_bytes", plan.quota_bytes);
@@ -44,21 +55,18 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("disk_report_max", plan.disk.report_max);
   field("disk_stall_permille", plan.disk.stall_chance);
   field("disk_stall", plan.disk.stall);
-  field("network_delay_min", plan.network.delay_min);
-  field("network_delay_max", plan.network.delay_max);
-  field("network_piece_bytes_max", plan.network.piece_bytes_max);
-  field("network_reset_permille", plan.network.reset_chance);
-  field("network_reset_after_max", plan.network.reset_after_max);
-  field("network_window_bytes", plan.network.window_bytes);
-  field("post_delay_min", plan.post.delay_min);
-  field("post_delay_max", plan.post.delay_max);
-  field("post_lost_permille", plan.post.lost_permille);
-  field("post_repeated_permille", plan.post.repeated_permille);
-  field("post_late_permille", plan.post.late_permille);
-  field("post_late_max", plan.post.late_max);
-  field("cuts", plan.post.cut_weights, Names{"isolation", "halves", "deaf", "mute", "pair", "bridge"});
-  field("cut_interval_max", plan.post.cut_interval_max);
-  field("cut_max", plan.post.cut_max);
+  visit_network("network_", plan.network, field);
+  visit_network("peers_", plan.peers.network, field);
+  field("messages_lost_permille", plan.peers.messages.lost_permille);
+  field("messages_repeated_permille", plan.peers.messages.repeated_permille);
+  field("messages_late_permille", plan.peers.messages.late_permille);
+  field("messages_late_max", plan.peers.messages.late_max);
+  field("cuts", plan.peers.cut_weights, Names{"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"});
+  field("cut_interval_max", plan.peers.cut_interval_max);
+  field("cut_max", plan.peers.cut_max);
+  field("disasters", plan.disaster_weights, Names{"outage", "blackout", "leader_dies", "leader_stalls", "empty_disk"});
+  field("disasters_max", plan.disasters_max);
+  field("disaster_interval_max", plan.disaster_interval_max);
   field("faults", plan.fault_weights,
         Names{"power_at_operation", "power_now", "kill", "restart", "sync_error", "write_error", "disk_full"});
   field("crash_fates", plan.crash_weights, Names{"kept", "lost", "prefix", "reordered", "scattered"});

@@ -149,7 +149,7 @@ Plan story_plan() {
   const Duration moment = Duration::milliseconds(1);
   plan.disk = {.work_min = moment, .work_max = moment, .report_max = Duration::microseconds(1)};
   plan.network.delay_min = plan.network.delay_max = moment;
-  plan.post.delay_min = plan.post.delay_max = moment;
+  plan.peers.network.delay_min = plan.peers.network.delay_max = moment;
   plan.crash_weights = {0, 1, 0, 0, 0};
   return plan;
 }

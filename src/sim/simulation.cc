@@ -32,13 +32,13 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       judge_(plan_, request_timeout(plan_) + reply_patience_beyond_request_timeout),
       deeds_(told_of_deeds),
       stage_{plan_, world_, history_, workload_, judge_, trace_, deeds_, plan_.operations},
-      network_(world_, Prng(plan_.seed, "network"), plan_.network),
-      post_(world_, plan_),
+      network_(world_, Prng(plan_.seed, "network"), plan_.network, plan_.peers.network),
       doors_(world_, plan_, plan_.is_over_http2 ? &network_ : nullptr),
-      partitions_(plan_, world_, post_, trace_, deeds_),
+      partitions_(plan_, world_, network_, trace_, deeds_),
+      disasters_(plan_, world_, machines_, nemeses_, trace_),
       auditor_(stage_, doors_, Client::Role::auditor, plan_.clients + 1) {
   for (std::uint64_t number = 1; number <= plan_.members; ++number) {
-    const Machine::Surroundings around = {plan_, world_, network_, post_, judge_, history_, hash_, trace_, chronicle};
+    const Machine::Surroundings around = {plan_, world_, network_, judge_, history_, hash_, trace_, chronicle};
     machines_.push_back(std::make_unique<Machine>(around, doors_.at(number - 1), number));
     nemeses_.push_back(std::make_unique<Nemesis>(plan_, world_, *machines_.back(), trace_, deeds_, number));
   }
@@ -121,7 +121,9 @@ bool Simulation::are_members_equal() const {
 }
 
 void Simulation::begin_final_phase() {
+  disasters_.retire();
   for (const auto& nemesis : nemeses_) nemesis->retire();
+  for (const auto& machine : machines_) machine->heal();
   partitions_.retire();
   network_.heal();
   stage_.is_final = true;
@@ -217,14 +219,24 @@ void Simulation::count_faults(Report& report) const {
   add("fault: connections reset", network_.counts().resets);
   add("fault: connections refused", network_.counts().refused);
   if (machines_.size() > 1) {
-    constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge"};
+    constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"};
     for (std::size_t kind = 0; kind < cut_kinds; ++kind) {
       add("fault: partition, " + std::string(cuts[kind]), partitions_.counts()[kind]);
     }
-    add("fault: messages between members lost", post_.counts().lost);
-    add("fault: messages between members repeated", post_.counts().repeated);
-    add("fault: messages between members late", post_.counts().late);
-    add("fault: messages between members cut off", post_.counts().cut);
+    constexpr std::string_view disasters[] = {"the power goes for a majority", "the power goes for all",
+                                              "the leader is killed", "the leader's disk stalls",
+                                              "a member starts on an empty disk"};
+    for (std::size_t kind = 0; kind < disaster_kinds; ++kind) {
+      add("fault: " + std::string(disasters[kind]), disasters_.counts()[kind]);
+    }
+    for (const auto& machine : machines_) {
+      add("fault: messages between members lost", machine->messages().lost);
+      add("fault: messages between members repeated", machine->messages().repeated);
+      add("fault: messages between members late", machine->messages().late);
+    }
+    add("fault: connections between members reset", network_.counts_between_machines().resets);
+    add("fault: connections between members refused", network_.counts_between_machines().refused);
+    add("fault: bytes between members held up by a cut", network_.counts_between_machines().held);
     add("judged: O1 votes", judge_.elections().votes());
     add("judged: O1 entries written again", judge_.elections().entries_met_again());
   }

@@ -15,6 +15,7 @@
 #include "sim/calling.h"
 #include "sim/client.h"
 #include "sim/deed.h"
+#include "sim/disasters.h"
 #include "sim/door.h"
 #include "sim/history.h"
 #include "sim/judge.h"
@@ -24,7 +25,6 @@
 #include "sim/network_sim.h"
 #include "sim/partitions.h"
 #include "sim/plan.h"
-#include "sim/post.h"
 #include "sim/rolling_hash.h"
 #include "sim/trace_log.h"
 #include "sim/watcher.h"
@@ -114,11 +114,11 @@ class Simulation {
   DeedLog deeds_;
   Stage stage_;
   NetworkSim network_;
-  Post post_;
   Doors doors_;
   std::vector<std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<Nemesis>> nemeses_;  ///< One for each machine.
   Partitions partitions_;
+  Disasters disasters_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first.
   Client auditor_;
   std::vector<std::unique_ptr<Watcher>> watchers_;

@@ -70,8 +70,7 @@ std::string name_of(const ToolOptions& options) {
 }
 
 Plan drawn_plan(const ToolOptions& options) {
-  Plan plan = options.is_speed ? speed_plan() : draw_plan(*options.seed);
-  if (options.members > 0) plan = with_members(std::move(plan), options.members);
+  Plan plan = options.is_speed ? speed_plan() : draw_plan(*options.seed, options.members);
   return options.is_calm ? without_faults(std::move(plan)) : plan;
 }
 

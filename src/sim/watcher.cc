@@ -63,6 +63,8 @@ void Watcher::retire() {
   stage_.world.cancel(turn_);
   // What is drawn from here on shall not depend on how the run came here.
   prng_ = Prng(stage_.plan.seed, name_ + " at the end");
+  // Nor on whom it would have asked next.
+  if (call_ == nullptr || call_->is_over()) door_ = &doors_.of(1);
   turn_ = stage_.world.after(prng_.between(Duration(), final_pause), *this);
 }
 

@@ -73,6 +73,33 @@ TEST_CASE("a loop runs a task once however often it was asked, keeps its latest 
   CHECK(loop.now() - before == Duration::milliseconds(9));
 }
 
+TEST_CASE("a clock may be fast or slow, and what waits for it is never early by it, nor late by more than a tick") {
+  std::int64_t fast = 0;
+  std::int64_t slow = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    World world;
+    std::string log;
+    Note warm_up(log, 'w'), a(log, 'a');
+    world.at(at_ms(77'777), warm_up);
+    world.step();
+    LoopSim loop(world, Prng(seed, "loop"), 100'000);
+    const Instant before = loop.now();
+    const Instant due = before + Duration::nanoseconds(123'456'789'123);
+    loop.run_at(a, due);
+    while (world.step()) {
+    }
+    CHECK(log == "wa");
+    CHECK(loop.now() >= due);
+    CHECK(loop.now() <= due + Duration::nanoseconds(2));
+    const Duration elapsed = world.now() - at_ms(77'777);
+    CHECK(elapsed >= Duration::seconds(112));
+    CHECK(elapsed <= Duration::seconds(138));
+    ++(elapsed < loop.now() - before ? fast : slow);
+  }
+  CHECK(fast > 20);
+  CHECK(slow > 20);
+}
+
 TEST_CASE("a loop that is destroyed runs nothing any more") {
   World world;
   std::string log;
@@ -303,6 +330,107 @@ TEST_CASE("who asks for a connection learns after a while that there is one, or 
   }
   CHECK(client.got == "who is there?");
   CHECK(door.talker.got == "hello");
+}
+
+/// One machine listens at port 2380, and another one talks to it.
+struct TwoMachines {
+  explicit TwoMachines(std::uint64_t seed) : network(world, Prng(seed, "network"), {}, chopping) {
+    listener = std::move(second->listen("127.0.0.1", 2380, door)).value();
+    listener->accept();
+  }
+  void connect() {
+    attempt = first->connect("127.0.0.1", 2380, asker);
+    settle();
+    attempt.reset();
+    REQUIRE(asker.connection != nullptr);
+    asker.connection->set_user(caller);
+  }
+  void settle() {
+    while (world.step()) {
+    }
+  }
+
+  World world;
+  NetworkSim network;
+  std::unique_ptr<port::Network> first = network.at(1);
+  std::unique_ptr<port::Network> second = network.at(2);
+  Door door;
+  std::unique_ptr<port::Listener> listener;
+  Asker asker;
+  std::unique_ptr<port::ConnectAttempt> attempt;
+  Talker caller;
+};
+
+TEST_CASE("a way that is cut delivers nothing until it is mended, and the other way goes on") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    TwoMachines machines(seed);
+    machines.connect();
+    machines.asker.connection->write("on its way");
+    machines.network.cut(1, 2);
+    machines.settle();
+    machines.door.connection->write("heard");
+    machines.settle();
+    CHECK(machines.door.talker.got.empty());
+    CHECK(machines.caller.got == "heard");
+    CHECK(machines.network.counts_between_machines().held > 0);
+    machines.network.mend_all();
+    machines.settle();
+    CHECK(machines.door.talker.got == "on its way");
+  }
+}
+
+TEST_CASE("a connection that is asked for across a cut comes to be once that is mended, unless it was given up") {
+  TwoMachines machines(1);
+  machines.network.cut(1, 2);
+  Asker impatient;
+  machines.attempt = machines.first->connect("127.0.0.1", 2380, impatient);
+  machines.settle();
+  machines.attempt.reset();
+  machines.attempt = machines.first->connect("127.0.0.1", 2380, machines.asker);
+  machines.settle();
+  CHECK(machines.asker.connection == nullptr);
+  CHECK(machines.door.connection == nullptr);
+  machines.network.mend_all();
+  machines.settle();
+  CHECK(machines.asker.connection != nullptr);
+  CHECK(machines.door.connection != nullptr);
+  CHECK(impatient.connection == nullptr);
+
+  // The answer may have to wait, too.
+  TwoMachines deaf(2);
+  deaf.network.cut(2, 1);
+  deaf.attempt = deaf.first->connect("127.0.0.1", 2380, deaf.asker);
+  deaf.settle();
+  CHECK(deaf.door.connection != nullptr);
+  CHECK(deaf.asker.connection == nullptr);
+  deaf.network.heal();
+  deaf.settle();
+  CHECK(deaf.asker.connection != nullptr);
+}
+
+TEST_CASE("a process that dies says goodbye, a machine without power says nothing until it is back") {
+  TwoMachines machines(3);
+  machines.connect();
+  machines.door.connection.reset();
+  machines.settle();
+  CHECK(machines.caller.closed == 1);
+
+  TwoMachines dark(4);
+  dark.connect();
+  dark.network.darken(2);
+  dark.door.connection.reset();
+  dark.listener.reset();
+  dark.settle();
+  CHECK(dark.caller.closed == 0);
+  // Nobody answers there, not even to refuse.
+  Asker late;
+  dark.attempt = dark.first->connect("127.0.0.1", 2380, late);
+  dark.settle();
+  CHECK_FALSE(late.failure.has_value());
+  dark.network.light(2);
+  dark.settle();
+  CHECK(dark.caller.closed == 1);
+  CHECK(late.failure == port::ConnectError::Kind::refused);
 }
 
 TEST_CASE("an attempt that is given up tells nothing, and the other side sees the connection end") {

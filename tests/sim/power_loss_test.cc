@@ -17,7 +17,7 @@ constexpr std::uint64_t recovery_operations = 24;
 
 /// A few requests of every kind, as small as they can be while segments are still cut.
 Plan short_plan(std::uint64_t seed) {
-  Plan plan = with_members(draw_plan(seed), 1);
+  Plan plan = draw_plan(seed, 1);
   plan.is_over_http2 = false;
   plan.operations = 12;
   plan.clients = std::min<std::uint64_t>(plan.clients, 4);

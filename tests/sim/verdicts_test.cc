@@ -9,7 +9,7 @@ namespace metastore::sim {
 namespace {
 
 TEST_CASE("O8 rejects a run in which no answer arrives once the faults have ended") {
-  Plan plan = with_members(draw_plan(1), 1);
+  Plan plan = draw_plan(1, 1);
   plan.operations = 3;
   plan.is_over_http2 = true;
   // They would turn the loop every few milliseconds of the days that this takes.
@@ -46,16 +46,15 @@ struct Rig {
     return judge.violation()->message;
   }
 
-  const Plan plan = with_members(draw_plan(1), 1);
+  const Plan plan = draw_plan(1, 1);
   World world;
   NetworkSim network{world, Prng(1, "network"), plan.network};
   Door door{world, plan, nullptr, 1};
-  Post post{world, plan};
   Judge judge{plan, Duration::seconds(100)};
   History history;
   RollingHash hash;
   TraceLog trace{false};
-  Machine machine{{plan, world, network, post, judge, history, hash, trace}, door, 1};
+  Machine machine{{plan, world, network, judge, history, hash, trace}, door, 1};
 };
 
 TEST_CASE("O11 accepts a boot that is refused for a damaged file by its name, and rejects any other refusal") {

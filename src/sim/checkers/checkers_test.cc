@@ -293,6 +293,24 @@ TEST_CASE("O1 names two leaders, two votes, two entries, and a term or a commit 
   CHECK(checker.on_entry(at(3), LogIndex(7), Term(2), 79)->message == "two entries have index 7 and term 2");
 }
 
+TEST_CASE("O1 names an entry of a later term in the place of one that was committed, and none of a former term") {
+  ElectionChecker checker;
+  const MemberId a(1);
+  const MemberId b(2);
+  CHECK_FALSE(checker.on_turn(at(1), a, Term(3), LogIndex(5), true));
+  CHECK_FALSE(checker.on_turn(at(1), b, Term(5), LogIndex(4), false));
+  // A deposed leader may go on writing what will never be committed.
+  CHECK_FALSE(checker.on_entry(at(2), LogIndex(5), Term(2), 77));
+  CHECK_FALSE(checker.on_entry(at(2), LogIndex(5), Term(3), 78));
+  CHECK_FALSE(checker.on_entry(at(2), LogIndex(6), Term(4), 79));
+  CHECK(checker.on_entry(at(3), LogIndex(5), Term(4), 80)->message ==
+        "an entry of term 4 stands at 5, and before that term 5 was committed");
+  CHECK_FALSE(checker.on_turn(at(4), a, Term(4), LogIndex(9), true));
+  CHECK(checker.on_entry(at(5), LogIndex(9), Term(6), 81)->message ==
+        "an entry of term 6 stands at 9, and before that term 9 was committed");
+  CHECK_FALSE(checker.on_entry(at(5), LogIndex(9), Term(4), 82));
+}
+
 TEST_CASE("law 5 and O10 name a reply too many, one too late, and a queue too long") {
   Limits limits;
   limits.proposals_pending_max = 1;

@@ -1,5 +1,6 @@
 // O1, on what members say of themselves and write: one leader a term; one vote a member and term, whatever happened to
-// it in between; one entry for each index and term; terms and commit indexes that do not fall in one life.
+// it in between; one entry for each index and term; no entry of a later term where one had been committed (leader
+// completeness); terms and commit indexes that do not fall in one life.
 // Source: the safety properties of Raft (Ongaro's thesis, figure 3.2).
 #ifndef METASTORE_SIM_CHECKERS_ELECTIONS_H_
 #define METASTORE_SIM_CHECKERS_ELECTIONS_H_
@@ -32,6 +33,9 @@ class ElectionChecker {
   std::uint64_t entries_met_again() const { return entries_met_again_; }
 
  private:
+  LogIndex committed_before(Term term) const;
+  void commit(Term term, LogIndex index);
+
   struct Life {
     Term term;
     LogIndex commit;
@@ -41,6 +45,8 @@ class ElectionChecker {
   std::map<Term, MemberId> leaders_;
   std::map<std::pair<MemberId, Term>, MemberId> votes_;
   std::map<std::pair<LogIndex, Term>, std::uint64_t> entries_;
+  /// For a term, the newest index that was committed in it or before.
+  std::map<Term, LogIndex> committed_;
   std::uint64_t entries_met_again_ = 0;
 };
 

@@ -28,7 +28,10 @@ struct Promise {
   Instant asked;
   Instant returned;
   std::int64_t ttl_seconds = 0;
-  Instant until() const { return asked + Duration::seconds(ttl_seconds); }
+  Instant until(const LeaseTerms& terms) const {
+    const Duration ttl = Duration::seconds(ttl_seconds);
+    return asked + ttl - terms.drift(ttl);
+  }
 };
 
 /// All that was asked and told of one lease.
@@ -259,10 +262,10 @@ class LeaseCheck {
     }
     if (may_be_revoked(story, sign)) return;
     for (const Promise& promise : story.promises) {
-      if (sign.returned >= promise.until()) continue;
+      if (sign.returned >= promise.until(terms_)) continue;
       return fail(sign.returned, id,
                   described(sign) + ", but at " + seconds_text(promise.asked) + " it was promised until " +
-                      seconds_text(promise.until()));
+                      seconds_text(promise.until(terms_)));
     }
   }
 
@@ -282,7 +285,8 @@ class LeaseCheck {
     for (const KeepAlive* asked : story.keep_alives) {
       if (asked->asked <= sign.asked) last = std::max(last, happened(asked->asked, asked->returned));
     }
-    const Instant due = last + Duration::seconds(ttl_seconds) + terms_.grace + slack;
+    const Duration owed = Duration::seconds(ttl_seconds) + terms_.grace;
+    const Instant due = last + owed + terms_.drift(owed * 2) + slack;
     if (sign.asked > due) {
       fail(sign.returned, id, described(sign) + ", but it had to end by " + seconds_text(due));
     }
@@ -304,7 +308,7 @@ class LeaseCheck {
     for (const Promise& promise : story.promises) {
       if (promise.asked <= operation.returned) renewed = std::max(renewed, promise.returned);
       if (promise.returned > operation.invoked) continue;
-      earliest = std::max(earliest, promise.until());
+      earliest = std::max(earliest, promise.until(terms_) - terms_.drift(operation.returned - promise.asked));
       renewal_asked = std::max(renewal_asked, promise.asked);
     }
     if (reply.remaining_seconds < floor_seconds(earliest - operation.returned)) {
@@ -316,7 +320,8 @@ class LeaseCheck {
         });
     // A leader that began since then has given it its whole time again, and some more.
     if (earliest == Instant() || is_renewal_open || last_renewal(operation.returned) > renewal_asked) return;
-    if (reply.remaining_seconds > floor_seconds(renewed + Duration::seconds(ttl_seconds) - operation.invoked)) {
+    const Duration since = operation.invoked - renewed;
+    if (reply.remaining_seconds > floor_seconds(Duration::seconds(ttl_seconds) - since + terms_.drift(since))) {
       fail(operation.returned, id, "more time is left than it was given: " + describe(operation));
     }
   }

@@ -18,6 +18,7 @@ namespace metastore::sim {
 /// What a run's members owe.
 struct LeaseTerms {
   bool is_alone = true;              ///< There is one member: whatever is answered shows its own state.
+  std::int64_t clock_pace_ppm = 0;   ///< How much faster or slower a member's clock may be than the clients'.
   std::int64_t ttl_seconds_min = 0;  ///< Shorter times to live are raised to this.
   /// A new leader gives every lease its whole time again, and this on top.
   Duration grace;
@@ -25,6 +26,11 @@ struct LeaseTerms {
   /// for each request that nobody waits for any more, which may stand in its way.
   Duration slack_at_least;
   Duration slack_a_request;
+  /// How far a member's clock may go astray meanwhile.
+  Duration drift(Duration meanwhile) const {
+    if (meanwhile <= Duration()) return Duration();
+    return Duration::microseconds(meanwhile.milliseconds() * clock_pace_ppm / 1'000 + (clock_pace_ppm > 0 ? 1 : 0));
+  }
   Duration slack(const History& history) const {
     return slack_at_least + slack_a_request * static_cast<std::int64_t>(history.unknown());
   }

@@ -140,6 +140,20 @@ TEST_CASE("O6 rejects a lease that comes back, or that nobody granted") {
   CHECK(Story().listed(1, {99}).verdict() == "lease 99: it is listed and nobody granted it");
 }
 
+TEST_CASE("O6 allows for clocks that are fast or slow, by as much as they may be and no more") {
+  LeaseTerms astray = terms;
+  astray.clock_pace_ppm = 100'000;
+  const auto story = [&] { return Story(astray); };
+  CHECK(story().grant(1, 20, 20).time(18, -1, 0).verdict() == "");
+  CHECK(story().grant(1, 20, 20).time(17, -1, 0).verdict().starts_with("lease 7: it had no time to live at 18"));
+  CHECK(story().grant(1, 20, 20).time(11, 7, 20).verdict() == "");
+  CHECK(story().grant(1, 20, 20).time(11, 4, 20).verdict() == "lease 7: less time is left than was promised:");
+  CHECK(story().grant(1, 20, 20).time(12, 11, 20).verdict() == "");
+  CHECK(story().grant(1, 20, 20).time(12, 12, 20).verdict() == "lease 7: more time is left than it was given:");
+  CHECK(story().grant(1, 20, 20).time(26, -5, 20).verdict() == "");
+  CHECK(story().grant(1, 20, 20).time(31, -9, 20).verdict() != "");
+}
+
 TEST_CASE("O6 lets a member's list be as old as that member is, and rejects one that is older") {
   LeaseTerms of_several = terms;
   of_several.is_alone = false;

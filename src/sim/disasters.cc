@@ -1,0 +1,113 @@
+#include "sim/disasters.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+namespace metastore::sim {
+namespace {
+
+/// Entries that everybody has applied since all knew each other, before a disk is lost: no log that was synced since
+/// can forget it again.
+constexpr std::uint64_t well_known_entries = 20;
+
+}  // namespace
+
+Disasters::Disasters(const Plan& plan, World& world, std::vector<std::unique_ptr<Machine>>& machines,
+                     std::vector<std::unique_ptr<Nemesis>>& nemeses, TraceLog& trace)
+    : plan_(plan), world_(world), machines_(machines), nemeses_(nemeses), trace_(trace), prng_(plan.seed, "disasters") {
+  const auto& weights = plan.disaster_weights;
+  const bool is_any = std::any_of(weights.begin(), weights.end(), [](auto weight) { return weight > 0; });
+  if (plan.members > 1 && is_any && !plan.is_scripted) {
+    ticket_ = world_.after(prng_.between(Duration(), plan_.disaster_interval_max), *this);
+  }
+}
+
+Disasters::~Disasters() { world_.cancel(ticket_); }
+
+void Disasters::retire() {
+  world_.cancel(ticket_);
+  for (std::size_t i = 0; i < machines_.size(); ++i) {
+    if (!machines_[i]->is_on_own_disk()) nemeses_[i]->perform(SwapDisk{});
+  }
+}
+
+void Disasters::run() {
+  if (swapped_.has_value()) {
+    const std::size_t swapped = *std::exchange(swapped_, std::nullopt);
+    nemeses_[swapped]->suffer(SwapDisk{swapped + 1});
+  } else {
+    const auto kind =
+        static_cast<Disaster>(prng_.weighted(plan_.disaster_weights.data(), plan_.disaster_weights.size()));
+    if (strike(kind)) {
+      ++counts_[static_cast<std::size_t>(kind)];
+      ++struck_;
+    }
+  }
+  if (struck_ >= plan_.disasters_max && !swapped_.has_value()) return;
+  ticket_ = world_.after(prng_.between(Duration(), plan_.disaster_interval_max), *this);
+}
+
+bool Disasters::strike(Disaster kind) {
+  constexpr std::string_view names[] = {"the power goes for a majority", "the power goes for all",
+                                        "the leader is to die", "the leader's disk stalls", "a disk is lost"};
+  const std::optional<std::size_t> leading = leader();
+  const bool needs_leader = kind == Disaster::leader_dies || kind == Disaster::leader_stalls;
+  if (needs_leader && !leading.has_value()) return false;
+  if (kind == Disaster::empty_disk && !are_all_known()) return false;
+  trace_.add(world_.now(), "disaster", names[static_cast<std::size_t>(kind)]);
+  switch (kind) {
+    case Disaster::outage:
+      take_power(plan_.members / 2 + 1);
+      return true;
+    case Disaster::blackout:
+      take_power(plan_.members);
+      return true;
+    case Disaster::leader_dies:
+      nemeses_[*leading]->suffer(Kill{*leading + 1});
+      return true;
+    case Disaster::leader_stalls:
+      nemeses_[*leading]->suffer(
+          StallDisk{*leading + 1, prng_.between(plan_.election_timeout / 2, plan_.election_timeout * 6)});
+      return true;
+    case Disaster::empty_disk:
+      swapped_ = static_cast<std::size_t>(prng_.below(plan_.members));
+      nemeses_[*swapped_]->suffer(SwapDisk{*swapped_ + 1});
+      return true;
+  }
+  return false;
+}
+
+void Disasters::take_power(std::uint64_t members) {
+  std::vector<std::size_t> order(machines_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng_.below(left)]);
+  for (std::uint64_t i = 0; i < members; ++i) nemeses_[order[i]]->suffer(PowerOff{order[i] + 1});
+}
+
+std::optional<std::size_t> Disasters::leader() const {
+  const auto found = std::find_if(machines_.begin(), machines_.end(), [](const auto& machine) {
+    return !machine->is_down() && machine->status().is_leader;
+  });
+  if (found == machines_.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - machines_.begin());
+}
+
+bool Disasters::are_all_known() {
+  const bool do_all_know = std::all_of(machines_.begin(), machines_.end(), [](const auto& machine) {
+    return !machine->is_down() && machine->knows_all_members();
+  });
+  if (!do_all_know) return false;
+  LogIndex first = LogIndex(std::numeric_limits<std::uint64_t>::max());
+  LogIndex last;
+  for (const auto& machine : machines_) {
+    first = std::min(first, machine->status().applied_index);
+    last = std::max(last, machine->status().applied_index);
+  }
+  if (known_at_ == LogIndex()) known_at_ = last;
+  return first > known_at_.plus(well_known_entries);
+}
+
+}  // namespace metastore::sim
