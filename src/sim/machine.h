@@ -83,8 +83,11 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::uint64_t stalls() const { return stalls_; }
   const CourierCounts& messages() const { return courier_.counts(); }
   const EngineCounts& checkpoints() const { return disk_->engines.counts(); }
-  /// How often the member told each fact about itself.
-  const std::map<std::string, std::uint64_t, std::less<>>& facts() const { return facts_; }
+  /// How often the member told this fact about itself.
+  std::uint64_t told(std::string_view fact) const {
+    const auto found = facts_.find(fact);
+    return found == facts_.end() ? 0 : found->second;
+  }
 
  private:
   struct Disk {

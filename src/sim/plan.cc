@@ -209,9 +209,6 @@ Plan with_members(Plan plan, std::uint64_t members) {
   plan.operations = std::max<std::uint64_t>(plan.operations / 2, 200);
   plan.think_max = std::min(plan.think_max, Duration::milliseconds(200));
   plan.election_timeout = plan.heartbeat_interval * ticks;
-  // Whoever was away finds everything in the log: no seed tries snapshots between members yet.
-  plan.limits.log_entries_kept = plan.limits.mark_entries = 1'000'000;
-  plan.limits.log_bytes_max = 1'000'000'000;
   return plan;
 }
 

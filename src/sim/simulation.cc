@@ -210,8 +210,8 @@ void Simulation::count_faults(Report& report) const {
     add("judged: O11 flipped bits refused, engine", nemesis.engine_flips_refused);
     add("judged: O11 flipped bits refused, identity", nemesis.identity_flips_refused);
     add("mark: flipped bits that did not matter", nemesis.flips_accepted);
-    const auto torn = machine.facts().find("cut off a torn end of the log");
-    add("mark: a torn end of the log was cut off", torn == machine.facts().end() ? 0 : torn->second);
+    add("mark: a torn end of the log was cut off", machine.told("cut off a torn end of the log"));
+    if (plan_.members > 1) add("mark: snapshots of other members installed", machine.told("installed a snapshot"));
     add("mark: the power went before there was a member", machine.stillbirths());
     add("mark: checkpoints written", machine.checkpoints().checkpoints);
     add("mark: boots from a checkpoint", machine.checkpoints().reopened);
