@@ -23,15 +23,19 @@ std::string message_text(const raft::Envelope& envelope) {
 
 }  // namespace
 
-MemberState state_of(const Machine& machine) {
+MemberState state_of(const Simulation& simulation, std::uint64_t number) {
+  const auto& machines = simulation.machines();
+  const Machine& machine = *machines[number - 1];
   if (machine.is_down()) return {.role = "is down"};
   const ReplicaStatus status = machine.status();
+  std::uint64_t leader = machines.size();
+  while (leader > 0 && machines[leader - 1]->id() != status.leader) --leader;
   return {.is_up = true,
           .role = status.is_leader    ? "leads"
                   : status.is_learner ? "learns"
                                       : "follows",
           .term = status.term.value(),
-          .leader = status.leader == MemberId() ? 0 : member_number(status.leader),
+          .leader = leader,
           .commit = status.commit_index.value(),
           .applied = status.applied_index.value(),
           .revision = status.revision.value()};
@@ -60,7 +64,7 @@ void Chronicle::on_input(std::uint64_t member, const Input& input) {
   }
   const auto* message = std::get_if<PeerMessage>(&input.event);
   if (message == nullptr) return;
-  const auto found = under_way_.find({member_number(message->envelope.from), member, message_text(message->envelope)});
+  const auto found = under_way_.find({number_of(message->envelope.from), member, message_text(message->envelope)});
   if (found == under_way_.end()) return;
   // One that comes twice is drawn once: the first of what looks alike.
   has_something_ = true;
@@ -77,7 +81,7 @@ void Chronicle::on_effects(std::uint64_t member, const Effects& effects) {
   if (effects.checkpoint) add(member_lane(member), MarkKind::disk, "writes a checkpoint");
   for (const raft::Envelope& envelope : effects.messages) {
     has_something_ = true;
-    const std::uint64_t to = member_number(envelope.to);
+    const std::uint64_t to = number_of(envelope.to);
     std::string text = message_text(envelope);
     under_way_[{member, to, text}].push_back(arrows_.size());
     arrows_.push_back({next_moment(), std::nullopt, member_lane(member), member_lane(to), std::move(text)});
@@ -126,7 +130,7 @@ void Chronicle::after_death(const Simulation& simulation) {
 void Chronicle::look_at_members(const Simulation& simulation) {
   states_.resize(simulation.machines().size());
   for (std::size_t i = 0; i < states_.size(); ++i) {
-    MemberState state = state_of(*simulation.machines()[i]);
+    MemberState state = state_of(simulation, i + 1);
     if (state == states_[i]) continue;
     const MemberState& before = states_[i];
     std::string text;

@@ -35,7 +35,8 @@ struct MemberState {
   std::int64_t revision = 0;
   bool operator==(const MemberState&) const = default;
 };
-MemberState state_of(const Machine& machine);
+/// `number`: of one of the simulation's machines.
+MemberState state_of(const Simulation& simulation, std::uint64_t number);
 /// "member 1 leads term=2 leader=1 commit=5 applied=5 revision=3".
 std::string describe(std::uint64_t number, const MemberState& state);
 
@@ -68,6 +69,8 @@ class Chronicle {
     std::uint64_t event = 0;  ///< The world's so manieth.
   };
 
+  /// The member of this number has this id.
+  void on_boot(std::uint64_t member, MemberId id) { numbers_[id] = member; }
   /// At the boundary of a member's replica.
   void on_input(std::uint64_t member, const Input& input);
   void on_effects(std::uint64_t member, const Effects& effects);
@@ -87,6 +90,11 @@ class Chronicle {
  private:
   using Way = std::tuple<std::uint64_t, std::uint64_t, std::string>;
 
+  /// 0: one that never ran.
+  std::uint64_t number_of(MemberId id) const {
+    const auto found = numbers_.find(id);
+    return found == numbers_.end() ? 0 : found->second;
+  }
   void add(std::string lane, MarkKind kind, std::string text);
   std::size_t next_moment() const { return moments_.size(); }
   void look_at_members(const Simulation& simulation);
@@ -97,6 +105,7 @@ class Chronicle {
   std::deque<Happening> happenings_;
   std::deque<Arrow> arrows_;
   std::map<Way, std::deque<std::size_t>> under_way_;  ///< Arrows that have not come.
+  std::map<MemberId, std::uint64_t> numbers_;
   std::vector<MemberState> states_;
   std::size_t operations_seen_ = 0;
   std::map<std::size_t, std::size_t> pending_;  ///< The moments in which unanswered questions were asked.

@@ -13,6 +13,8 @@ namespace {
 
 /// In the order of DiskFault.
 constexpr std::array<std::string_view, 4> disk_faults = {"none", "sync", "write", "full"};
+/// In the order of ChangeMembers::Kind.
+constexpr std::array<std::string_view, 4> member_changes = {"add_member", "add_learner", "promote", "remove_member"};
 
 std::string named(std::string_view name, std::uint64_t number) {
   return " " + std::string(name) + "=" + std::to_string(number);
@@ -46,6 +48,11 @@ struct Writer {
   std::string operator()(const StallDisk& stall) const {
     return "stall_disk" + named("member", stall.member) + " longer=" + duration_text(stall.longer);
   }
+  std::string operator()(const ChangeMembers& change) const {
+    return std::string(member_changes[static_cast<std::size_t>(change.kind)]) + named("target", change.target) +
+           named("member", change.member);
+  }
+  std::string operator()(const Admit& admit) const { return "admit" + named("member", admit.member); }
   std::string operator()(const CutLinks& cut) const {
     std::string out = "cut";
     for (const auto& [from, to] : cut.links) out += " " + std::to_string(from) + ">" + std::to_string(to);
@@ -148,6 +155,13 @@ std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
   if (verb == "stall_disk") {
     return StallDisk{words.take_count("member", 1), words.take_duration("longer", Duration::seconds(1))};
   }
+  if (const auto change = std::find(member_changes.begin(), member_changes.end(), verb);
+      change != member_changes.end()) {
+    const auto kind = static_cast<ChangeMembers::Kind>(change - member_changes.begin());
+    const std::uint64_t target = words.take_count("target", 1);
+    return ChangeMembers{words.take_count("member", 1), kind, target};
+  }
+  if (verb == "admit") return Admit{words.take_count("member", 1)};
   if (verb == "cut") return parse_cut(words);
   if (verb == "mend") return Mend{};
   if (verb == "open_stream") {

@@ -77,6 +77,19 @@ struct StallDisk {
   Duration longer;
 };
 
+/// The operator asks a member to change who belongs to the cluster.
+struct ChangeMembers {
+  enum class Kind : std::uint8_t { add, add_learner, promote, remove };
+  std::uint64_t member = 0;  ///< Who is asked.
+  Kind kind = Kind::add;
+  std::uint64_t target = 0;  ///< The number of the one that comes or goes.
+};
+
+/// Who was added is made ready to start, knowing whom it is to talk to.
+struct Admit {
+  std::uint64_t member = 0;
+};
+
 /// Nothing goes from the one to the other of each pair any more.
 struct CutLinks {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> links;
@@ -136,8 +149,8 @@ struct CloseKeeper {
 };
 
 using DeedKind =
-    std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, SwapDisk, StallDisk, CutLinks, Mend, OpenStream, AddWatch,
-                 CancelWatch, AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
+    std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, SwapDisk, StallDisk, ChangeMembers, Admit, CutLinks, Mend,
+                 OpenStream, AddWatch, CancelWatch, AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
 
 struct Deed {
   Instant at;

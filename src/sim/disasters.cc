@@ -60,10 +60,10 @@ bool Disasters::strike(Disaster kind) {
   trace_.add(world_.now(), "disaster", names[static_cast<std::size_t>(kind)]);
   switch (kind) {
     case Disaster::outage:
-      take_power(plan_.members / 2 + 1);
+      take_power(plan_.machines() / 2 + 1);
       return true;
     case Disaster::blackout:
-      take_power(plan_.members);
+      take_power(plan_.machines());
       return true;
     case Disaster::leader_dies:
       nemeses_[*leading]->suffer(Kill{*leading + 1});
@@ -80,11 +80,11 @@ bool Disasters::strike(Disaster kind) {
   return false;
 }
 
-void Disasters::take_power(std::uint64_t members) {
+void Disasters::take_power(std::uint64_t machines) {
   std::vector<std::size_t> order(machines_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng_.below(left)]);
-  for (std::uint64_t i = 0; i < members; ++i) nemeses_[order[i]]->suffer(PowerOff{order[i] + 1});
+  for (std::uint64_t i = 0; i < machines; ++i) nemeses_[order[i]]->suffer(PowerOff{order[i] + 1});
 }
 
 std::optional<std::size_t> Disasters::leader() const {

@@ -36,7 +36,7 @@ class Disasters final : private port::Task {
   void run() override;
   /// False if nobody is there whom it could befall.
   bool strike(Disaster kind);
-  void take_power(std::uint64_t members);
+  void take_power(std::uint64_t machines);
   std::optional<std::size_t> leader() const;
   /// Whether all members know who is who, so that nobody lets in a member that has lost its memory.
   bool are_all_known();

@@ -173,13 +173,22 @@ void Door::submit(Client& client, kv::Method method, Bytes message, Duration pat
   inbox_->post(ClientRequest{id, method, std::move(message), loop_->now() + patience});
 }
 
+void Door::submit(kv::Method method, Bytes message, Duration patience) {
+  ASSERT(is_open() && network_ == nullptr);
+  inbox_->post(ClientRequest{.id = RequestId(next_request_++),
+                             .method = method,
+                             .message = std::move(message),
+                             .deadline = loop_->now() + patience,
+                             .asked_at = loop_->wall_now()});
+}
+
 void Door::abandon(Client& client) {
   if (const auto line = lines_.find(client.id()); line != lines_.end()) line->second->abandon();
   if (const auto delivery = deliveries_.find(client.id()); delivery != deliveries_.end()) delivery->second->abandon();
 }
 
 Doors::Doors(World& world, const Plan& plan, NetworkSim* network) {
-  for (std::uint64_t number = 1; number <= plan.members; ++number) {
+  for (std::uint64_t number = 1; number <= plan.machines(); ++number) {
     doors_.push_back(std::make_unique<Door>(world, plan, network, number));
   }
 }

@@ -45,6 +45,8 @@ class Door final : public port::ClientExecutor {
 
   /// Requires: is_open(), and no other request of this client is under way.
   void submit(Client& client, kv::Method method, Bytes message, Duration patience);
+  /// Asks something whose answer nobody waits for. Requires: is_open(), and requests are posted.
+  void submit(kv::Method method, Bytes message, Duration patience);
   /// Its member's.
   std::uint64_t number() const { return number_; }
   /// Where its member listens.

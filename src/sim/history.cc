@@ -27,6 +27,21 @@ bool changes(const TxnReply& txn) {
 
 }  // namespace
 
+void History::learns(std::uint64_t member, bool is_learner, Instant now) {
+  if (!is_learner && !learners_.contains(member)) return;
+  std::vector<Stretch>& stretches = learners_[member];
+  const bool was_learner = !stretches.empty() && stretches.back().end == Instant::never();
+  if (is_learner && !was_learner) stretches.push_back({now});
+  if (!is_learner && was_learner) stretches.back().end = now;
+}
+
+bool History::was_learner(std::uint64_t member, Instant from, Instant to) const {
+  const auto found = learners_.find(member);
+  return found != learners_.end() &&
+         std::any_of(found->second.begin(), found->second.end(),
+                     [&](const Stretch& stretch) { return stretch.begin <= to && from <= stretch.end; });
+}
+
 bool has_changed(const Response& response) {
   return std::visit([](const auto& reply) { return changes(reply); }, response.reply);
 }

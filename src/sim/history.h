@@ -46,6 +46,8 @@ class History {
   }
   /// The member of this number was started: it may know less than it did.
   void booted(std::uint64_t member, Instant now) { boots_[member].push_back(now); }
+  /// The member of this number knows itself as a learner, or as none.
+  void learns(std::uint64_t member, bool is_learner, Instant now);
   /// Somebody began to lead: leases have their whole time again.
   void renewed_leases(Instant now) { renewals_.push_back(now); }
 
@@ -55,6 +57,8 @@ class History {
   /// By member.
   const std::map<std::uint64_t, std::vector<Instant>>& boots() const { return boots_; }
   const std::vector<Instant>& renewals() const { return renewals_; }
+  /// Whether this member was a learner at some moment from the one to the other.
+  bool was_learner(std::uint64_t member, Instant from, Instant to) const;
   /// The ids of leases that somebody asked for, or was given, in that order.
   const std::vector<std::int64_t>& leases() const { return leases_; }
   /// The newest revision that anybody was told of.
@@ -70,6 +74,11 @@ class History {
   std::uint64_t unknown() const { return unknown_; }
 
  private:
+  struct Stretch {
+    Instant begin;
+    Instant end = Instant::never();
+  };
+
   void settle(std::int64_t revision);
   void learn_of_lease(std::int64_t id);
 
@@ -78,6 +87,7 @@ class History {
   std::deque<KeepAlive> keep_alives_;
   std::map<std::uint64_t, std::vector<Instant>> boots_;
   std::vector<Instant> renewals_;
+  std::map<std::uint64_t, std::vector<Stretch>> learners_;  ///< By member.
   std::vector<std::int64_t> leases_;
   std::vector<bool> known_;  ///< By revision.
   std::int64_t newest_revision_ = 1;

@@ -37,15 +37,19 @@ Machine::Machine(const Surroundings& surroundings, Door& door, std::uint64_t num
       courier_(surroundings.world, surroundings.plan.peers.messages,
                Prng(surroundings.plan.seed, "courier " + std::to_string(number))),
       disk_(std::make_unique<Disk>(Prng(surroundings.plan.seed, "disk " + std::to_string(number)),
-                                   surroundings.plan.crash_weights)) {}
+                                   surroundings.plan.crash_weights)),
+      id_(member_id(number)),
+      is_admitted_(number <= surroundings.plan.members) {}
 
 Machine::~Machine() { clear(); }
 
 void Machine::boot(std::string_view damaged_path) {
   ASSERT(is_down() && files().powered());
+  ASSERT(is_admitted_ && !has_left_);
   ++boots_;
   around_.network.light(number_);
   around_.history.booted(number_, around_.world.now());
+  if (around_.chronicle != nullptr) around_.chronicle->on_boot(number_, id_);
   const std::string boot_name = std::to_string(number_) + " boot " + std::to_string(boots_);
   around_.hash.add(boot_record, number_, boot_name);
   around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "boots");
@@ -87,6 +91,14 @@ void Machine::boot(std::string_view damaged_path) {
   door_.open(member_->inbox(), *loop_);
   courier_.open(member_->peer_link());
 }
+
+void Machine::admit(MemberId id) {
+  ASSERT(!is_admitted_);
+  id_ = id;
+  is_admitted_ = true;
+}
+
+std::string Machine::peer_url() const { return "http://127.0.0.1:" + std::to_string(peer_port(number_)); }
 
 bool Machine::knows_all_members() const {
   for (std::uint64_t number = 1; number <= around_.plan.members; ++number) {
@@ -130,6 +142,7 @@ bool Machine::settle() {
   const bool is_over = !files().powered() || is_drained_ || has_failed_;
   if (!is_over) return false;
   if (!files().powered()) around_.network.darken(number_);
+  has_left_ = is_drained_ && is_removed_;
   clear();
   return true;
 }
@@ -150,13 +163,19 @@ void Machine::clear() {
   worker_ = nullptr;
   courier_.close();
   door_.close();
-  around_.judge.on_crash(member_id(number_));
+  around_.judge.on_crash(id_);
   member_.reset();
   loop_.reset();
+  is_removed_ = false;
   is_draining_ = false;
   is_drained_ = false;
   has_failed_ = false;
   led_term_ = Term();
+}
+
+void Machine::dismiss() {
+  is_removed_ = true;
+  if (!is_draining_) drain();
 }
 
 void Machine::member_failed(const port::StorageError& error) {
@@ -172,11 +191,10 @@ void Machine::on_input(const Input& input) {
   encode(encoder, input);
   around_.hash.add(input_record, number_, encoded_);
   if (const auto* request = std::get_if<ClientRequest>(&input.event)) {
-    around_.judge.take(
-        around_.judge.replies_of(member_id(number_)).on_request(input.now, request->id, request->deadline));
+    around_.judge.take(around_.judge.replies_of(id_).on_request(input.now, request->id, request->deadline));
   }
   if (const auto* closed = std::get_if<StreamClosed>(&input.event)) {
-    around_.judge.replies_of(member_id(number_)).on_closed(closed->id);
+    around_.judge.replies_of(id_).on_closed(closed->id);
   }
   if (around_.chronicle != nullptr) around_.chronicle->on_input(number_, input);
   if (around_.trace.is_wanted()) {
@@ -191,13 +209,16 @@ void Machine::on_effects(const Effects& effects) {
   around_.hash.add(effects_record, number_, encoded_);
   const Instant now = loop_->now();
   Judge& judge = around_.judge;
-  ReplyChecker& replies = judge.replies_of(member_id(number_));
+  ReplyChecker& replies = judge.replies_of(id_);
   for (const Reply& reply : effects.replies) judge.take(replies.on_reply(now, reply.id));
   for (const StreamEnd& end : effects.stream_ends) judge.take(replies.on_stream_end(now, end.id));
   judge.take(replies.on_turn(now));
   const Replica& replica = member_->replica();
   const ReplicaStatus status = replica.status();
-  judge.on_applied(around_.world.now(), boots_ * around_.plan.members + number_, status.applied_index, replica.hash());
+  judge.on_applied(around_.world.now(), boots_ * around_.plan.machines() + number_, status.applied_index,
+                   replica.hash());
+  const Member* self = replica.members().find(id_);
+  around_.history.learns(number_, self != nullptr && self->is_learner, around_.world.now());
   judge_raft(status, effects);
   if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
   if (around_.chronicle != nullptr) around_.chronicle->on_effects(number_, effects);
@@ -208,7 +229,7 @@ void Machine::on_effects(const Effects& effects) {
 
 void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
   const Instant now = around_.world.now();
-  const MemberId self = member_id(number_);
+  const MemberId self = id_;
   ElectionChecker& elections = around_.judge.elections();
   around_.judge.take(elections.on_turn(now, self, status.term, status.commit_index, status.is_leader));
   if (status.is_leader && status.term != led_term_) {
@@ -242,7 +263,6 @@ void Machine::trace(const std::vector<TraceLine>& lines) {
 }
 
 server::MemberOptions Machine::options() const {
-  const MemberId self = member_id(number_);
   const std::string name = "m" + std::to_string(number_);
   server::MemberOptions options;
   options.config.name = name;
@@ -253,8 +273,10 @@ server::MemberOptions Machine::options() const {
   options.config.watch_progress_interval = around_.plan.watch_progress_interval;
   options.config.limits = around_.plan.limits;
   options.config.quota_bytes = around_.plan.quota_bytes;
-  options.new_cluster = {.self = self, .cluster = ClusterId(0x5171), .members = {}};
-  for (std::uint64_t number = 1; number <= around_.plan.members; ++number) {
+  options.new_cluster = {.self = id_, .cluster = ClusterId(0x5171), .members = {}};
+  options.config.acquaintances = acquaintances_;
+  const bool is_newcomer = number_ > around_.plan.members;
+  for (std::uint64_t number = 1; number <= around_.plan.members && !is_newcomer; ++number) {
     options.new_cluster->members.push_back(
         {.id = member_id(number), .name = {}, .peer_urls = {"http://127.0.0.1:" + std::to_string(peer_port(number))}});
   }

@@ -49,8 +49,22 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  /// Starts the process. Requires: is_down(), and the power is on. It may be down again afterwards, if the power went,
-  /// the disk failed, or because `damaged_path`, a file that is not as it was written, is refused by name.
+  /// Its member was added to the cluster, and may be started. Requires: it is a newcomer's.
+  void admit(MemberId id);
+  /// Whom the process is told of when it starts, as an inquiry would tell it.
+  void acquaint(std::vector<Peer> others) { acquaintances_ = std::move(others); }
+  MemberId id() const { return id_; }
+  /// Where its member listens to others.
+  std::string peer_url() const;
+  bool is_admitted() const { return is_admitted_; }
+  /// Its member was removed, and is asked to stop for good. Requires: !is_down().
+  void dismiss();
+  /// It was removed, and has stopped for good.
+  bool has_left() const { return has_left_; }
+
+  /// Starts the process. Requires: is_down(), it was admitted and has not left, and the power is on. It may be down
+  /// again afterwards, if the power went, the disk failed, or because `damaged_path`, a file that is not as it was
+  /// written, is refused by name.
   void boot(std::string_view damaged_path = "");
   /// Asks the process to stop; it goes down by itself once it owes nothing.
   void drain();
@@ -73,6 +87,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
 
   /// Requires: !is_down().
   ReplicaStatus status() const { return member_->replica().status(); }
+  /// Requires: !is_down().
+  const Members& members() const { return member_->replica().members(); }
   /// Whether it has heard of all members' data directories. Requires: !is_down().
   bool knows_all_members() const;
   FilesSim& files() { return disk_->files; }
@@ -106,7 +122,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   };
 
   void member_failed(const port::StorageError& error) override;
-  void member_removed() override { has_failed_ = true; }
+  void member_removed() override { dismiss(); }
   void on_input(const Input& input) override;
   void on_effects(const Effects& effects) override;
   void trace(const std::vector<TraceLine>& lines) override;
@@ -129,6 +145,11 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::unique_ptr<LoopSim> loop_;
   std::unique_ptr<server::LocalMember> member_;
   WorkerSim* worker_ = nullptr;  ///< The member's own.
+  MemberId id_;
+  bool is_admitted_ = false;
+  std::vector<Peer> acquaintances_;
+  bool is_removed_ = false;  ///< In this life.
+  bool has_left_ = false;
   bool is_draining_ = false;
   bool is_drained_ = false;
   Drained drained_{is_drained_};
@@ -143,9 +164,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::string encoded_;  ///< Scratch.
 };
 
-/// Of the member on the machine of this number.
+/// Of the member that the cluster begins with on the machine of this number.
 constexpr MemberId member_id(std::uint64_t number) { return MemberId(0x1000 + number); }
-constexpr std::uint64_t member_number(MemberId id) { return id.value() - 0x1000; }
 
 }  // namespace metastore::sim
 

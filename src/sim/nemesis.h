@@ -43,6 +43,8 @@ class Nemesis final : private port::Task {
     decide(kind);
     if (!was_down && machine_.is_down()) schedule(plan_.down_max);
   }
+  /// The machine's member may be started.
+  void on_admitted() { schedule(Duration()); }
   /// The machine went down by itself: it will be booted again.
   void on_down();
   void perform(const Boot& boot);

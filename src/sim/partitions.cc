@@ -61,7 +61,7 @@ void Partitions::perform(const CutLinks& cut) {
 
 std::vector<Site> Partitions::draw_order() {
   std::vector<Site> order;
-  for (Site site = 1; site <= plan_.members; ++site) order.push_back(site);
+  for (Site site = 1; site <= plan_.machines(); ++site) order.push_back(site);
   for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng_.below(left)]);
   return order;
 }
@@ -110,7 +110,7 @@ CutLinks Partitions::draw_cut() {
 }
 
 void Partitions::isolate(Site one, CutLinks& cut) const {
-  for (Site other = 1; other <= plan_.members; ++other) {
+  for (Site other = 1; other <= plan_.machines(); ++other) {
     if (other == one) continue;
     cut.links.emplace_back(one, other);
     cut.links.emplace_back(other, one);

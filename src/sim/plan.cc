@@ -78,6 +78,7 @@ Limits draw_limits(std::uint64_t seed) {
   draw_limit(peers, limits.peer_ping_ms, 100, 2'000);
   draw_limit(peers, limits.peer_silence_ms, 2'000, 20'000);
   draw_limit(peers, limits.peer_retry_max_ms, 20, 1'000);
+  draw_limit(peers, limits.peer_settled_ms, 1, 5'000);
   return limits;
 }
 
@@ -197,6 +198,17 @@ std::uint64_t draw_members(std::uint64_t seed) {
   return sizes[Prng(seed, "plan members").weighted(weights, std::size(weights))];
 }
 
+/// Members come and go in some clusters.
+void draw_member_changes(Plan& plan) {
+  Prng prng(plan.seed, "plan member changes");
+  if (plan.members == 1 || plan.is_over_http2 || prng.chance(1, 2)) return;
+  plan.newcomers = 1 + prng.below(2);
+  plan.member_changes = draw_scaled(prng, 2, 24);
+  plan.member_change_interval_max = draw_scaled(prng, Duration::milliseconds(200), Duration::seconds(10));
+  // Who is who must stay known while somebody is on an empty disk.
+  plan.disaster_weights[static_cast<std::size_t>(Disaster::empty_disk)] = 0;
+}
+
 /// Times that let so many members elect a leader, and less to do for each of them.
 Plan with_members(Plan plan, std::uint64_t members) {
   plan.members = members;
@@ -233,7 +245,9 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   plan.network = draw_network(seed);
   plan.peers = draw_peers(seed);
   draw_disasters(plan);
-  return with_members(std::move(plan), members > 0 ? members : draw_members(seed));
+  plan = with_members(std::move(plan), members > 0 ? members : draw_members(seed));
+  draw_member_changes(plan);
+  return plan;
 }
 
 std::string numbered(std::string_view name, std::uint64_t number) {
@@ -251,6 +265,7 @@ Plan without_faults(Plan plan) {
   plan.peers.messages = {};
   plan.peers.cut_weights = {};
   plan.disaster_weights = {};
+  plan.newcomers = plan.member_changes = 0;
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.quota_bytes = -1;

@@ -87,6 +87,9 @@ struct PeerFaults {
 struct Plan {
   std::uint64_t seed = 0;
   std::uint64_t members = 1;
+  std::uint64_t newcomers = 0;       ///< Machines that stand by: whoever is added to the cluster starts on one.
+  std::uint64_t member_changes = 0;  ///< Additions, promotions and removals that the operator asks for.
+  Duration member_change_interval_max;
   /// Until the end nobody acts but by the deeds of a scenario: what is drawn is the noise between them. Not drawn.
   bool is_scripted = false;
 
@@ -136,6 +139,7 @@ struct Plan {
   /// boot's so manieth, and so on. Not drawn.
   std::vector<std::uint64_t> crash_operations;
 
+  std::uint64_t machines() const { return members + newcomers; }
   bool is_calm() const { return fault_weights == std::array<std::uint32_t, fault_kinds>{}; }
 };
 

@@ -27,6 +27,9 @@ template <typename AnyPlan, typename Field>
 void visit_fields(AnyPlan& plan, Field&& field) {
   field("seed", plan.seed);
   field("members", plan.members);
+  field("newcomers", plan.newcomers);
+  field("member_changes", plan.member_changes);
+  field("member_change_interval_max", plan.member_change_interval_max);
   field("operations", plan.operations);
   field("clients", plan.clients);
   field("watchers", plan.watchers);
@@ -185,7 +188,7 @@ std::string read_plan(std::string_view lines, Plan& plan) {
 #undef METASTORE_READ_LIMIT
   if (!reader.wrong.empty()) return "no such value: " + reader.wrong;
   if (!reader.values.empty()) return "no such setting: " + reader.values.begin()->first;
-  if (plan.members == 0 || plan.members > 7) return "members: 1 to 7";
+  if (plan.members == 0 || plan.machines() > 7) return "members and newcomers: 1 to 7";
   return "";
 }
 

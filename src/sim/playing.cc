@@ -18,6 +18,8 @@ void Simulation::perform(const DeedKind& deed) {
   std::visit(Overloaded{[&](const Ask& ask) { clients_[ask.client]->perform(ask); },
                         [&](const CutLinks& cut) { partitions_.perform(cut); },
                         [&](const Mend& mend) { partitions_.perform(mend); },
+                        [&](const ChangeMembers& change) { operator_.perform(change); },
+                        [&](const Admit& admit) { operator_.perform(admit); },
                         [&](const Renew& renew) { at(keepers_, renew.keeper).perform(renew); },
                         [&](const CloseKeeper& close) { at(keepers_, close.keeper).perform(close); },
                         [&](const auto& other) {
@@ -47,6 +49,8 @@ bool Simulation::can_perform(const DeedKind& deed) const {
                                  if constexpr (requires { other.keeper; }) is_known = is_one_of(other.keeper, keepers_);
                                  if constexpr (requires { other.member; })
                                    is_known = is_known && is_one_of(other.member, machines_);
+                                 if constexpr (requires { other.target; })
+                                   is_known = is_known && is_one_of(other.target, machines_);
                                  return is_known;
                                }},
                     deed);

@@ -91,8 +91,8 @@ int print_panels(const ToolOptions& options) {
     }
     std::printf("event %llu at %s\n", static_cast<unsigned long long>(simulation.events()),
                 seconds_text(simulation.now()).c_str());
-    for (std::size_t member = 0; member < simulation.machines().size(); ++member) {
-      std::printf("%s\n", describe(member + 1, state_of(*simulation.machines()[member])).c_str());
+    for (std::uint64_t member = 1; member <= simulation.machines().size(); ++member) {
+      std::printf("%s\n", describe(member, state_of(simulation, member)).c_str());
     }
   }
   return 0;

@@ -36,8 +36,9 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       doors_(world_, plan_, plan_.is_over_http2 ? &network_ : nullptr),
       partitions_(plan_, world_, network_, trace_, deeds_),
       disasters_(plan_, world_, machines_, nemeses_, trace_),
+      operator_(plan_, world_, machines_, nemeses_, doors_, trace_, deeds_),
       auditor_(stage_, doors_, Client::Role::auditor, plan_.clients + 1) {
-  for (std::uint64_t number = 1; number <= plan_.members; ++number) {
+  for (std::uint64_t number = 1; number <= plan_.machines(); ++number) {
     const Machine::Surroundings around = {plan_, world_, network_, judge_, history_, hash_, trace_, chronicle};
     machines_.push_back(std::make_unique<Machine>(around, doors_.at(number - 1), number));
     nemeses_.push_back(std::make_unique<Nemesis>(plan_, world_, *machines_.back(), trace_, deeds_, number));
@@ -112,16 +113,20 @@ bool Simulation::are_leases_audited() const {
 
 bool Simulation::are_members_equal() const {
   if (machines_.size() == 1) return true;
+  if (!operator_.has_admitted_all()) return false;
+  std::optional<LogIndex> applied;
   return std::all_of(machines_.begin(), machines_.end(), [&](const auto& machine) {
-    if (machine->is_down() || machines_.front()->is_down()) return false;
+    if (!machine->is_admitted() || machine->has_left()) return true;
+    if (machine->is_down()) return false;
     const ReplicaStatus status = machine->status();
-    return status.applied_index == machines_.front()->status().applied_index &&
-           status.applied_index == status.commit_index;
+    if (!applied) applied = status.applied_index;
+    return status.applied_index == *applied && status.applied_index == status.commit_index;
   });
 }
 
 void Simulation::begin_final_phase() {
   disasters_.retire();
+  operator_.retire();
   for (const auto& nemesis : nemeses_) nemesis->retire();
   for (const auto& machine : machines_) machine->heal();
   partitions_.retire();
@@ -237,6 +242,16 @@ void Simulation::count_faults(Report& report) const {
     add("fault: connections between members reset", network_.counts_between_machines().resets);
     add("fault: connections between members refused", network_.counts_between_machines().refused);
     add("fault: bytes between members held up by a cut", network_.counts_between_machines().held);
+    if (plan_.newcomers > 0) {
+      for (const auto& machine : machines_) {
+        add("mark: members that added a voter", machine->told("added member"));
+        add("mark: members that added a learner", machine->told("added learner"));
+        add("mark: members that promoted a learner", machine->told("promoted member"));
+        add("mark: members that removed one", machine->told("removed member"));
+        add("mark: members that left", machine->has_left() ? 1 : 0);
+      }
+      add("mark: newcomers that were started", operator_.admitted());
+    }
     add("judged: O1 votes", judge_.elections().votes());
     add("judged: O1 entries written again", judge_.elections().entries_met_again());
   }

@@ -23,6 +23,7 @@
 #include "sim/machine.h"
 #include "sim/nemesis.h"
 #include "sim/network_sim.h"
+#include "sim/operator.h"
 #include "sim/partitions.h"
 #include "sim/plan.h"
 #include "sim/rolling_hash.h"
@@ -98,7 +99,7 @@ class Simulation {
   bool is_workload_over() const;
   bool has_everything_been_told() const;
   bool are_leases_audited() const;
-  /// All members are up and have applied the same.
+  /// All members are up and have applied the same, and whoever was removed is gone.
   bool are_members_equal() const;
   void begin_final_phase();
   void extend_final_deadline();
@@ -119,6 +120,7 @@ class Simulation {
   std::vector<std::unique_ptr<Nemesis>> nemeses_;  ///< One for each machine.
   Partitions partitions_;
   Disasters disasters_;
+  Operator operator_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first.
   Client auditor_;
   std::vector<std::unique_ptr<Watcher>> watchers_;

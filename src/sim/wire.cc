@@ -202,6 +202,25 @@ std::optional<Response> decode_response(const Request& request, BytesView messag
   }
 }
 
+std::string encode_member_add(const std::string& peer_url, bool is_learner) {
+  pb::MemberAddRequest message;
+  message.add_peerurls(peer_url);
+  message.set_islearner(is_learner);
+  return message.SerializeAsString();
+}
+
+std::string encode_member_remove(MemberId id) {
+  pb::MemberRemoveRequest message;
+  message.set_id(id.value());
+  return message.SerializeAsString();
+}
+
+std::string encode_member_promote(MemberId id) {
+  pb::MemberPromoteRequest message;
+  message.set_id(id.value());
+  return message.SerializeAsString();
+}
+
 std::string encode_keep_alive(std::int64_t lease) {
   pb::LeaseKeepAliveRequest message;
   message.set_id(lease);

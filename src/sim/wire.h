@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/bytes.h"
+#include "core/base/tagged.h"
 #include "core/kv/method.h"
 #include "sim/operation.h"
 #include "sim/watch_session.h"
@@ -17,6 +18,11 @@ kv::Method method_of(const Request& request);
 std::string encode_request(const Request& request);
 /// What `message` answers to `request`, or nothing if it is no such response.
 std::optional<Response> decode_response(const Request& request, BytesView message);
+
+/// What an operator asks.
+std::string encode_member_add(const std::string& peer_url, bool is_learner);
+std::string encode_member_remove(MemberId id);
+std::string encode_member_promote(MemberId id);
 
 /// What is said on a watch stream.
 std::string encode_watch(const WatchSession& session);

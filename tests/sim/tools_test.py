@@ -121,7 +121,10 @@ class Page(unittest.TestCase):
     def test_it_asks_for_nothing_and_holds_as_much_as_it_should(self):
         self.assertNotRegex(self.page, r"https?://|<link[^>]*href=\"(?!data:)|src=|@import|fetch\(|XMLHttp")
         self.assertGreater(len(self.data["happenings"]) + len(self.data["arrows"]), 10_000)
-        self.assertEqual(self.data["lanes"][:4], ["member 1", "member 2", "member 3", "network"])
+        lanes = self.data["lanes"]
+        members = sum(lane.startswith("member ") for lane in lanes)
+        self.assertEqual([f"member {1 + number}" for number in range(members)], lanes[:members])
+        self.assertGreaterEqual(members, 3)
 
     def run_script(self, program, runner):
         """The lines that the page's model, and then `program`, print."""

@@ -40,7 +40,7 @@ def function_size(tree):
                 if began and number - began > FUNCTION_LINES_MAX:
                     yield path, began, f"a function of {number - began} lines; {FUNCTION_LINES_MAX} are the limit"
                 began = None
-            elif re.match(r"[A-Za-z_].*\($|[A-Za-z_].*\(.*[^;]$", line) and not line.startswith("TEST_CASE"):
+            elif re.match(r"[A-Za-z_].*\($|[A-Za-z_].*\(.*[^;}]$", line) and not line.startswith("TEST_CASE"):
                 began = number
 
 

@@ -51,6 +51,11 @@ class Story {
     return {revision, GetReply{std::move(kvs), false, count}};
   }
 
+  Story& learns(bool is_learner, std::int64_t when) {
+    history_.learns(1, is_learner, at(when));
+    return *this;
+  }
+
   /// "" if O4 accepts it.
   std::string judge() {
     REQUIRE(history_.settled_revision() == history_.newest_revision());
@@ -167,6 +172,17 @@ TEST_CASE("O4 rejects a change by a write that was refused, and one that took ef
 TEST_CASE("O4 rejects a survey that does not show an acknowledged write") {
   CHECK(Story().put(1, 2, "a", "1", 2).survey(2, {}).judge() ==
         "a survey of revision 2 does not show what was written");
+}
+
+TEST_CASE("O4 lets a learner refuse what is not to be read of its own state, and nobody else") {
+  const std::string learner = "etcdserver: rpc not supported for learner";
+  const Get own{.keys = all_keys(), .is_serializable = true};
+  CHECK(Story().learns(true, 2).learns(false, 4).failed(1, 3, Put{"a", "1"}, learner).judge() == "");
+  CHECK(Story().learns(true, 2).failed(4, 5, Get{.keys = all_keys()}, learner).judge() == "");
+  const std::string wrong = "it was answered by no learner, or as learners may answer";
+  CHECK(Story().learns(true, 2).failed(4, 5, own, learner).judge() == wrong);
+  CHECK(Story().learns(true, 2).learns(false, 4).failed(5, 6, Put{"a", "1"}, learner).judge() == wrong);
+  CHECK(Story().learns(false, 2).failed(3, 4, Put{"a", "1"}, learner).judge() == wrong);
 }
 
 TEST_CASE("O4 rejects errors without a reason, and success without a right to it") {

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view oracle = "O4";
 constexpr std::string_view compacted_error = "etcdserver: mvcc: required revision has been compacted";
+constexpr std::string_view learner_error = "etcdserver: rpc not supported for learner";
 constexpr std::string_view future_error = "etcdserver: mvcc: required revision is a future revision";
 
 Violation violation(const Operation& operation, std::string why) {
@@ -321,6 +322,14 @@ class SerializabilityCheck {
     const std::string_view error = operation.error;
     if (std::find(std::begin(always_legal), std::end(always_legal), error) != std::end(always_legal)) {
       return std::nullopt;
+    }
+    if (error == learner_error) {
+      const auto* get = std::get_if<Get>(&operation.request);
+      if ((get == nullptr || !get->is_serializable) &&
+          history_.was_learner(operation.member, operation.invoked, operation.returned)) {
+        return std::nullopt;
+      }
+      return violation(operation, "it was answered by no learner, or as learners may answer");
     }
     const std::string_view form = form_error(operation.request, txn_operations_max_);
     if (form.empty() && is_of_leases(operation)) return std::nullopt;
