@@ -34,7 +34,7 @@ class Corrupt(unittest.TestCase):
             for i in range(10):
                 self.assertEqual(0, etcdctl(leader.endpoint, "put", f"k{i}", "v")[0])
             # The wrong variant drops the one of this key where the member is called m3.
-            self.assertEqual(0, etcdctl(leader.endpoint, "put", "dropped", "v")[0])
+            self.assertEqual(0, etcdctl(leader.endpoint, "put", "key/7", "v")[0])
             dropped_at = cluster.status(leader)["raftAppliedIndex"]
             for i in range(2 * ENTRIES):
                 code, _, err = etcdctl(leader.endpoint, "put", f"l{i}", "v")
