@@ -40,6 +40,7 @@ class Runs(unittest.TestCase):
         result = run("swarm", "--seeds", "1..300")
         self.assertEqual(result.returncode, 0, result.stdout)
         self.assertIn("judged: O4 replies", result.stdout)
+        self.assertIn("O7 what is allowed and denied, by users and roles  <- absent", result.stdout)
         few = run("swarm", "--seeds", "1..2")
         self.assertEqual(few.returncode, 1)
         self.assertIn("<- never", few.stdout)

@@ -27,6 +27,14 @@ class Mutants(unittest.TestCase):
                 self.assertTrue(HEAD.fullmatch(head), head)
                 self.assertIn("\n+++ b/src/", change)
 
+    def test_no_row_with_a_patch_is_left_out(self):
+        lines = (ROOT / "tests" / "mutants" / "left_out.txt").read_text(encoding="utf-8").splitlines()
+        left_out = [line.partition(" ") for line in lines]
+        self.assertTrue(all(reason for _, _, reason in left_out))
+        heads = [patch.read_text(encoding="utf-8").split("\n", 1)[0] for patch in PATCHES]
+        rows = {row for head in heads for row in re.findall(r"[A-Z]+\d+", head)}
+        self.assertEqual(set(), rows & {row for row, _, _ in left_out})
+
 
 if __name__ == "__main__":
     unittest.main()
