@@ -244,6 +244,9 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
     if (vote == nullptr || !vote->granted || vote->pre_vote) continue;
     around_.judge.take(elections.on_vote(now, self, vote->campaign_term, envelope.to));
   }
+  for (const raft::PeerStatus& peer : member_->replica().peers()) {
+    around_.judge.take(matches_.on_peer(now, status.term, peer.id, peer.match_index));
+  }
   for (const raft::LogWrite& write : effects.log_writes) {
     for (const raft::Entry& entry : write.append) {
       const std::uint64_t contents = crc32c_extend(static_cast<std::uint32_t>(entry.type), entry.data.view());

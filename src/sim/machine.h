@@ -13,6 +13,7 @@
 #include "core/host/port/executors.h"
 #include "core/host/port/loop.h"
 #include "server/member.h"
+#include "sim/checkers/matches.h"
 #include "sim/courier.h"
 #include "sim/door.h"
 #include "sim/engine_sim.h"
@@ -99,6 +100,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::uint64_t stalls() const { return stalls_; }
   const CourierCounts& messages() const { return courier_.counts(); }
   const EngineCounts& checkpoints() const { return disk_->engines.counts(); }
+  const MatchChecker& matches() const { return matches_; }
   /// How often the member told this fact about itself.
   std::uint64_t told(std::string_view fact) const {
     const auto found = facts_.find(fact);
@@ -155,6 +157,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Drained drained_{is_drained_};
   bool has_failed_ = false;
   Term led_term_;  ///< The latest in which this run of its member led.
+  MatchChecker matches_;
   Instant broken_since_ = Instant::never();
   std::uint64_t boots_ = 0;
   std::uint64_t stillbirths_ = 0;

@@ -224,6 +224,7 @@ void Simulation::count_faults(Report& report) const {
   add("fault: connections reset", network_.counts().resets);
   add("fault: connections refused", network_.counts().refused);
   if (machines_.size() > 1) {
+    for (const auto& machine : machines_) add("judged: O1 matches that rose", machine->matches().judged());
     constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"};
     for (std::size_t kind = 0; kind < cut_kinds; ++kind) {
       add("fault: partition, " + std::string(cuts[kind]), partitions_.counts()[kind]);

@@ -69,6 +69,8 @@ class Replica {
   ReplicaStatus status() const;
   ReplicaMetrics metrics() const;
   const Members& members() const { return members_; }
+  /// What this member, if it leads, knows of the others.
+  std::vector<raft::PeerStatus> peers() const { return raft_.peers(); }
   /// Of the whole replicated state, as far as it is applied.
   std::uint64_t hash() const;
   void check_invariants() const;

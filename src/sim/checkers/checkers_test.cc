@@ -8,6 +8,7 @@
 #include "sim/checkers/durability.h"
 #include "sim/checkers/elections.h"
 #include "sim/checkers/form.h"
+#include "sim/checkers/matches.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/replies.h"
 #include "sim/checkers/serializability.h"
@@ -325,6 +326,19 @@ TEST_CASE("O1 names an entry of a later term in the place of one that was commit
   CHECK(checker.on_entry(at(5), LogIndex(9), Term(6), 81)->message ==
         "an entry of term 6 stands at 9, and before that term 9 was committed");
   CHECK_FALSE(checker.on_entry(at(5), LogIndex(9), Term(4), 82));
+}
+
+TEST_CASE("O1 names what a leader knows of a peer and forgets, and neither another term nor a peer that joins anew") {
+  MatchChecker checker;
+  const MemberId peer(2);
+  CHECK(!checker.on_peer(at(1), Term(1), peer, LogIndex(5)));
+  CHECK(!checker.on_peer(at(1), Term(1), MemberId(3), LogIndex(2)));
+  CHECK(!checker.on_peer(at(2), Term(2), peer, LogIndex(3)));
+  CHECK(!checker.on_peer(at(3), Term(2), peer, LogIndex()));
+  CHECK(!checker.on_peer(at(4), Term(2), peer, LogIndex(9)));
+  CHECK(checker.on_peer(at(5), Term(2), peer, LogIndex(8))->message ==
+        "what the leader of term 2 knows of 2 falls from 9 to 8");
+  CHECK(checker.judged() == 4);
 }
 
 TEST_CASE("law 5 and O10 name a reply too many, one too late, and a queue too long") {
