@@ -1,5 +1,6 @@
 // metastore-sim: the command line of the simulator, and the only file of it that knows processes, pipes and real time.
 // Seeds of a swarm run in child processes, one a core, so that a failed assertion is one failed seed and not the end.
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,8 +183,11 @@ void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
 /// One child and the seeds it has left: every `jobs`-th one.
 struct Child {
   pid_t process = -1;
-  std::FILE* in = nullptr;
+  int in = -1;
   std::uint64_t next_seed = 0;
+  bool has_begun = false;  ///< With a seed that has not ended.
+  std::string rest;        ///< The beginning of a line.
+  std::string told;        ///< In a swarm, what it says of the seed under way: nobody else speaks in between.
 };
 
 class Runner {
@@ -194,17 +198,20 @@ class Runner {
         is_swarm_(options.first_seed != options.last_seed) {
     const std::uint64_t seeds = options.last_seed - options.first_seed + 1;
     for (std::uint64_t job = 0; job < std::min(options.jobs, seeds); ++job) {
-      children_.push_back({-1, nullptr, options.first_seed + job});
+      children_.push_back({.next_seed = options.first_seed + job});
     }
   }
 
   int run() {
     for (Child& child : children_) start(child);
-    // Children fill their pipes while another one is read: nobody waits long, since all seeds cost about the same.
-    for (bool is_any_left = true; is_any_left;) {
-      is_any_left = false;
-      for (Child& child : children_) {
-        if (child.in != nullptr) is_any_left = read_one(child) || is_any_left;
+    // A seed that takes long holds up no other one, nor the word that one has failed.
+    for (;;) {
+      std::vector<pollfd> ends;
+      for (const Child& child : children_) ends.push_back({child.in, POLLIN, 0});
+      if (std::all_of(ends.begin(), ends.end(), [](const pollfd& end) { return end.fd < 0; })) break;
+      ::poll(ends.data(), ends.size(), -1);
+      for (std::size_t i = 0; i < ends.size(); ++i) {
+        if (ends[i].fd >= 0 && ends[i].revents != 0) hear(children_[i]);
       }
     }
     return is_swarm_ ? print_table() : (failed_ > 0 ? 1 : 0);
@@ -227,53 +234,58 @@ class Runner {
       ::_exit(0);
     }
     ::close(ends[1]);
-    child.in = ::fdopen(ends[0], "r");
+    child.in = ends[0];
   }
 
-  /// Reads the story of one seed. False if the child has none left.
-  bool read_one(Child& child) {
-    char* line = nullptr;
-    std::size_t capacity = 0;
-    bool has_begun = false;
-    while (::getline(&line, &capacity, child.in) > 0) {
-      const std::string_view text(line);
-      if (text.starts_with("BEGIN ")) {
-        has_begun = true;
-        child.next_seed += children_.size();
-      } else if (text.starts_with("END ")) {
-        end_seed(text == "END PASS\n");
-        std::free(line);
-        return true;
-      } else if (text.starts_with("COUNT ")) {
-        const std::size_t space = text.find(' ', 6);
-        totals_[std::string(text.substr(space + 1, text.size() - space - 2))] +=
-            parse_number(text.substr(6, space - 6)).value_or(0);
-      } else if (!is_swarm_ || !text.starts_with("PASS ")) {
-        std::fputs(line, stdout);
-      }
+  void hear(Child& child) {
+    char bytes[65536];
+    const ssize_t count = ::read(child.in, bytes, sizeof(bytes));
+    if (count <= 0) return end_child(child);
+    child.rest.append(bytes, static_cast<std::size_t>(count));
+    std::size_t begin = 0;
+    for (std::size_t end; (end = child.rest.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      on_line(child, std::string_view(child.rest).substr(begin, end - begin));
     }
-    std::free(line);
-    return end_child(child, has_begun);
+    child.rest.erase(0, begin);
   }
+
+  void on_line(Child& child, std::string_view line) {
+    if (line.starts_with("BEGIN ")) {
+      child.has_begun = true;
+      child.next_seed += children_.size();
+    } else if (line.starts_with("END ")) {
+      child.has_begun = false;
+      end_seed(child, line == "END PASS");
+    } else if (line.starts_with("COUNT ")) {
+      const std::size_t space = line.find(' ', 6);
+      totals_[std::string(line.substr(space + 1))] += parse_number(line.substr(6, space - 6)).value_or(0);
+    } else if (!is_swarm_ || !line.starts_with("PASS ")) {
+      child.told.append(line).append("\n");
+      if (!is_swarm_) say(child);
+    }
+  }
+
+  static void say(Child& child) { std::fputs(std::exchange(child.told, {}).c_str(), stdout); }
 
   /// The child is gone; if it died within a seed, that seed has failed and the rest goes on in another child.
-  bool end_child(Child& child, bool has_begun) {
-    std::fclose(child.in);
-    child.in = nullptr;
+  void end_child(Child& child) {
+    ::close(std::exchange(child.in, -1));
+    if (!child.rest.empty()) child.told += std::exchange(child.rest, {}) + "\n";
+    say(child);
     int status = 0;
     ::waitpid(child.process, &status, 0);
-    if (!has_begun) return false;
+    if (!std::exchange(child.has_begun, false)) return;
     const unsigned long long seed = child.next_seed - children_.size();
     std::printf(
         "FAIL seed=%llu oracle=assertion at=?\n  the process ended by signal %d\n  reproduce: ./dev sim --seed "
         "%llu --trace\n",
         seed, WIFSIGNALED(status) ? WTERMSIG(status) : 0, seed);
-    end_seed(false);
+    end_seed(child, false);
     start(child);
-    return child.in != nullptr;
   }
 
-  void end_seed(bool has_passed) {
+  void end_seed(Child& child, bool has_passed) {
+    say(child);
     ++ended_;
     if (!has_passed) ++failed_;
     if (is_swarm_ && ended_ % 100 == 0) {
