@@ -6,6 +6,7 @@ rounds and nothing depends on time."""
 import os
 import random
 import socket
+import statistics
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ SECONDS = float(sys.argv[4]) if sys.argv[3:4] == ["--seconds"] else 0
 # What unittest may have of the arguments.
 ARGUMENTS = sys.argv[:1] + sys.argv[5 if SECONDS else 3:]
 PUTS = 20000 if SECONDS else 500
+TURN_SECONDS = 5
 
 
 class Attack:
@@ -50,8 +52,9 @@ class Attack:
 
 
 def attacked(server, attack, name, rounds, healthy):
-    """By how many bytes the server's memory grows at most while `attack.name` runs, and the rate of the puts of which
-    `healthy` makes PUTS each time and says how long they took."""
+    """By how many bytes the server's memory grows at most while `attack.name` runs, and what share of its quiet rate a
+    client keeps whose PUTS puts `healthy` makes, and says how long they took. A machine is not as fast at any moment
+    as at another, so that with SECONDS the client is alone and beside the attack by turns; medians are compared."""
     before = server.resident()
     with open(f"/proc/{server.process.pid}/clear_refs", "w") as peak:
         peak.write("5")
@@ -63,22 +66,29 @@ def attacked(server, attack, name, rounds, healthy):
         # gets what the others leave.
         if SECONDS:
             os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
-        deadline = time.monotonic() + SECONDS
-        while not stop.is_set() and (done[0] < rounds or time.monotonic() < deadline):
+        while not stop.is_set() and (SECONDS or done[0] < rounds):
             getattr(attack, name)()
             done[0] += 1
 
-    attacker = threading.Thread(target=run)
-    attacker.start()
-    taken = []
-    try:
-        while attacker.is_alive() or not taken:
-            taken.append(healthy())
-    finally:
-        stop.set()
-        attacker.join()
+    alone, beside = [], []
+    for _ in range(max(1, round(SECONDS / TURN_SECONDS))):
+        if SECONDS:
+            time.sleep(1)  # What the last turn left behind is no part of a quiet rate.
+            alone += [healthy(), healthy()]
+        stop.clear()
+        attacker = threading.Thread(target=run)
+        attacker.start()
+        end = time.monotonic() + TURN_SECONDS
+        measured = len(beside)
+        try:
+            while len(beside) == measured or (time.monotonic() < end if SECONDS else attacker.is_alive()):
+                beside.append(healthy())
+        finally:
+            stop.set()
+            attacker.join()
+            attack.close()
     growth = server.resident("VmHWM") - before
-    attack.close()
-    rate = PUTS * len(taken) / sum(taken)
-    print(f"{name}: {growth >> 20} MiB, {rate:.0f} puts/s, {done[0]} rounds", flush=True)
-    return growth, rate
+    share = statistics.median(alone) / statistics.median(beside) if alone else 1
+    rates = f", {PUTS / statistics.median(alone):.0f} puts/s alone, {share:.2f} of it beside" if alone else ""
+    print(f"{name}: {growth >> 20} MiB, {done[0]} rounds{rates}", flush=True)
+    return growth, share
