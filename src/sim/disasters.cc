@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -81,10 +80,9 @@ bool Disasters::strike(Disaster kind) {
 }
 
 void Disasters::take_power(std::uint64_t machines) {
-  std::vector<std::size_t> order(machines_.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng_.below(left)]);
-  for (std::uint64_t i = 0; i < machines; ++i) nemeses_[order[i]]->suffer(PowerOff{order[i] + 1});
+  std::vector<std::uint64_t> numbers = draw_order(plan_, prng_);
+  numbers.resize(machines);
+  for (const std::uint64_t number : numbers) nemeses_[number - 1]->suffer(PowerOff{number});
 }
 
 std::optional<std::size_t> Disasters::leader() const {

@@ -98,7 +98,7 @@ void Machine::admit(MemberId id) {
   is_admitted_ = true;
 }
 
-std::string Machine::peer_url() const { return "http://127.0.0.1:" + std::to_string(peer_port(number_)); }
+std::string peer_url_of(std::uint64_t number) { return "http://127.0.0.1:" + std::to_string(peer_port(number)); }
 
 bool Machine::knows_all_members() const {
   for (std::uint64_t number = 1; number <= around_.plan.members; ++number) {
@@ -280,8 +280,7 @@ server::MemberOptions Machine::options() const {
   options.config.acquaintances = acquaintances_;
   const bool is_newcomer = number_ > around_.plan.members;
   for (std::uint64_t number = 1; number <= around_.plan.members && !is_newcomer; ++number) {
-    options.new_cluster->members.push_back(
-        {.id = member_id(number), .name = {}, .peer_urls = {"http://127.0.0.1:" + std::to_string(peer_port(number))}});
+    options.new_cluster->members.push_back({.id = member_id(number), .name = {}, .peer_urls = {peer_url_of(number)}});
   }
   options.peer_addresses = {{"127.0.0.1", peer_port(number_)}};
   options.client_addresses = {{"127.0.0.1", door_.port()}};

@@ -30,6 +30,9 @@ namespace metastore::sim {
 
 class Chronicle;
 
+/// Of whatever member is on the machine of this number.
+std::string peer_url_of(std::uint64_t number);
+
 class Machine final : private port::Supervisor, private port::Observer, private port::TraceSink {
  public:
   /// What all machines of a run share.
@@ -56,7 +59,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void acquaint(std::vector<Peer> others) { acquaintances_ = std::move(others); }
   MemberId id() const { return id_; }
   /// Where its member listens to others.
-  std::string peer_url() const;
+  std::string peer_url() const { return peer_url_of(number_); }
   bool is_admitted() const { return is_admitted_; }
   /// Its member was removed, and is asked to stop for good. Requires: !is_down().
   void dismiss();

@@ -350,7 +350,7 @@ void NetworkSim::Link::arrive() {
     return refuse();
   }
   if (!found->second.is_accepting) return found->second.waiting.push_back(id);
-  found->second.acceptor->on_accepted(std::make_unique<ConnectionSim>(far));
+  enter();
 }
 
 void NetworkSim::Link::enter() {

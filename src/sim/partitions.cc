@@ -59,17 +59,10 @@ void Partitions::perform(const CutLinks& cut) {
   for (const auto& [from, to] : cut.links) network_.cut(from, to);
 }
 
-std::vector<Site> Partitions::draw_order() {
-  std::vector<Site> order;
-  for (Site site = 1; site <= plan_.machines(); ++site) order.push_back(site);
-  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng_.below(left)]);
-  return order;
-}
-
 CutLinks Partitions::draw_cut() {
   const auto kind = static_cast<Cut>(prng_.weighted(plan_.peers.cut_weights.data(), plan_.peers.cut_weights.size()));
   ++counts_[static_cast<std::size_t>(kind)];
-  const std::vector<Site> order = draw_order();
+  const std::vector<Site> order = draw_order(plan_, prng_);
   const Site one = order.front();
   CutLinks cut;
   const auto cut_both = [&cut](Site a, Site b) {
@@ -101,7 +94,7 @@ CutLinks Partitions::draw_cut() {
     }
     case Cut::swizzle:
       to_isolate_.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(1 + prng_.below(order.size())));
-      for (const Site site : draw_order()) {
+      for (const Site site : draw_order(plan_, prng_)) {
         if (std::find(to_isolate_.begin(), to_isolate_.end(), site) != to_isolate_.end()) to_mend_.push_back(site);
       }
       break;

@@ -37,7 +37,6 @@ class Partitions final : private port::Task {
   void decide(const Kind& kind);
   /// Empty, if it begins later.
   CutLinks draw_cut();
-  std::vector<Site> draw_order();
   void isolate(Site one, CutLinks& cut) const;
 
   const Plan& plan_;

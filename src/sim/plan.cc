@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include "core/base/prng.h"
 
@@ -327,6 +328,13 @@ Plan speed_plan() {
   plan.boot_operations_ahead_max = 32;
   plan.flip_percent = 10;
   return plan;
+}
+
+std::vector<std::uint64_t> draw_order(const Plan& plan, Prng& prng) {
+  std::vector<std::uint64_t> order;
+  for (std::uint64_t number = 1; number <= plan.machines(); ++number) order.push_back(number);
+  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng.below(left)]);
+  return order;
 }
 
 }  // namespace metastore::sim

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/limits.h"
+#include "core/base/prng.h"
 #include "core/base/time.h"
 #include "sim/file_image.h"
 #include "sim/loop_sim.h"
@@ -145,6 +146,9 @@ struct Plan {
 
 /// Everything that the seed decides, the number of members too, unless that is given.
 Plan draw_plan(std::uint64_t seed, std::uint64_t members = 0);
+
+/// The numbers of all machines, in any order.
+std::vector<std::uint64_t> draw_order(const Plan& plan, Prng& prng);
 /// The fixed profile that speed is measured with: three members, every class of faults, and questions without end.
 Plan speed_plan();
 /// The same, but nothing fails, and limits are as users have them.
