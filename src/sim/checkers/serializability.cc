@@ -15,6 +15,8 @@ namespace metastore::sim {
 namespace {
 
 constexpr std::string_view oracle = "O4";
+/// Choices among writes that did the same are rare: whoever needs more of them has failed.
+constexpr int tries_max = 1'000;
 constexpr std::string_view compacted_error = "etcdserver: mvcc: required revision has been compacted";
 constexpr std::string_view learner_error = "etcdserver: rpc not supported for learner";
 constexpr std::string_view future_error = "etcdserver: mvcc: required revision is a future revision";
@@ -118,8 +120,7 @@ class SerializabilityCheck {
 
   std::optional<Violation> run() {
     gather();
-    if (auto found = replay()) return found;
-    if (auto found = check_real_time()) return found;
+    if (auto found = place_all()) return found;
     for (const Operation& operation : history_.operations()) {
       if (auto found = operation.ending == Ending::done ? check_revisions(operation) : check_error(operation)) {
         return found;
@@ -138,9 +139,15 @@ class SerializabilityCheck {
     const Operation* operation = nullptr;
   };
 
-  void sort_placed() {
+  /// Among so many writes of unknown outcome that explain the same revision one was taken.
+  struct Choice {
+    std::size_t taken = 0;
+    std::size_t among = 0;
+  };
+
+  static void sort(std::vector<Placed>& placed) {
     // A total order: no two operations have the same id.
-    std::sort(placed_.begin(), placed_.end(), [](const Placed& a, const Placed& b) {
+    std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
       return std::tie(a.position, a.operation->id) < std::tie(b.position, b.operation->id);
     });
   }
@@ -161,35 +168,66 @@ class SerializabilityCheck {
         unknown_.push_back(&operation);
       }
     }
-    sort_placed();
+    sort(placed_);
     revisions_seen_.seal();
     compactions_asked_.seal();
     compactions_done_.seal();
   }
 
-  std::optional<Violation> replay() {
+  /// Where several unknown writes do the same, another choice among them may make sense of what comes later.
+  std::optional<Violation> place_all() {
+    const std::optional<Violation> first = attempt();
+    std::optional<Violation> found = first;
+    for (int tries = 1; found && tries < tries_max && choose_otherwise(); ++tries) found = attempt();
+    return found ? first : std::nullopt;
+  }
+
+  bool choose_otherwise() {
+    while (!choices_.empty() && choices_.back().taken + 1 == choices_.back().among) choices_.pop_back();
+    if (choices_.empty()) return false;
+    ++choices_.back().taken;
+    return true;
+  }
+
+  std::optional<Violation> attempt() {
+    counts_ = SerializabilityCounts();
+    model_ = Model();
+    lease_ends_.clear();
+    unknown_left_ = unknown_;
+    next_choice_ = 0;
+    std::vector<Placed> placed = placed_;
+    if (auto found = replay(placed)) return found;
+    return check_real_time(placed);
+  }
+
+  /// Adds the unknown writes that have taken place to what is placed.
+  std::optional<Violation> replay(std::vector<Placed>& placed) {
     std::size_t next = 0;
     std::vector<Placed> found_later;
+    constexpr std::int64_t first_position = 3;  // What saw the empty store.
+    if (!placed.empty() && placed.front().position < first_position) {
+      return violation(*placed.front().operation, "a revision below the first one, or a change in it");
+    }
     for (std::int64_t revision = 1; revision <= history_.newest_revision(); ++revision) {
       if (revision > 1) {
-        const bool is_known = next < placed_.size() && placed_[next].position == revision * 2;
+        const bool is_known = next < placed.size() && placed[next].position == revision * 2;
         if (is_known) {
-          const Operation& write = *placed_[next++].operation;
+          const Operation& write = *placed[next++].operation;
           if (auto found = judge(write, model_.apply(write.request).response)) return found;
-          if (next < placed_.size() && placed_[next].position == revision * 2) {
-            return violation(*placed_[next].operation,
+          if (next < placed.size() && placed[next].position == revision * 2) {
+            return violation(*placed[next].operation,
                              "two writes were acknowledged with revision " + std::to_string(revision));
           }
         } else if (auto found = place_unknown(revision, found_later)) {
           return found;
         }
         if (model_.revision() != revision) {
-          return violation(*placed_[next - 1].operation, "a write that changes nothing got a revision of its own");
+          return violation(*placed[next - 1].operation, "a write that changes nothing got a revision of its own");
         }
       }
       if (auto found = check_survey(revision)) return found;
-      for (; next < placed_.size() && placed_[next].position == revision * 2 + 1; ++next) {
-        const Operation& read = *placed_[next].operation;
+      for (; next < placed.size() && placed[next].position == revision * 2 + 1; ++next) {
+        const Operation& read = *placed[next].operation;
         if (is_about_leases(read.request)) continue;
         Keys scratch;
         const bool is_get = std::holds_alternative<Get>(read.request);
@@ -199,9 +237,8 @@ class SerializabilityCheck {
         if (auto found = judge(read, expected)) return found;
       }
     }
-    if (next < placed_.size()) return violation(*placed_[next].operation, "a revision below the first one");
-    placed_.insert(placed_.end(), found_later.begin(), found_later.end());
-    sort_placed();
+    placed.insert(placed.end(), found_later.begin(), found_later.end());
+    sort(placed);
     return std::nullopt;
   }
 
@@ -212,33 +249,41 @@ class SerializabilityCheck {
   }
 
   /// A revision that nobody was answered with: exactly one write with an unknown outcome must explain what a survey
-  /// shows. If several do, they do the same thing, and the earliest asked one contradicts the fewest clocks.
+  /// shows. If several do, the earliest asked one is tried first: it contradicts the fewest clocks.
   std::optional<Violation> place_unknown(std::int64_t revision, std::vector<Placed>& found_later) {
     const auto survey = history_.surveys().find(revision);
     ASSERT(survey != history_.surveys().end());
-    const std::optional<std::int64_t> lease = find_ended_lease(survey->second);
-    for (auto candidate = unknown_.begin(); candidate != unknown_.end(); ++candidate) {
+    std::vector<std::list<const Operation*>::iterator> candidates;
+    for (auto candidate = unknown_left_.begin(); candidate != unknown_left_.end(); ++candidate) {
       Keys keys = model_.keys();
-      if (!model_.answer((*candidate)->request, keys).has_changed || !is_equal(keys, survey->second)) continue;
-      // Either it or the end of a lease has done the same: it stays a candidate, and nothing is said of the lease.
-      if (lease) {
-        model_.end_lease(*lease);
-        return std::nullopt;
+      if (model_.answer((*candidate)->request, keys).has_changed && is_equal(keys, survey->second)) {
+        candidates.push_back(candidate);
       }
-      ++counts_.unknown_writes_placed;
-      found_later.push_back({revision * 2, *candidate});
-      model_.apply((*candidate)->request);
-      unknown_.erase(candidate);
-      return std::nullopt;
     }
-    if (lease) {
-      ++counts_.lease_ends_placed;
+    if (const std::optional<std::int64_t> lease = find_ended_lease(survey->second)) {
       model_.end_lease(*lease);
+      // Either a write or the end of the lease has done this: the write stays one, and nothing is said of the lease.
+      if (!candidates.empty()) return std::nullopt;
+      ++counts_.lease_ends_placed;
       lease_ends_.push_back({*lease, revision});
       return std::nullopt;
     }
-    return Violation{oracle, survey->second.invoked,
-                     "revision " + std::to_string(revision) + " holds a change that nobody asked for"};
+    if (candidates.empty()) {
+      return Violation{oracle, survey->second.invoked,
+                       "revision " + std::to_string(revision) + " holds a change that nobody asked for"};
+    }
+    const auto taken = candidates[choose(candidates.size())];
+    ++counts_.unknown_writes_placed;
+    found_later.push_back({revision * 2, *taken});
+    model_.apply((*taken)->request);
+    unknown_left_.erase(taken);
+    return std::nullopt;
+  }
+
+  std::size_t choose(std::size_t among) {
+    if (among == 1) return 0;
+    if (next_choice_ == choices_.size()) choices_.push_back({0, among});
+    return choices_[next_choice_++].taken;
   }
 
   /// The lease whose keys are what the survey lacks, and that lacks nothing else. Keys hang on one lease at most, so
@@ -273,21 +318,21 @@ class SerializabilityCheck {
   }
 
   /// Nothing may stand before an operation that had returned before it was asked.
-  std::optional<Violation> check_real_time() const {
+  static std::optional<Violation> check_real_time(const std::vector<Placed>& placed) {
     Instant earliest_return = Instant::never();
     const Operation* earliest = nullptr;
-    for (std::size_t end = placed_.size(); end > 0;) {
+    for (std::size_t end = placed.size(); end > 0;) {
       std::size_t begin = end;
-      while (begin > 0 && placed_[begin - 1].position == placed_[end - 1].position) {
-        const Operation& operation = *placed_[--begin].operation;
+      while (begin > 0 && placed[begin - 1].position == placed[end - 1].position) {
+        const Operation& operation = *placed[--begin].operation;
         if (earliest_return < operation.invoked && !may_be_stale(operation.request)) {
           return violation(operation,
                            "it took effect before one that had returned earlier (" + describe(*earliest) + ")");
         }
       }
       for (std::size_t i = begin; i < end; ++i) {
-        if (placed_[i].operation->returned < earliest_return) {
-          earliest = placed_[i].operation;
+        if (placed[i].operation->returned < earliest_return) {
+          earliest = placed[i].operation;
           earliest_return = earliest->returned;
         }
       }
@@ -378,8 +423,11 @@ class SerializabilityCheck {
   SerializabilityCounts& counts_;
   Model model_;
   std::vector<LeaseEnd> lease_ends_;
-  std::vector<Placed> placed_;
+  std::vector<Placed> placed_;  ///< By their replies.
   std::list<const Operation*> unknown_;
+  std::list<const Operation*> unknown_left_;
+  std::vector<Choice> choices_;  ///< Of the present attempt, in the order of revisions.
+  std::size_t next_choice_ = 0;
   RunningMaximum revisions_seen_;
   RunningMaximum compactions_asked_;
   RunningMaximum compactions_done_;
