@@ -1,6 +1,7 @@
-// The engine on a simulated disk: all rows in one file, written anew beside the old one, synced and renamed. So a write
-// is many operations at which the power may go, and all of it or nothing is left, as LMDB promises. How LMDB keeps that
-// promise is tested with the real one (tests/engine).
+// The engine on a simulated disk: one file, in which rows stand behind one another, and two slots that say
+// how many of them count; when most of it is waste, it is written anew beside the old one, synced and renamed.
+// So a write is many operations at which the power may go, and all of it or nothing is left, as LMDB promises. How LMDB
+// keeps that promise is tested with the real one (tests/engine).
 #ifndef METASTORE_SIM_ENGINE_SIM_H_
 #define METASTORE_SIM_ENGINE_SIM_H_
 

@@ -13,7 +13,7 @@ namespace metastore::sim {
 namespace {
 
 /// All invariants of a replica cost a walk over its state: asked every so many turns.
-constexpr std::uint64_t turns_between_invariants = 256;
+constexpr std::uint64_t turns_between_invariants = 1'024;
 
 enum RecordKind : std::uint8_t { boot_record, input_record, effects_record };
 

@@ -137,7 +137,7 @@ void draw_disasters(Plan& plan) {
 
 void draw_workload(Plan& plan) {
   Prng prng(plan.seed, "plan workload");
-  plan.operations = draw_scaled(prng, 100, 2'000);
+  plan.operations = draw_scaled(prng, 800, 6'400);
   plan.clients = draw_scaled(prng, 1, 24);
   plan.is_over_http2 = prng.chance(1, 8);
   plan.think_max = draw_scaled(prng, Duration::microseconds(50), Duration::seconds(1));

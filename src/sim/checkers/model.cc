@@ -1,7 +1,6 @@
 #include "sim/checkers/model.h"
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -22,10 +21,10 @@ auto span(Map& map, const KeyRange& range) {
 
 }  // namespace
 
-/// One request against one state. Remembers which keys it touched.
+/// One request against the present state. Remembers what the keys that it touched were before.
 class Model::Evaluation {
  public:
-  Evaluation(const Model& model, Keys& keys) : model_(model), keys_(keys) {}
+  explicit Evaluation(Model& model) : model_(model), keys_(model.keys_) {}
 
   Response answer(const Request& request) {
     Response response;
@@ -47,16 +46,16 @@ class Model::Evaluation {
     return response;
   }
 
-  const std::set<std::string>& touched() const { return touched_; }
+  Former& touched() { return touched_; }
 
-  static GetReply get_from(const Model& model, const Keys& keys, const Get& get) {
+  static GetReply get_from(const Model& model, const Get& get) {
     GetReply reply;
     const auto take = [&](const KeyValue& kv) {
       ++reply.count;
       if (!get.is_count_only) reply.kvs.push_back(kv);
     };
     if (get.revision == 0) {
-      const auto [begin, end] = span(keys, get.keys);
+      const auto [begin, end] = span(model.keys_, get.keys);
       for (auto at = begin; at != end; ++at) take(at->second);
     } else {
       const auto [begin, end] = span(model.past_, get.keys);
@@ -80,10 +79,11 @@ class Model::Evaluation {
   }
 
  private:
-  GetReply run(const Get& get) const { return get_from(model_, keys_, get); }
+  GetReply run(const Get& get) const { return get_from(model_, get); }
   PutReply run(const Put& put) {
     PutReply reply;
     KeyValue& kv = keys_[put.key];
+    touched_.try_emplace(put.key, kv);
     if (kv.version > 0 && put.wants_previous) reply.previous = kv;
     kv.key = put.key;
     kv.value = put.value;
@@ -91,7 +91,6 @@ class Model::Evaluation {
     kv.mod_revision = model_.revision_ + 1;
     if (kv.version == 0) kv.create_revision = kv.mod_revision;
     ++kv.version;
-    touched_.insert(put.key);
     return reply;
   }
 
@@ -101,7 +100,7 @@ class Model::Evaluation {
     for (auto at = begin; at != end; ++at) {
       ++reply.deleted;
       if (remove.wants_previous) reply.previous.push_back(at->second);
-      touched_.insert(at->first);
+      touched_.try_emplace(at->first, at->second);
     }
     keys_.erase(begin, end);
     return reply;
@@ -183,33 +182,37 @@ class Model::Evaluation {
 
   const Model& model_;
   Keys& keys_;
-  std::set<std::string> touched_;
+  Former touched_;
   std::vector<bool> decisions_;
   std::size_t next_decision_ = 0;
 };
 
-Model::Answer Model::apply(const Request& request) {
-  Evaluation evaluation(*this, keys_);
-  Answer answer;
-  answer.response = evaluation.answer(request);
-  answer.has_changed = !evaluation.touched().empty();
-  if (answer.has_changed) ++revision_;
-  for (const std::string& key : evaluation.touched()) {
+Response Model::apply(const Request& request) {
+  Evaluation evaluation(*this);
+  Response response = evaluation.answer(request);
+  former_ = std::move(evaluation.touched());
+  if (has_changed()) ++revision_;
+  for (const auto& [key, former] : former_) {
     const auto found = keys_.find(key);
     past_[key].push_back({revision_, found == keys_.end(), found == keys_.end() ? KeyValue() : found->second});
   }
-  return answer;
+  return response;
 }
 
-Model::Answer Model::answer(const Request& request, Keys& keys) const {
-  Evaluation evaluation(*this, keys);
-  Answer answer;
-  answer.response = evaluation.answer(request);
-  answer.has_changed = !evaluation.touched().empty();
-  return answer;
+void Model::undo() {
+  if (has_changed()) --revision_;
+  for (auto& [key, former] : former_) {
+    past_.find(key)->second.pop_back();
+    if (former.version == 0) {
+      keys_.erase(key);
+    } else {
+      keys_[key] = std::move(former);
+    }
+  }
+  former_.clear();
 }
 
-Response Model::read(const Get& get) const { return {revision_, Evaluation::get_from(*this, keys_, get)}; }
+Response Model::read(const Get& get) const { return {revision_, Evaluation::get_from(*this, get)}; }
 
 const KeyValue* Model::find(std::string_view key, std::int64_t revision) const {
   const auto found = past_.find(key);

@@ -17,11 +17,6 @@ using Keys = std::map<std::string, KeyValue, std::less<>>;
 
 class Model {
  public:
-  struct Answer {
-    Response response;
-    bool has_changed = false;
-  };
-
   struct Change {
     bool is_delete = false;
     KeyValue kv;  ///< Of a deletion: key and mod_revision alone.
@@ -33,9 +28,11 @@ class Model {
   const Keys& keys() const { return keys_; }
 
   /// What the request is answered now; its changes become the next revision.
-  Answer apply(const Request& request);
-  /// What it would be answered, and what it would leave in `keys`, a copy of keys().
-  Answer answer(const Request& request, Keys& keys) const;
+  Response apply(const Request& request);
+  /// Whether what was applied last changed anything.
+  bool has_changed() const { return !former_.empty(); }
+  /// Takes back what was applied last. Requires: nothing has ended since.
+  void undo();
   Response read(const Get& get) const;
   /// Every key that hangs on the lease goes away, as the next revision. False if none does.
   bool end_lease(std::int64_t lease);
@@ -46,6 +43,7 @@ class Model {
 
  private:
   class Evaluation;
+  using Former = std::map<std::string, KeyValue>;  ///< Version 0: there was no such key.
   struct Past {
     std::int64_t revision = 0;
     bool is_deleted = false;
@@ -54,6 +52,7 @@ class Model {
 
   std::int64_t revision_ = 1;
   Keys keys_;
+  Former former_;  ///< Of what was applied last.
   std::map<std::string, std::vector<Past>, std::less<>> past_;
 };
 

@@ -213,7 +213,7 @@ class SerializabilityCheck {
         const bool is_known = next < placed.size() && placed[next].position == revision * 2;
         if (is_known) {
           const Operation& write = *placed[next++].operation;
-          if (auto found = judge(write, model_.apply(write.request).response)) return found;
+          if (auto found = judge(write, model_.apply(write.request))) return found;
           if (next < placed.size() && placed[next].position == revision * 2) {
             return violation(*placed[next].operation,
                              "two writes were acknowledged with revision " + std::to_string(revision));
@@ -229,11 +229,9 @@ class SerializabilityCheck {
       for (; next < placed.size() && placed[next].position == revision * 2 + 1; ++next) {
         const Operation& read = *placed[next].operation;
         if (is_about_leases(read.request)) continue;
-        Keys scratch;
-        const bool is_get = std::holds_alternative<Get>(read.request);
-        if (!is_get) scratch = model_.keys();
-        const Response expected =
-            is_get ? model_.read(std::get<Get>(read.request)) : model_.answer(read.request, scratch).response;
+        const auto* get = std::get_if<Get>(&read.request);
+        const Response expected = get != nullptr ? model_.read(*get) : model_.apply(read.request);
+        if (get == nullptr) model_.undo();
         if (auto found = judge(read, expected)) return found;
       }
     }
@@ -255,10 +253,9 @@ class SerializabilityCheck {
     ASSERT(survey != history_.surveys().end());
     std::vector<std::list<const Operation*>::iterator> candidates;
     for (auto candidate = unknown_left_.begin(); candidate != unknown_left_.end(); ++candidate) {
-      Keys keys = model_.keys();
-      if (model_.answer((*candidate)->request, keys).has_changed && is_equal(keys, survey->second)) {
-        candidates.push_back(candidate);
-      }
+      model_.apply((*candidate)->request);
+      if (model_.has_changed() && is_equal(model_.keys(), survey->second)) candidates.push_back(candidate);
+      model_.undo();
     }
     if (const std::optional<std::int64_t> lease = find_ended_lease(survey->second)) {
       model_.end_lease(*lease);
