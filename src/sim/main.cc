@@ -1,16 +1,20 @@
 // metastore-sim: the command line of the simulator, and the only file of it that knows processes, pipes and real time.
 // Seeds of a swarm run in child processes, one a core, so that a failed assertion is one failed seed and not the end.
 #include <poll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <iterator>
 #include <map>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,7 +43,7 @@ constexpr std::string_view usage =
     "       metastore-sim report --seed N|--plan FILE [--calm] [--members M] [--until SECONDS] [-o FILE]\n"
     "       metastore-sim compare --seed N|--plan FILE [--calm] [--members M] [--with BINARY] [--and-plan FILE]\n"
     "       metastore-sim shrink --seed N|--plan FILE [--calm] [--members M] [-o FILE] [--seconds S] [--jobs J]\n"
-    "       metastore-sim swarm --seeds A..B [--calm] [--members M] [--seconds S] [--jobs J]\n"
+    "       metastore-sim swarm --seeds A..B [--calm] [--members M] [--seconds S] [--jobs J] [--twice] [--hashes]\n"
     "run   draws a plan from the seed, prints it, runs it, and ends in a PASS or FAIL line; --trace prints every\n"
     "      input and effect, --until stops at that virtual time. --print-plan writes the run down as a scenario, and\n"
     "      --plan runs one (tests/sim/scenarios).\n"
@@ -47,7 +51,8 @@ constexpr std::string_view usage =
     "report writes a page that shows the run; compare finds the first event in which two builds, or two plans, "
     "differ.\n"
     "shrink takes away what a failing run does not need to fail in the same way, and saves the rest as a scenario.\n"
-    "swarm runs many seeds on all cores and ends in a table; with --seconds it begins no seed after that real time.\n"
+    "swarm runs many seeds on all cores and ends in a table; with --seconds it begins no seed after that real time,\n"
+    "      with --twice each seed must end in the same hash twice, --hashes prints them.\n"
     "--calm leaves out all faults and all drawn limits; --members says how many there are, in place of the seed.\n"
     "Exit status: 0 if all passed, 1 if one failed or a row of the table stayed zero, 2 for a bad command line.\n";
 
@@ -64,6 +69,8 @@ struct Options {
   std::uint64_t seconds = 0;
   std::uint64_t members = 0;  ///< 0: as drawn.
   bool is_calm = false;
+  bool is_twice = false;
+  bool are_hashes_wanted = false;
   bool is_trace_wanted = false;
   Instant until = Instant::never();
 };
@@ -93,6 +100,14 @@ std::optional<Options> parse(const std::vector<std::string_view>& words, bool is
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--calm") {
       options.is_calm = true;
+      continue;
+    }
+    if (words[i] == "--twice" && is_swarm) {
+      options.is_twice = true;
+      continue;
+    }
+    if (words[i] == "--hashes" && is_swarm) {
+      options.are_hashes_wanted = true;
       continue;
     }
     if (words[i] == "--trace" && !is_swarm) {
@@ -166,7 +181,10 @@ void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
     is_stopped = simulation.now() >= options.until;
   }
   std::fputs(simulation.take_trace().c_str(), out);
-  const Report report = simulation.report();
+  Report report = simulation.report();
+  if (options.is_twice && !report.violation && Simulation(plan).run().hash != report.hash) {
+    report.violation = {"determinism", simulation.now(), "the same seed ends in another hash the second time"};
+  }
   for (const Count& count : report.counts) {
     std::fprintf(out, "COUNT %llu %s\n", static_cast<unsigned long long>(count.count), count.name.c_str());
   }
@@ -176,15 +194,39 @@ void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
   } else {
     std::fputs(verdict(seed, report, microseconds_since(begin)).c_str(), out);
   }
+  if (options.are_hashes_wanted) {
+    std::fprintf(out, "HASH %llu %s\n", static_cast<unsigned long long>(seed), report.hash.c_str());
+  }
   std::fputs(report.violation ? "END FAIL\n" : "END PASS\n", out);
   std::fflush(out);
 }
 
-/// One child and the seeds it has left: every `jobs`-th one.
+/// What no run needs: whoever wants more is a failed seed, and not the end of the machine.
+constexpr rlim_t memory_bytes_max = 6'000'000'000;
+
+/// The seed that nobody has begun with, for all processes.
+class NextSeed {
+ public:
+  explicit NextSeed(std::uint64_t first) {
+    void* const memory =
+        ::mmap(nullptr, sizeof(std::atomic<std::uint64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    next_ = new (memory) std::atomic<std::uint64_t>(first);
+  }
+  NextSeed(const NextSeed&) = delete;
+  NextSeed& operator=(const NextSeed&) = delete;
+  ~NextSeed() { ::munmap(next_, sizeof(*next_)); }
+  std::uint64_t take() { return next_->fetch_add(1); }
+  std::uint64_t peek() const { return next_->load(); }
+
+ private:
+  std::atomic<std::uint64_t>* next_;
+};
+
 struct Child {
   pid_t process = -1;
   int in = -1;
-  std::uint64_t next_seed = 0;
+  std::uint64_t seed = 0;  ///< With which it began last.
   bool has_begun = false;  ///< With a seed that has not ended.
   std::string rest;        ///< The beginning of a line.
   std::string told;        ///< In a swarm, what it says of the seed under way: nobody else speaks in between.
@@ -194,12 +236,11 @@ class Runner {
  public:
   explicit Runner(const Options& options)
       : options_(options),
+        next_seed_(options.first_seed),
         begin_(std::chrono::steady_clock::now()),
         is_swarm_(options.first_seed != options.last_seed) {
     const std::uint64_t seeds = options.last_seed - options.first_seed + 1;
-    for (std::uint64_t job = 0; job < std::min(options.jobs, seeds); ++job) {
-      children_.push_back({.next_seed = options.first_seed + job});
-    }
+    children_.resize(std::min(options.jobs, seeds));
   }
 
   int run() {
@@ -220,14 +261,18 @@ class Runner {
  private:
   void start(Child& child) {
     int ends[2];
-    if (child.next_seed > options_.last_seed || ::pipe(ends) != 0) return;
+    if (next_seed_.peek() > options_.last_seed || ::pipe(ends) != 0) return;
     std::fflush(nullptr);
     child.process = ::fork();
     if (child.process == 0) {
       ::close(ends[0]);
       std::FILE* const out = ::fdopen(ends[1], "w");
-      for (std::uint64_t seed = child.next_seed; seed <= options_.last_seed; seed += children_.size()) {
+      const rlimit memory = {memory_bytes_max, memory_bytes_max};
+      ::setrlimit(RLIMIT_DATA, &memory);
+      for (;;) {
         if (options_.seconds > 0 && microseconds_since(begin_) / 1'000'000 >= std::int64_t(options_.seconds)) break;
+        const std::uint64_t seed = next_seed_.take();
+        if (seed > options_.last_seed) break;
         run_in_child(options_, seed, out);
       }
       std::fclose(out);
@@ -252,13 +297,16 @@ class Runner {
   void on_line(Child& child, std::string_view line) {
     if (line.starts_with("BEGIN ")) {
       child.has_begun = true;
-      child.next_seed += children_.size();
+      child.seed = parse_number(line.substr(6)).value_or(0);
     } else if (line.starts_with("END ")) {
       child.has_begun = false;
       end_seed(child, line == "END PASS");
     } else if (line.starts_with("COUNT ")) {
       const std::size_t space = line.find(' ', 6);
       totals_[std::string(line.substr(space + 1))] += parse_number(line.substr(6, space - 6)).value_or(0);
+    } else if (line.starts_with("HASH ")) {
+      const std::size_t space = line.find(' ', 5);
+      hashes_[parse_number(line.substr(5, space - 5)).value_or(0)] = line.substr(space + 1);
     } else if (!is_swarm_ || !line.starts_with("PASS ")) {
       child.told.append(line).append("\n");
       if (!is_swarm_) say(child);
@@ -275,7 +323,7 @@ class Runner {
     int status = 0;
     ::waitpid(child.process, &status, 0);
     if (!std::exchange(child.has_begun, false)) return;
-    const unsigned long long seed = child.next_seed - children_.size();
+    const unsigned long long seed = child.seed;
     std::printf(
         "FAIL seed=%llu oracle=assertion at=?\n  the process ended by signal %d\n  reproduce: ./dev sim --seed "
         "%llu --trace\n",
@@ -295,6 +343,9 @@ class Runner {
   }
 
   int print_table() const {
+    for (const auto& [seed, hash] : hashes_) {
+      std::printf("seed=%llu hash=%s\n", static_cast<unsigned long long>(seed), hash.c_str());
+    }
     std::uint64_t zeros = 0;
     for (const auto& [name, total] : totals_) {
       std::printf("%12llu  %s%s\n", static_cast<unsigned long long>(total), name.c_str(),
@@ -309,10 +360,12 @@ class Runner {
   }
 
   Options options_;
+  NextSeed next_seed_;
   std::chrono::steady_clock::time_point begin_;
   bool is_swarm_;
   std::vector<Child> children_;
   std::map<std::string, std::uint64_t> totals_;
+  std::map<std::uint64_t, std::string> hashes_;
   unsigned long long ended_ = 0;
   unsigned long long failed_ = 0;
 };

@@ -13,7 +13,7 @@ namespace {
 
 TEST_CASE("the same seed twice in one process gives the same hash, and another seed another one") {
   std::set<std::string> hashes;
-  constexpr std::uint64_t seeds = 60;
+  constexpr std::uint64_t seeds = 6;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const Report first = Simulation(draw_plan(seed)).run();
     const Report second = Simulation(draw_plan(seed)).run();

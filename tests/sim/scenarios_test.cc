@@ -33,7 +33,7 @@ struct Listener final : port::Task {
 
 TEST_CASE("a drawn run that was written down and read again is the same run, to the last bit") {
   std::size_t deeds = 0;
-  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     CAPTURE(seed);
     const Plan plan = draw_plan(seed, seed % 3 == 0 ? 3 : 1);
     Listener listener;
@@ -53,7 +53,7 @@ TEST_CASE("a drawn run that was written down and read again is the same run, to 
     CHECK(told.violation().has_value() == report.violation.has_value());
     deeds += run->deeds.size();
   }
-  CHECK(deeds > 1000);
+  CHECK(deeds > 1'000);
 }
 
 /// A run fails for it if it kills a member behind two certain puts, with a tiny segment, and with the noise of an odd
