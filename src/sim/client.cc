@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "sim/contender.h"
 #include "sim/door.h"
 #include "sim/wire.h"
 
@@ -29,7 +30,7 @@ Client::Client(Stage& stage, Doors& doors, Role role, std::uint64_t id)
       role_(role),
       id_(id),
       prng_(stage.plan.seed, "client " + std::to_string(id)) {
-  if (role != Role::worker || !stage.plan.is_scripted) pause();
+  if (!is_told()) pause();
 }
 
 Client::~Client() {
@@ -56,7 +57,7 @@ void Client::pause() {
 }
 
 void Client::ask() {
-  if (role_ == Role::worker && stage_.plan.is_scripted) return ask_as_told();
+  if (is_told()) return ask_as_told();
   door_ = &doors_.next(*door_, prng_);
   if (!door_->is_open()) return pause_for(reconnect_max);
   std::optional<Request> request = role_ == Role::surveyor  ? next_survey()
@@ -129,7 +130,8 @@ void Client::finish(Answer answer) {
   if (stage_.trace.is_wanted()) stage_.trace.add(now, "client " + std::to_string(id_), describe(operation));
   stage_.workload.learn(operation);
   stage_.judge.on_returned(operation);
-  if (role_ == Role::worker && stage_.plan.is_scripted) return ask_as_told();
+  if (contender_ != nullptr) contender_->on_answer(operation);
+  if (is_told()) return ask_as_told();
   pause();
 }
 

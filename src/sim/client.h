@@ -23,6 +23,7 @@
 
 namespace metastore::sim {
 
+class Contender;
 class Door;
 class Doors;
 
@@ -48,7 +49,8 @@ struct Stage {
 class Client {
  public:
   /// The auditor asks after every lease once the workload is over, until those that may end have ended.
-  enum class Role : std::uint8_t { worker, surveyor, auditor };
+  /// A contender's asks what it is told to.
+  enum class Role : std::uint8_t { worker, surveyor, auditor, contender };
 
   Client(Stage& stage, Doors& doors, Role role, std::uint64_t id);
   ~Client();
@@ -65,12 +67,14 @@ class Client {
   std::size_t audited() const { return audited_; }
   /// How long all leases that may end have to be left alone until they have.
   Duration silence() const;
-  /// Asks as soon as it can, if that is within the patience that it has. Requires: a scripted plan.
+  /// Asks as soon as it can, if that is within the patience that it has. Requires: it acts by deeds alone.
   void perform(const Ask& ask);
+  void report_to(Contender& contender) { contender_ = &contender; }
   /// To be called by the door, for a request that it took.
   void on_answer(Answer answer);
 
  private:
+  bool is_told() const { return role_ == Role::contender || (role_ == Role::worker && stage_.plan.is_scripted); }
   void pause();
   void pause_for(Duration longest);
   void ask();
@@ -97,7 +101,8 @@ class Client {
     Ask ask;
     Instant until;
   };
-  std::deque<Waiting> waiting_;  ///< What it was told to ask.
+  std::deque<Waiting> waiting_;     ///< What it was told to ask.
+  Contender* contender_ = nullptr;  ///< Whose answers these are.
   Operation* operation_ = nullptr;
   std::int64_t gap_ = 0;  ///< The surveyor's last look: a gap that is still one at the next look is surveyed.
   bool has_concluded_ = false;

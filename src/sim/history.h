@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -31,6 +32,17 @@ struct KeepAlive {
   std::int64_t ttl_seconds = 0;         ///< The answer; 0: there is no such lease.
 };
 
+/// Somebody concluded from his answers that he holds a lock, or is elected: of all keys under the prefix his was
+/// created first, and it was still there.
+struct Claim {
+  std::uint64_t client = 0;
+  std::string prefix;
+  std::string key;
+  std::int64_t create_revision = 0;
+  std::int64_t revision = 0;  ///< Of the answer.
+  Instant at;
+};
+
 class History {
  public:
   /// The reference stays valid. `member` is the number of the one that is asked.
@@ -44,6 +56,7 @@ class History {
   KeepAlive& begin_keep_alive(std::int64_t lease, std::uint64_t member, Instant now) {
     return keep_alives_.emplace_back(KeepAlive{.lease = lease, .member = member, .asked = now});
   }
+  void add_claim(Claim claim) { claims_.push_back(std::move(claim)); }
   /// The member of this number was started: it may know less than it did.
   void booted(std::uint64_t member, Instant now) { boots_[member].push_back(now); }
   /// The member of this number knows itself as a learner, or as none.
@@ -54,6 +67,8 @@ class History {
   const std::deque<Operation>& operations() const { return operations_; }
   const std::map<std::int64_t, Survey>& surveys() const { return surveys_; }
   const std::deque<KeepAlive>& keep_alives() const { return keep_alives_; }
+  /// In the order of time.
+  const std::vector<Claim>& claims() const { return claims_; }
   /// By member.
   const std::map<std::uint64_t, std::vector<Instant>>& boots() const { return boots_; }
   const std::vector<Instant>& renewals() const { return renewals_; }
@@ -85,6 +100,7 @@ class History {
   std::deque<Operation> operations_;
   std::map<std::int64_t, Survey> surveys_;
   std::deque<KeepAlive> keep_alives_;
+  std::vector<Claim> claims_;
   std::map<std::uint64_t, std::vector<Instant>> boots_;
   std::vector<Instant> renewals_;
   std::map<std::uint64_t, std::vector<Stretch>> learners_;  ///< By member.

@@ -14,6 +14,7 @@
 #include "sim/checkers/durability.h"
 #include "sim/checkers/elections.h"
 #include "sim/checkers/leases.h"
+#include "sim/checkers/locks.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/replies.h"
 #include "sim/checkers/serializability.h"
@@ -73,6 +74,7 @@ class Judge {
     take(check_serializability(history, plan_.limits.txn_ops_max, serializability_, &truth));
     take(check_watches(watch_sessions_, truth.model, history.newest_compaction(), watches_));
     take(check_leases(history, truth, lease_terms_, leases_));
+    take(check_locks(history.claims(), truth.model, locks_));
   }
   /// The reference stays valid.
   WatchSession& begin_watch(WatchSession session) { return watch_sessions_.emplace_back(std::move(session)); }
@@ -80,6 +82,7 @@ class Judge {
   const LeaseTerms& terms_of_leases() const { return lease_terms_; }
   const WatchCounts& watches() const { return watches_; }
   const LeaseCounts& leases() const { return leases_; }
+  const LockCounts& locks() const { return locks_; }
 
   const DurabilityChecker& durability() const { return durability_; }
   const ReplayChecker& replay() const { return replay_; }
@@ -103,6 +106,7 @@ class Judge {
   WatchCounts watches_;
   const LeaseTerms lease_terms_;
   LeaseCounts leases_;
+  LockCounts locks_;
   std::optional<Violation> violation_;
 };
 

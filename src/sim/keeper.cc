@@ -21,7 +21,8 @@ Keeper::Keeper(Stage& stage, Doors& doors, std::uint64_t id)
       id_(id),
       name_("keeper " + std::to_string(id)),
       prng_(stage.plan.seed, name_) {
-  if (!stage.plan.is_scripted) turn_ = stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this);
+  if (!stage.plan.is_scripted && id <= stage.plan.keepers)
+    turn_ = stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this);
 }
 
 Keeper::~Keeper() { stage_.world.cancel(turn_); }
@@ -79,6 +80,7 @@ void Keeper::take_news() {
     asked_.pop_front();
     asked.returned = stage_.world.now();
     asked.ttl_seconds = message->ttl_seconds;
+    if (message->ttl_seconds <= 0) gone_ = message->lease;
     stage_.history.saw_revision(message->revision);
   }
   if (call_->is_over()) asked_.clear();

@@ -23,6 +23,7 @@ class Doors;
 
 class Keeper final : private port::Task {
  public:
+  /// One of the plan's own, or else a contender's, which acts by deeds alone.
   Keeper(Stage& stage, Doors& doors, std::uint64_t id);
   ~Keeper();
   Keeper(const Keeper&) = delete;
@@ -30,6 +31,8 @@ class Keeper final : private port::Task {
 
   void perform(const Renew& renew);
   void perform(const CloseKeeper& close);
+  /// Whether the lease that it was last told of, and that had ended, is this one.
+  bool has_found_gone(std::int64_t lease) const { return gone_ == lease; }
   /// In the end all leases are left alone, so that one can see them end.
   void retire();
 
@@ -50,6 +53,7 @@ class Keeper final : private port::Task {
   std::unique_ptr<StreamCall> call_;
   std::deque<KeepAlive*> asked_;  ///< On this stream and not answered.
   std::int64_t lease_ = 0;        ///< The one that it holds on to.
+  std::int64_t gone_ = 0;
 };
 
 }  // namespace metastore::sim

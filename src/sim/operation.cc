@@ -43,7 +43,9 @@ std::string describe_get(const Get& get) {
   if (get.is_serializable) out += " serializable";
   if (get.is_count_only) out += " count_only";
   if (get.is_keys_only) out += " keys_only";
+  if (get.is_by_creation) out += " by_creation";
   if (get.is_descending) out += " descending";
+  if (get.create_revision_max != 0) out += " created_up_to=" + std::to_string(get.create_revision_max);
   return out;
 }
 

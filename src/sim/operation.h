@@ -41,7 +41,9 @@ struct Get {
   bool is_serializable = false;
   bool is_count_only = false;
   bool is_keys_only = false;
+  bool is_by_creation = false;  ///< Sorted by the revision that created the key, in place of the key.
   bool is_descending = false;
+  std::int64_t create_revision_max = 0;  ///< What was created later is left out; 0: nothing is.
 };
 
 struct Put {

@@ -171,6 +171,16 @@ void draw_workload(Plan& plan) {
   plan.watch_progress_interval = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(100));
 }
 
+/// Locks and elections in some seeds, which have leases then.
+void draw_contenders(Plan& plan) {
+  Prng prng(plan.seed, "plan contenders");
+  if (!prng.chance(1, 3)) return;
+  plan.contenders = draw_scaled(prng, 2, 6);
+  plan.hold_max = draw_scaled(prng, Duration::milliseconds(5), Duration::seconds(10));
+  const auto ttl_seconds_max = static_cast<std::int64_t>(draw_scaled(prng, 1, 8));
+  if (plan.ttl_seconds_max == 0) plan.ttl_seconds_max = ttl_seconds_max;
+}
+
 PeerFaults draw_peers(std::uint64_t seed) {
   Prng prng(seed, "plan peers");
   PeerFaults peers;
@@ -231,6 +241,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   Plan plan;
   plan.seed = seed;
   draw_workload(plan);
+  draw_contenders(plan);
   draw_faults(plan);
   plan.limits = draw_limits(seed);
   plan.quota_bytes = draw_quota(seed);

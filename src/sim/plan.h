@@ -97,10 +97,12 @@ struct Plan {
   std::uint64_t operations = 0;  ///< Asked by all clients together.
   std::uint64_t clients = 0;
   std::uint64_t watchers = 0;
-  std::uint64_t keepers = 0;   ///< Clients that keep leases alive.
-  bool is_over_http2 = false;  ///< Requests travel as HTTP/2 bytes over simulated sockets.
-  Duration think_max;          ///< A client pauses 0 to this long between two requests.
-  Duration patience_min;       ///< A request's deadline.
+  std::uint64_t keepers = 0;     ///< Clients that keep leases alive.
+  std::uint64_t contenders = 0;  ///< Clients that take locks and are elected.
+  Duration hold_max;             ///< How long such a client holds what it got.
+  bool is_over_http2 = false;    ///< Requests travel as HTTP/2 bytes over simulated sockets.
+  Duration think_max;            ///< A client pauses 0 to this long between two requests.
+  Duration patience_min;         ///< A request's deadline.
   Duration patience_max;
 
   std::uint64_t keys = 0;

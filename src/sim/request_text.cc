@@ -30,7 +30,8 @@ std::string value_text(const std::string& value) {
 std::string get_text(const Get& get) {
   return "range " + keys_text(get.keys) + number_text("limit", get.limit) + number_text("revision", get.revision) +
          flag_text("serializable", get.is_serializable) + flag_text("count_only", get.is_count_only) +
-         flag_text("keys_only", get.is_keys_only) + flag_text("descending", get.is_descending);
+         flag_text("keys_only", get.is_keys_only) + flag_text("by_creation", get.is_by_creation) +
+         flag_text("descending", get.is_descending) + number_text("created_up_to", get.create_revision_max);
 }
 
 std::string put_text(const Put& put) {
@@ -73,7 +74,9 @@ Get take_get(WordReader& words) {
   get.is_serializable = words.take_flag("serializable");
   get.is_count_only = words.take_flag("count_only");
   get.is_keys_only = words.take_flag("keys_only");
+  get.is_by_creation = words.take_flag("by_creation");
   get.is_descending = words.take_flag("descending");
+  get.create_revision_max = words.take_number("created_up_to", 0);
   return get;
 }
 

@@ -37,21 +37,30 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       partitions_(plan_, world_, network_, trace_, deeds_),
       disasters_(plan_, world_, machines_, nemeses_, trace_),
       operator_(plan_, world_, machines_, nemeses_, doors_, trace_, deeds_),
-      auditor_(stage_, doors_, Client::Role::auditor, plan_.clients + 1) {
+      auditor_(stage_, doors_, Client::Role::auditor, plan_.clients + plan_.contenders + 1) {
   for (std::uint64_t number = 1; number <= plan_.machines(); ++number) {
     const Machine::Surroundings around = {plan_, world_, network_, judge_, history_, hash_, trace_, chronicle};
     machines_.push_back(std::make_unique<Machine>(around, doors_.at(number - 1), number));
     nemeses_.push_back(std::make_unique<Nemesis>(plan_, world_, *machines_.back(), trace_, deeds_, number));
   }
-  for (std::uint64_t id = 0; id <= plan_.clients; ++id) {
-    const Client::Role role = id == 0 ? Client::Role::surveyor : Client::Role::worker;
+  for (std::uint64_t id = 0; id <= plan_.clients + plan_.contenders; ++id) {
+    const Client::Role role = id == 0               ? Client::Role::surveyor
+                              : id <= plan_.clients ? Client::Role::worker
+                                                    : Client::Role::contender;
     clients_.push_back(std::make_unique<Client>(stage_, doors_, role, id));
   }
-  for (std::uint64_t id = 1; id <= plan_.watchers; ++id) {
+  for (std::uint64_t id = 1; id <= plan_.watchers + plan_.contenders; ++id) {
     watchers_.push_back(std::make_unique<Watcher>(stage_, doors_, id));
   }
-  for (std::uint64_t id = 1; id <= plan_.keepers; ++id) {
+  for (std::uint64_t id = 1; id <= plan_.keepers + plan_.contenders; ++id) {
     keepers_.push_back(std::make_unique<Keeper>(stage_, doors_, id));
+  }
+  for (std::uint64_t id = 1; id <= plan_.contenders; ++id) {
+    const std::uint64_t watcher = plan_.watchers + id;
+    const std::uint64_t keeper = plan_.keepers + id;
+    const Contender::Hands hands = {*clients_[plan_.clients + id], *watchers_[watcher - 1], *keepers_[keeper - 1],
+                                    watcher, keeper};
+    contenders_.push_back(std::make_unique<Contender>(stage_, doors_, hands, id));
   }
 }
 
@@ -181,6 +190,16 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O6 times to live", judge_.leases().times_to_live});
   report.counts.push_back({"judged: O6 keys of leases", judge_.leases().keys});
   report.counts.push_back({"judged: O6 lists of leases", judge_.leases().lists});
+  if (plan_.contenders > 0) {
+    ContenderCounts locks;
+    for (const auto& contender : contenders_) locks += contender->counts();
+    report.counts.push_back({"done: locks taken at once", locks.taken_at_once});
+    report.counts.push_back({"done: locks taken after waiting", locks.taken_after_waiting});
+    report.counts.push_back({"done: proclamations of who was elected", locks.proclaimed});
+    report.counts.push_back({"mark: contenders that were next, and gone", locks.found_gone});
+    report.counts.push_back({"judged: locks held", judge_.locks().claims});
+    report.counts.push_back({"judged: locks that passed on", judge_.locks().successions});
+  }
   report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies_judged()});
   report.counts.push_back({"door: decoded", plan_.is_over_http2 ? 0u : 1u});
   report.counts.push_back({"door: http2", plan_.is_over_http2 ? 1u : 0u});

@@ -14,6 +14,7 @@
 
 #include "sim/calling.h"
 #include "sim/client.h"
+#include "sim/contender.h"
 #include "sim/deed.h"
 #include "sim/disasters.h"
 #include "sim/door.h"
@@ -121,10 +122,11 @@ class Simulation {
   Partitions partitions_;
   Disasters disasters_;
   Operator operator_;
-  std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first.
+  std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first; those of contenders come last.
   Client auditor_;
   std::vector<std::unique_ptr<Watcher>> watchers_;
   std::vector<std::unique_ptr<Keeper>> keepers_;
+  std::vector<std::unique_ptr<Contender>> contenders_;
   Instant final_deadline_ = Instant::never();
   std::size_t progress_seen_ = 0;
   Instant last_time_;

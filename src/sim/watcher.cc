@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/assert.h"
+#include "sim/contender.h"
 #include "sim/door.h"
 #include "sim/wire.h"
 
@@ -27,12 +28,14 @@ Watcher::Watcher(Stage& stage, Doors& doors, std::uint64_t id)
       id_(id),
       name_("watcher " + std::to_string(id)),
       prng_(stage.plan.seed, name_) {
-  if (!stage.plan.is_scripted) turn_ = stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this);
+  if (!stage.plan.is_scripted && is_own_master())
+    turn_ = stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this);
 }
 
 Watcher::~Watcher() { stage_.world.cancel(turn_); }
 
 bool Watcher::has_concluded() const {
+  if (!is_own_master()) return watches_.empty();
   return stage_.is_final && !watches_.empty() && std::all_of(watches_.begin(), watches_.end(), [&](const Watch& watch) {
            return watch.told_up_to >= stage_.history.newest_revision();
          });
@@ -60,6 +63,7 @@ void Watcher::decide(const Kind& kind) {
 }
 
 void Watcher::retire() {
+  if (!is_own_master()) return close();
   stage_.world.cancel(turn_);
   // What is drawn from here on shall not depend on how the run came here.
   prng_ = Prng(stage_.plan.seed, name_ + " at the end");
@@ -196,12 +200,16 @@ void Watcher::take_news() {
     has_events = has_events || !message->events.empty();
     on_message(std::move(*message));
   }
+  // Nobody tells it to read on.
+  if (!is_own_master()) call_->read_on(true);
   if (!call_->is_over()) {
     if (has_events && is_eager_ && door_->is_open()) perform(AskProgress{id_});
+    if (contender_ != nullptr) contender_->on_news();
     return;
   }
   for (Watch& watch : watches_) end(watch);
   watches_.clear();
+  if (contender_ != nullptr) contender_->on_news();
 }
 
 void Watcher::on_message(WatchMessage message) {

@@ -22,11 +22,13 @@
 
 namespace metastore::sim {
 
+class Contender;
 class Door;
 class Doors;
 
 class Watcher final : private port::Task {
  public:
+  /// One of the plan's own, or else a contender's, which acts by deeds alone.
   Watcher(Stage& stage, Doors& doors, std::uint64_t id);
   ~Watcher();
   Watcher(const Watcher&) = delete;
@@ -38,12 +40,16 @@ class Watcher final : private port::Task {
   void perform(const AskProgress& ask);
   void perform(const ReadStream& read);
   void perform(const CloseStream& close);
+  void report_to(Contender& contender) { contender_ = &contender; }
+  /// What the watch that it asked for last was told; null once that has ended.
+  const WatchSession* session() const { return watches_.empty() ? nullptr : watches_.back().session; }
   /// The workload is over: from now on it only wants to be told everything.
   void retire();
   /// The workload is over, and the watches that are open now have been told everything.
   bool has_concluded() const;
 
  private:
+  bool is_own_master() const { return id_ <= stage_.plan.watchers; }
   struct Watch {
     WatchSession* session = nullptr;
     std::optional<std::int64_t> id;  ///< Once it is created.
@@ -76,6 +82,7 @@ class Watcher final : private port::Task {
   std::unique_ptr<StreamCall> call_;
   std::vector<Watch> watches_;  ///< In the order of asking; those that are open.
   std::optional<std::int64_t> resume_at_;
+  Contender* contender_ = nullptr;  ///< Who waits for what it is told.
   std::uint64_t responses_ = 0;
   std::uint64_t watches_asked_ = 0;  ///< On this stream.
   bool is_slow_ = false;

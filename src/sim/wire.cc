@@ -18,7 +18,10 @@ void fill(const Get& get, pb::RangeRequest& out) {
   out.set_serializable(get.is_serializable);
   out.set_count_only(get.is_count_only);
   out.set_keys_only(get.is_keys_only);
+  if (get.is_by_creation) out.set_sort_target(pb::RangeRequest::CREATE);
+  if (get.is_by_creation) out.set_sort_order(pb::RangeRequest::ASCEND);
   if (get.is_descending) out.set_sort_order(pb::RangeRequest::DESCEND);
+  out.set_max_create_revision(get.create_revision_max);
 }
 
 void fill(const Put& put, pb::PutRequest& out) {

@@ -1,6 +1,7 @@
 #include "sim/checkers/model.h"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -62,6 +63,14 @@ class Model::Evaluation {
       for (auto at = begin; at != end; ++at) {
         if (const KeyValue* kv = model.find(at->first, get.revision)) take(*kv);
       }
+    }
+    if (get.create_revision_max != 0) {
+      // The count is still that of all.
+      std::erase_if(reply.kvs, [&get](const KeyValue& kv) { return kv.create_revision > get.create_revision_max; });
+    }
+    if (get.is_by_creation) {
+      std::stable_sort(reply.kvs.begin(), reply.kvs.end(),
+                       [](const KeyValue& a, const KeyValue& b) { return a.create_revision < b.create_revision; });
     }
     if (get.is_descending) std::reverse(reply.kvs.begin(), reply.kvs.end());
     if (get.limit > 0 && reply.kvs.size() > static_cast<std::size_t>(get.limit)) {
@@ -235,6 +244,14 @@ bool Model::end_lease(std::int64_t lease) {
     at = keys_.erase(at);
   }
   return revision_ == revision;
+}
+
+std::int64_t Model::gone_after(std::string_view key, std::int64_t revision) const {
+  const auto found = past_.find(key);
+  if (found == past_.end()) return 0;
+  const auto gone = std::find_if(found->second.begin(), found->second.end(),
+                                 [revision](const Past& past) { return past.is_deleted && past.revision > revision; });
+  return gone == found->second.end() ? std::numeric_limits<std::int64_t>::max() : gone->revision;
 }
 
 std::vector<std::string> Model::keys_of(std::int64_t lease, std::int64_t revision) const {

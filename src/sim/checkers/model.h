@@ -36,6 +36,8 @@ class Model {
   Response read(const Get& get) const;
   /// Every key that hangs on the lease goes away, as the next revision. False if none does.
   bool end_lease(std::int64_t lease);
+  /// The first revision after `revision` at which the key was deleted; the largest number if it never was.
+  std::int64_t gone_after(std::string_view key, std::int64_t revision) const;
   /// The keys that hung on the lease at `revision`, sorted.
   std::vector<std::string> keys_of(std::int64_t lease, std::int64_t revision) const;
   /// The key as it was at `revision`, or null.
