@@ -49,8 +49,8 @@ struct Stage {
 class Client {
  public:
   /// The auditor asks after every lease once the workload is over, until those that may end have ended.
-  /// A contender's asks what it is told to.
-  enum class Role : std::uint8_t { worker, surveyor, auditor, contender };
+  /// A hand asks what somebody else decides.
+  enum class Role : std::uint8_t { worker, surveyor, auditor, hand };
 
   Client(Stage& stage, Doors& doors, Role role, std::uint64_t id);
   ~Client();
@@ -74,7 +74,7 @@ class Client {
   void on_answer(Answer answer);
 
  private:
-  bool is_told() const { return role_ == Role::contender || (role_ == Role::worker && stage_.plan.is_scripted); }
+  bool is_told() const { return role_ == Role::hand || (role_ == Role::worker && stage_.plan.is_scripted); }
   void pause();
   void pause_for(Duration longest);
   void ask();

@@ -52,6 +52,9 @@ struct Writer {
     return std::string(member_changes[static_cast<std::size_t>(change.kind)]) + named("target", change.target) +
            named("member", change.member);
   }
+  std::string operator()(const MoveLeader& move) const {
+    return "move_leader" + named("target", move.target) + named("member", move.member);
+  }
   std::string operator()(const Admit& admit) const { return "admit" + named("member", admit.member); }
   std::string operator()(const CutLinks& cut) const {
     std::string out = "cut";
@@ -161,6 +164,7 @@ std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
     const std::uint64_t target = words.take_count("target", 1);
     return ChangeMembers{words.take_count("member", 1), kind, target};
   }
+  if (verb == "move_leader") return MoveLeader{words.take_count("member", 1), words.take_count("target", 1)};
   if (verb == "admit") return Admit{words.take_count("member", 1)};
   if (verb == "cut") return parse_cut(words);
   if (verb == "mend") return Mend{};

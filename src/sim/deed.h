@@ -85,6 +85,12 @@ struct ChangeMembers {
   std::uint64_t target = 0;  ///< The number of the one that comes or goes.
 };
 
+/// A member is asked to let another one lead.
+struct MoveLeader {
+  std::uint64_t member = 0;
+  std::uint64_t target = 0;  ///< The number of that other one.
+};
+
 /// Who was added is made ready to start, knowing whom it is to talk to.
 struct Admit {
   std::uint64_t member = 0;
@@ -148,9 +154,9 @@ struct CloseKeeper {
   std::uint64_t keeper = 0;
 };
 
-using DeedKind =
-    std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, SwapDisk, StallDisk, ChangeMembers, Admit, CutLinks, Mend,
-                 OpenStream, AddWatch, CancelWatch, AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
+using DeedKind = std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, SwapDisk, StallDisk, ChangeMembers,
+                              MoveLeader, Admit, CutLinks, Mend, OpenStream, AddWatch, CancelWatch, AskProgress,
+                              ReadStream, CloseStream, Renew, CloseKeeper>;
 
 struct Deed {
   Instant at;

@@ -220,6 +220,15 @@ void draw_member_changes(Plan& plan) {
   plan.disaster_weights[static_cast<std::size_t>(Disaster::empty_disk)] = 0;
 }
 
+/// Leadership moves in some clusters without anybody's failing. Nobody waits for the answer, as the wire would make
+/// him.
+void draw_successions(Plan& plan) {
+  Prng prng(plan.seed, "plan successions");
+  if (plan.members == 1 || plan.is_over_http2 || prng.chance(1, 2)) return;
+  plan.successions = draw_scaled(prng, 1, 16);
+  plan.succession_interval_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(4));
+}
+
 /// Times that let so many members elect a leader, and less to do for each of them.
 Plan with_members(Plan plan, std::uint64_t members) {
   plan.members = members;
@@ -259,6 +268,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   draw_disasters(plan);
   plan = with_members(std::move(plan), members > 0 ? members : draw_members(seed));
   draw_member_changes(plan);
+  draw_successions(plan);
   return plan;
 }
 

@@ -97,12 +97,14 @@ struct Plan {
   std::uint64_t operations = 0;  ///< Asked by all clients together.
   std::uint64_t clients = 0;
   std::uint64_t watchers = 0;
-  std::uint64_t keepers = 0;     ///< Clients that keep leases alive.
-  std::uint64_t contenders = 0;  ///< Clients that take locks and are elected.
-  Duration hold_max;             ///< How long such a client holds what it got.
-  bool is_over_http2 = false;    ///< Requests travel as HTTP/2 bytes over simulated sockets.
-  Duration think_max;            ///< A client pauses 0 to this long between two requests.
-  Duration patience_min;         ///< A request's deadline.
+  std::uint64_t keepers = 0;      ///< Clients that keep leases alive.
+  std::uint64_t contenders = 0;   ///< Clients that take locks and are elected.
+  std::uint64_t successions = 0;  ///< Times that somebody is asked to let another member lead.
+  Duration succession_interval_max;
+  Duration hold_max;           ///< How long such a client holds what it got.
+  bool is_over_http2 = false;  ///< Requests travel as HTTP/2 bytes over simulated sockets.
+  Duration think_max;          ///< A client pauses 0 to this long between two requests.
+  Duration patience_min;       ///< A request's deadline.
   Duration patience_max;
 
   std::uint64_t keys = 0;
@@ -142,6 +144,9 @@ struct Plan {
   /// boot's so manieth, and so on. Not drawn.
   std::vector<std::uint64_t> crash_operations;
 
+  /// Those of contenders, and of whoever moves leadership, are the last of all clients and keepers.
+  std::uint64_t all_clients() const { return clients + contenders + (successions > 0 ? 1 : 0); }
+  std::uint64_t all_keepers() const { return keepers + contenders + (successions > 0 ? 1 : 0); }
   std::uint64_t machines() const { return members + newcomers; }
   bool is_calm() const { return fault_weights == std::array<std::uint32_t, fault_kinds>{}; }
 };

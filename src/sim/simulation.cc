@@ -37,23 +37,27 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       partitions_(plan_, world_, network_, trace_, deeds_),
       disasters_(plan_, world_, machines_, nemeses_, trace_),
       operator_(plan_, world_, machines_, nemeses_, doors_, trace_, deeds_),
-      auditor_(stage_, doors_, Client::Role::auditor, plan_.clients + plan_.contenders + 1) {
+      succession_(stage_, doors_, machines_, partitions_),
+      auditor_(stage_, doors_, Client::Role::auditor, plan_.all_clients() + 1) {
   for (std::uint64_t number = 1; number <= plan_.machines(); ++number) {
     const Machine::Surroundings around = {plan_, world_, network_, judge_, history_, hash_, trace_, chronicle};
     machines_.push_back(std::make_unique<Machine>(around, doors_.at(number - 1), number));
     nemeses_.push_back(std::make_unique<Nemesis>(plan_, world_, *machines_.back(), trace_, deeds_, number));
   }
-  for (std::uint64_t id = 0; id <= plan_.clients + plan_.contenders; ++id) {
+  for (std::uint64_t id = 0; id <= plan_.all_clients(); ++id) {
     const Client::Role role = id == 0               ? Client::Role::surveyor
                               : id <= plan_.clients ? Client::Role::worker
-                                                    : Client::Role::contender;
+                                                    : Client::Role::hand;
     clients_.push_back(std::make_unique<Client>(stage_, doors_, role, id));
   }
   for (std::uint64_t id = 1; id <= plan_.watchers + plan_.contenders; ++id) {
     watchers_.push_back(std::make_unique<Watcher>(stage_, doors_, id));
   }
-  for (std::uint64_t id = 1; id <= plan_.keepers + plan_.contenders; ++id) {
+  for (std::uint64_t id = 1; id <= plan_.all_keepers(); ++id) {
     keepers_.push_back(std::make_unique<Keeper>(stage_, doors_, id));
+  }
+  if (plan_.successions > 0) {
+    succession_.begin({clients_.back().get(), keepers_.back().get(), plan_.all_keepers()});
   }
   for (std::uint64_t id = 1; id <= plan_.contenders; ++id) {
     const std::uint64_t watcher = plan_.watchers + id;
@@ -136,6 +140,7 @@ bool Simulation::are_members_equal() const {
 void Simulation::begin_final_phase() {
   disasters_.retire();
   operator_.retire();
+  succession_.retire();
   for (const auto& nemesis : nemeses_) nemesis->retire();
   for (const auto& machine : machines_) machine->heal();
   partitions_.retire();
@@ -271,6 +276,10 @@ void Simulation::count_faults(Report& report) const {
         add("mark: members that left", machine->has_left() ? 1 : 0);
       }
       add("mark: newcomers that were started", operator_.admitted());
+    }
+    if (plan_.successions > 0) {
+      add("fault: leadership was asked to move", succession_.counts().moves);
+      add("mark: leaders that did not hear of their successor", succession_.counts().deposed);
     }
     add("judged: O1 votes", judge_.elections().votes());
     add("judged: O1 entries written again", judge_.elections().entries_met_again());

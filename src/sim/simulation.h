@@ -28,6 +28,7 @@
 #include "sim/partitions.h"
 #include "sim/plan.h"
 #include "sim/rolling_hash.h"
+#include "sim/succession.h"
 #include "sim/trace_log.h"
 #include "sim/watcher.h"
 #include "sim/workload.h"
@@ -122,6 +123,7 @@ class Simulation {
   Partitions partitions_;
   Disasters disasters_;
   Operator operator_;
+  Succession succession_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first; those of contenders come last.
   Client auditor_;
   std::vector<std::unique_ptr<Watcher>> watchers_;

@@ -224,6 +224,12 @@ std::string encode_member_promote(MemberId id) {
   return message.SerializeAsString();
 }
 
+std::string encode_move_leader(MemberId target) {
+  pb::MoveLeaderRequest message;
+  message.set_targetid(target.value());
+  return message.SerializeAsString();
+}
+
 std::string encode_keep_alive(std::int64_t lease) {
   pb::LeaseKeepAliveRequest message;
   message.set_id(lease);

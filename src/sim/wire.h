@@ -23,6 +23,7 @@ std::optional<Response> decode_response(const Request& request, BytesView messag
 std::string encode_member_add(const std::string& peer_url, bool is_learner);
 std::string encode_member_remove(MemberId id);
 std::string encode_member_promote(MemberId id);
+std::string encode_move_leader(MemberId target);
 
 /// What is said on a watch stream.
 std::string encode_watch(const WatchSession& session);
