@@ -161,7 +161,7 @@ Duration Client::silence() const {
 std::optional<Request> Client::next_request() {
   if (stage_.operations_left == 0) return std::nullopt;
   --stage_.operations_left;
-  return stage_.workload.draw();
+  return stage_.workload.draw(stage_.world.now());
 }
 
 std::optional<Request> Client::next_survey() {

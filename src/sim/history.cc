@@ -17,6 +17,9 @@ bool changes(const GrantReply&) { return false; }
 bool changes(const RevokeReply&) { return false; }
 bool changes(const TimeToLiveReply&) { return false; }
 bool changes(const LeasesReply&) { return false; }
+bool changes(const HashKvReply&) { return false; }
+bool changes(const AlarmReply&) { return false; }
+bool changes(const DefragmentReply&) { return false; }
 bool changes(const TxnReply& txn) {
   return std::any_of(txn.replies.begin(), txn.replies.end(), [](const ActionReply& action) {
     if (const auto* nested = std::get_if<std::vector<TxnReply>>(&action)) return changes(nested->front());

@@ -13,6 +13,7 @@
 #include "core/base/tagged.h"
 #include "sim/checkers/durability.h"
 #include "sim/checkers/elections.h"
+#include "sim/checkers/hashes.h"
 #include "sim/checkers/leases.h"
 #include "sim/checkers/locks.h"
 #include "sim/checkers/replay.h"
@@ -74,6 +75,7 @@ class Judge {
     take(check_serializability(history, plan_.limits.txn_ops_max, serializability_, &truth));
     take(check_watches(watch_sessions_, truth.model, history.newest_compaction(), watches_));
     take(check_leases(history, truth, lease_terms_, leases_));
+    take(check_hashes(history, hashes_));
     take(check_locks(history.claims(), truth.model, locks_));
   }
   /// The reference stays valid.
@@ -82,6 +84,7 @@ class Judge {
   const LeaseTerms& terms_of_leases() const { return lease_terms_; }
   const WatchCounts& watches() const { return watches_; }
   const LeaseCounts& leases() const { return leases_; }
+  const HashCounts& hashes() const { return hashes_; }
   const LockCounts& locks() const { return locks_; }
 
   const DurabilityChecker& durability() const { return durability_; }
@@ -106,6 +109,7 @@ class Judge {
   WatchCounts watches_;
   const LeaseTerms lease_terms_;
   LeaseCounts leases_;
+  HashCounts hashes_;
   LockCounts locks_;
   std::optional<Violation> violation_;
 };

@@ -123,6 +123,17 @@ std::string describe_reply(const LeasesReply& reply) {
   return out;
 }
 
+std::string describe_reply(const HashKvReply& reply) {
+  return "hash " + std::to_string(reply.hash) + " of " + std::to_string(reply.revision) + ", compacted at " +
+         std::to_string(reply.compacted);
+}
+std::string describe_reply(const AlarmReply& reply) {
+  std::string out = "no room:";
+  for (const std::uint64_t member : reply.members) out += " " + std::to_string(member);
+  return out;
+}
+std::string describe_reply(const DefragmentReply&) { return "ok"; }
+
 std::string describe_txn_reply(const TxnReply& reply) {
   std::string out = reply.succeeded ? "succeeded {" : "failed {";
   for (std::size_t i = 0; i < reply.replies.size(); ++i) {
@@ -183,6 +194,11 @@ bool is_about_leases(const Request& request) {
          std::holds_alternative<TimeToLive>(request) || std::holds_alternative<Leases>(request);
 }
 
+bool is_about_members(const Request& request) {
+  return std::holds_alternative<HashKv>(request) || std::holds_alternative<Alarm>(request) ||
+         std::holds_alternative<Defragment>(request);
+}
+
 std::int64_t attached_lease(const Request& request) {
   if (const auto* put = std::get_if<Put>(&request)) return put->lease;
   const auto* txn = std::get_if<Txn>(&request);
@@ -190,7 +206,7 @@ std::int64_t attached_lease(const Request& request) {
 }
 
 bool may_be_stale(const Request& request) {
-  if (std::holds_alternative<Leases>(request)) return true;
+  if (std::holds_alternative<Leases>(request) || is_about_members(request)) return true;
   if (const auto* get = std::get_if<Get>(&request)) return get->is_serializable;
   const auto* txn = std::get_if<Txn>(&request);
   return txn != nullptr && txn->success.empty() && txn->failure.empty();
@@ -211,7 +227,12 @@ std::string describe(const Request& request) {
                [](const TimeToLive& asked) {
                  return "time to live of lease " + std::to_string(asked.id) + (asked.wants_keys ? " keys" : "");
                },
-               [](const Leases&) { return std::string("list leases"); }},
+               [](const Leases&) { return std::string("list leases"); },
+               [](const HashKv& asked) { return "hash of revision " + std::to_string(asked.revision); },
+               [](const Alarm& alarm) {
+                 return alarm.disarmed == 0 ? "list alarms" : "disarm member " + std::to_string(alarm.disarmed);
+               },
+               [](const Defragment&) { return std::string("defragment"); }},
       request);
 }
 

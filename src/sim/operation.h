@@ -100,7 +100,21 @@ struct TimeToLive {
 
 struct Leases {};
 
-using Request = std::variant<Get, Put, Delete, Txn, Compact, Grant, Revoke, TimeToLive, Leases>;
+/// The hash of all keys. It is asked of a member about itself, as all that follows is.
+struct HashKv {
+  std::int64_t revision = 0;  ///< 0: the newest.
+};
+
+/// Which members have no room; and, for one of them, that it has room again.
+struct Alarm {
+  std::uint64_t disarmed = 0;  ///< Its id; 0: nobody's.
+};
+
+/// The member's file is written anew, without what it does not need any more.
+struct Defragment {};
+
+using Request =
+    std::variant<Get, Put, Delete, Txn, Compact, Grant, Revoke, TimeToLive, Leases, HashKv, Alarm, Defragment>;
 
 struct GetReply {
   std::vector<KeyValue> kvs;
@@ -155,10 +169,26 @@ struct LeasesReply {
   bool operator==(const LeasesReply&) const = default;
 };
 
+struct HashKvReply {
+  std::uint32_t hash = 0;
+  std::int64_t compacted = 0;
+  std::int64_t revision = 0;
+  bool operator==(const HashKvReply&) const = default;
+};
+
+struct AlarmReply {
+  std::vector<std::uint64_t> members;
+  bool operator==(const AlarmReply&) const = default;
+};
+
+struct DefragmentReply {
+  bool operator==(const DefragmentReply&) const = default;
+};
+
 struct Response {
   std::int64_t revision = 0;  ///< The header's.
   std::variant<GetReply, PutReply, DeleteReply, TxnReply, CompactReply, GrantReply, RevokeReply, TimeToLiveReply,
-               LeasesReply>
+               LeasesReply, HashKvReply, AlarmReply, DefragmentReply>
       reply;
   bool operator==(const Response&) const = default;
 };
@@ -188,6 +218,8 @@ bool is_refusal(std::string_view error);
 /// Whether it may change keys by itself. What goes with a lease is the lease's doing, and nobody's reply tells of it.
 bool is_write(const Request& request);
 bool is_about_leases(const Request& request);
+/// Whether it is about members, and no revision says where it stands among the others.
+bool is_about_members(const Request& request);
 /// The lease that a put, or a put of a transaction, hangs its key on; 0 for none. The workload lets a transaction name
 /// one lease at most.
 std::int64_t attached_lease(const Request& request);

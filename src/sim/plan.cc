@@ -145,8 +145,9 @@ void draw_workload(Plan& plan) {
   plan.patience_max = plan.patience_min + draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(10));
   plan.keys = draw_scaled(prng, 1, 64);
   plan.value_bytes_max = draw_scaled(prng, 1, 4'000);
-  for (std::uint32_t& weight : plan.mix)
-    weight = prng.chance(3, 4) ? static_cast<std::uint32_t>(prng.between(1, 10)) : 0;
+  for (std::size_t kind = 0; kind <= static_cast<std::size_t>(Kind::leases); ++kind) {
+    plan.mix[kind] = prng.chance(3, 4) ? static_cast<std::uint32_t>(prng.between(1, 10)) : 0;
+  }
   // Something must be written, and errors must not be all there is.
   plan.mix[static_cast<std::size_t>(Kind::put)] += 5;
   plan.mix[static_cast<std::size_t>(Kind::malformed)] =
@@ -169,6 +170,17 @@ void draw_workload(Plan& plan) {
   plan.election_timeout = plan.heartbeat_interval * prng.between(5, 10);
   plan.checkpoint_interval = draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(10));
   plan.watch_progress_interval = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(100));
+}
+
+/// What maintains and what imitates others, in some seeds.
+void draw_maintenance(Plan& plan) {
+  Prng prng(plan.seed, "plan maintenance");
+  const auto hashes = static_cast<std::uint32_t>(prng.between(1, 4));
+  plan.mix[static_cast<std::size_t>(Kind::hash_kv)] = prng.chance(1, 2) ? hashes : 0;
+  plan.makes_room = plan.quota_bytes >= 0 && prng.chance(2, 3);
+  const auto percent = static_cast<std::uint32_t>(prng.between(20, 95));
+  plan.traffic_percent = prng.chance(1, 4) ? percent : 0;
+  plan.traffic_compaction_interval = draw_scaled(prng, Duration::milliseconds(100), Duration::seconds(10));
 }
 
 /// Locks and elections in some seeds, which have leases then.
@@ -254,6 +266,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   draw_faults(plan);
   plan.limits = draw_limits(seed);
   plan.quota_bytes = draw_quota(seed);
+  draw_maintenance(plan);
   Prng clocks(seed, "plan clocks");
   if (clocks.chance(1, 2)) plan.clock_pace_ppm = static_cast<std::uint32_t>(draw_scaled(clocks, 10, 100'000));
   Prng watchers(seed, "plan watchers");
@@ -291,6 +304,7 @@ Plan without_faults(Plan plan) {
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.quota_bytes = -1;
+  plan.makes_room = false;
   plan.limits.wal_segment_bytes = segment_bytes;
   return plan;
 }

@@ -43,8 +43,9 @@ enum class Kind : std::uint8_t {
   revoke,
   time_to_live,
   leases,
+  hash_kv,
 };
-inline constexpr std::size_t kinds = 11;
+inline constexpr std::size_t kinds = 12;
 
 /// How the network between members is cut.
 enum class Cut : std::uint8_t {
@@ -117,6 +118,9 @@ struct Plan {
 
   Limits limits;
   std::int64_t quota_bytes = -1;  ///< Negative: none.
+  bool makes_room = false;        ///< Whoever is told that there is no room deletes, compacts, defragments, disarms.
+  std::uint32_t traffic_percent = 0;  ///< Of what is asked, as Kubernetes asks (traffic.h).
+  Duration traffic_compaction_interval;
   Duration heartbeat_interval;
   Duration election_timeout;
   std::uint32_t clock_pace_ppm = 0;  ///< How much faster or slower than another one a member's clock may be.

@@ -46,7 +46,7 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("value_bytes_max", plan.value_bytes_max);
   field("mix", plan.mix,
         Names{"put", "get", "list", "delete", "txn", "compact", "malformed", "grant", "revoke", "time_to_live",
-              "leases"});
+              "leases", "hash_kv"});
   field("historical_percent", plan.historical_percent);
   field("serializable_percent", plan.serializable_percent);
   field("leased_percent", plan.leased_percent);
@@ -55,6 +55,9 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("checkpoint_interval", plan.checkpoint_interval);
   field("watch_progress_interval", plan.watch_progress_interval);
   field("quota_bytes", plan.quota_bytes);
+  field("makes_room", plan.makes_room);
+  field("traffic_percent", plan.traffic_percent);
+  field("traffic_compaction_interval", plan.traffic_compaction_interval);
   field("heartbeat_interval", plan.heartbeat_interval);
   field("election_timeout", plan.election_timeout);
   field("disk_work_min", plan.disk.work_min);

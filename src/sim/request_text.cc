@@ -192,7 +192,12 @@ std::string request_text(const Request& request) {
                  [](const TimeToLive& asked) {
                    return "time_to_live " + std::to_string(asked.id) + flag_text("keys", asked.wants_keys);
                  },
-                 [](const Leases&) { return std::string("leases"); }},
+                 [](const Leases&) { return std::string("leases"); },
+                 [](const HashKv& asked) { return "hash_kv" + number_text("revision", asked.revision); },
+                 [](const Alarm& alarm) {
+                   return alarm.disarmed == 0 ? "alarms" : "disarm " + std::to_string(alarm.disarmed);
+                 },
+                 [](const Defragment&) { return std::string("defragment"); }},
       request);
 }
 
@@ -222,6 +227,10 @@ std::optional<Request> parse_request(WordReader& words) {
     request = TimeToLive{id, words.take_flag("keys")};
   }
   if (verb == "leases") request = Leases{};
+  if (verb == "hash_kv") request = HashKv{words.take_number("revision", 0)};
+  if (verb == "alarms") request = Alarm{};
+  if (verb == "disarm") request = Alarm{static_cast<std::uint64_t>(take_id(words, is_wrong))};
+  if (verb == "defragment") request = Defragment{};
   if (!words.is_empty() || words.is_wrong() || is_wrong) return std::nullopt;
   return request;
 }

@@ -1,6 +1,7 @@
 #include "sim/scenario.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "sim/trace_log.h"
@@ -225,14 +226,16 @@ std::string Story::number_of(const std::string& word) const {
 }
 
 bool Story::resolve(std::vector<std::string>& words) const {
-  constexpr std::string_view member = "member=";
+  constexpr std::string_view places[] = {"member=", "target="};
   for (std::size_t i = 1; i < words.size(); ++i) {
     std::string& word = words[i];
     const std::size_t arrow = words[0] == "cut" ? word.find('>') : std::string::npos;
-    if (word.starts_with(member)) {
-      const std::string number = number_of(word.substr(member.size()));
+    const auto place = std::find_if(std::begin(places), std::end(places),
+                                    [&word](std::string_view one) { return word.starts_with(one); });
+    if (place != std::end(places)) {
+      const std::string number = number_of(word.substr(place->size()));
       if (number.empty()) return false;
-      word = std::string(member) + number;
+      word = std::string(*place) + number;
     } else if (arrow != std::string::npos) {
       const std::string from = number_of(word.substr(0, arrow));
       const std::string to = number_of(word.substr(arrow + 1));

@@ -172,8 +172,9 @@ Report Simulation::report() const {
 
   count_faults(report);
   for (std::size_t kind = 0; kind < history_.done_by_kind().size(); ++kind) {
-    constexpr std::string_view names[] = {"get",         "put",          "delete",       "txn",        "compact",
-                                          "grant lease", "revoke lease", "time to live", "list leases"};
+    constexpr std::string_view names[] = {"get",         "put",         "delete",       "txn",
+                                          "compact",     "grant lease", "revoke lease", "time to live",
+                                          "list leases", "hash",        "alarm",        "defragment"};
     report.counts.push_back({"done: " + std::string(names[kind]), history_.done_by_kind()[kind]});
   }
   report.counts.push_back({"done: refused", history_.refused()});
@@ -195,6 +196,18 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O6 times to live", judge_.leases().times_to_live});
   report.counts.push_back({"judged: O6 keys of leases", judge_.leases().keys});
   report.counts.push_back({"judged: O6 lists of leases", judge_.leases().lists});
+  const HashCounts& hashes = judge_.hashes();
+  report.counts.push_back({"judged: O2 hashes", hashes.hashes});
+  report.counts.push_back({"judged: O2 hashes of compacted revisions", hashes.at_compaction});
+  report.counts.push_back({"judged: O2 hashes refused as compacted", hashes.refused});
+  if (plan_.members > 1) report.counts.push_back({"judged: O2 hashes told by several members", hashes.of_several});
+  if (plan_.traffic_percent > 0) {
+    const TrafficCounts& traffic = workload_.traffic().counts();
+    report.counts.push_back({"done: traffic, transactions that won", traffic.won});
+    report.counts.push_back({"done: traffic, transactions that lost", traffic.lost});
+    report.counts.push_back({"done: traffic, further pages of lists", traffic.pages});
+    report.counts.push_back({"done: traffic, turns of the compactor", traffic.compactions});
+  }
   if (plan_.contenders > 0) {
     ContenderCounts locks;
     for (const auto& contender : contenders_) locks += contender->counts();

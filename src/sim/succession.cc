@@ -14,8 +14,8 @@ namespace {
 constexpr Duration patience = Duration::seconds(5);
 /// Its leases begin here, above those of contenders.
 constexpr std::int64_t first_lease = 100'000'000;
-/// How often a deposed leader is asked, in an election timeout.
-constexpr std::int64_t looks = 16;
+/// How often a deposed leader is asked at least, in an election timeout.
+constexpr std::int64_t looks = 8;
 
 }  // namespace
 
@@ -93,8 +93,7 @@ void Succession::run() {
     const std::uint64_t successor = draw_successor(*leading);
     if (!is_level(*leading, successor)) {
       stage_.world.cancel(turn_);
-      turn_ = stage_.world.after(stage_.plan.election_timeout / looks, *this);
-      return;
+      return look_soon();
     }
     --moves_left_;
     return begin_contest(*leading, successor);
@@ -109,6 +108,12 @@ bool Succession::is_level(std::uint64_t leader, std::uint64_t successor) const {
   if (other.is_down()) return false;
   const ReplicaStatus status = machines_[leader - 1]->status();
   return status.applied_index == status.commit_index && other.status().applied_index == status.applied_index;
+}
+
+void Succession::look_soon() {
+  // Never at a moment at which members do something by their own clocks: who is first then is nobody's decision.
+  const Duration longest = stage_.plan.election_timeout / looks;
+  turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), longest) + Duration::nanoseconds(1), *this);
 }
 
 void Succession::begin_contest(std::uint64_t leader, std::uint64_t successor) {
@@ -130,7 +135,7 @@ void Succession::go_on(Contest& contest) {
     turn_ = stage_.world.after(prng_.between(Duration(), stage_.plan.succession_interval_max), *this);
     return;
   }
-  turn_ = stage_.world.after(stage_.plan.election_timeout / looks, *this);
+  look_soon();
   const std::optional<std::uint64_t> leading = leader();
   const Machine& deposed = *machines_[contest.deposed - 1];
   if (leading && *leading != contest.deposed && !contest.has_revoked && hands_.client->is_idle() &&

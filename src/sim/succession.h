@@ -59,6 +59,7 @@ class Succession final : private port::Task {
   /// Whether the successor has all that the leader has: only then it is told, though the leader hears no more.
   bool is_level(std::uint64_t leader, std::uint64_t successor) const;
   void go_on(Contest& contest);
+  void look_soon();
   template <typename Kind>
   void decide(const Kind& kind);
   /// The number of the one that leads in the latest term.

@@ -83,6 +83,12 @@ AddWatch Watcher::draw_watch() {
   } else if (prng_.chance(1, 2)) {
     watch.start = prng_.between(std::int64_t{1}, newest + 3);
   }
+  if (const Traffic& traffic = stage_.workload.traffic();
+      stage_.plan.traffic_percent > 0 && traffic.listed_revision() > 0 && prng_.chance(1, 2)) {
+    // Whoever has listed watches from there on.
+    watch.keys = Traffic::objects();
+    watch.start = traffic.listed_revision() + 1;
+  }
   if (stage_.is_final && watch.start > newest) watch.start = 0;
   watch.wants_previous = prng_.chance(1, 2);
   watch.without_puts = prng_.chance(1, 8);

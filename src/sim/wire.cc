@@ -88,6 +88,14 @@ void fill(const TimeToLive& asked, pb::LeaseTimeToLiveRequest& out) {
 }
 void fill(const Leases&, pb::LeaseLeasesRequest&) {}
 
+void fill(const HashKv& asked, pb::HashKVRequest& out) { out.set_revision(asked.revision); }
+void fill(const Alarm& alarm, pb::AlarmRequest& out) {
+  out.set_alarm(pb::NOSPACE);
+  out.set_memberid(alarm.disarmed);
+  if (alarm.disarmed != 0) out.set_action(pb::AlarmRequest::DEACTIVATE);
+}
+void fill(const Defragment&, pb::DefragmentRequest&) {}
+
 template <typename Message, typename Part>
 std::string encode(const Part& part) {
   Message message;
@@ -105,6 +113,9 @@ struct Encoding {
   std::string operator()(const Revoke& revoke) const { return encode<pb::LeaseRevokeRequest>(revoke); }
   std::string operator()(const TimeToLive& asked) const { return encode<pb::LeaseTimeToLiveRequest>(asked); }
   std::string operator()(const Leases& asked) const { return encode<pb::LeaseLeasesRequest>(asked); }
+  std::string operator()(const HashKv& asked) const { return encode<pb::HashKVRequest>(asked); }
+  std::string operator()(const Alarm& alarm) const { return encode<pb::AlarmRequest>(alarm); }
+  std::string operator()(const Defragment& asked) const { return encode<pb::DefragmentRequest>(asked); }
 };
 
 KeyValue read(const mvccpb::KeyValue& kv) {
@@ -144,6 +155,16 @@ LeasesReply read(const pb::LeaseLeasesResponse& message) {
   return reply;
 }
 
+HashKvReply read(const pb::HashKVResponse& message) {
+  return {message.hash(), message.compact_revision(), message.hash_revision()};
+}
+AlarmReply read(const pb::AlarmResponse& message) {
+  AlarmReply reply;
+  for (const pb::AlarmMember& alarm : message.alarms()) reply.members.push_back(alarm.memberid());
+  return reply;
+}
+DefragmentReply read(const pb::DefragmentResponse&) { return {}; }
+
 TxnReply read(const pb::TxnResponse& message) {
   TxnReply reply;
   reply.succeeded = message.succeeded();
@@ -172,9 +193,9 @@ std::optional<Response> decode(BytesView bytes) {
 
 kv::Method method_of(const Request& request) {
   constexpr kv::Method methods[] = {
-      kv::Method::range,       kv::Method::put,         kv::Method::delete_range, kv::Method::txn,
-      kv::Method::compact,     kv::Method::lease_grant, kv::Method::lease_revoke, kv::Method::lease_time_to_live,
-      kv::Method::lease_leases};
+      kv::Method::range,        kv::Method::put,         kv::Method::delete_range, kv::Method::txn,
+      kv::Method::compact,      kv::Method::lease_grant, kv::Method::lease_revoke, kv::Method::lease_time_to_live,
+      kv::Method::lease_leases, kv::Method::hash_kv,     kv::Method::alarm,        kv::Method::defragment};
   return methods[request.index()];
 }
 
@@ -200,6 +221,12 @@ std::optional<Response> decode_response(const Request& request, BytesView messag
       return decode<pb::LeaseTimeToLiveResponse>(message);
     case kv::Method::lease_leases:
       return decode<pb::LeaseLeasesResponse>(message);
+    case kv::Method::hash_kv:
+      return decode<pb::HashKVResponse>(message);
+    case kv::Method::alarm:
+      return decode<pb::AlarmResponse>(message);
+    case kv::Method::defragment:
+      return decode<pb::DefragmentResponse>(message);
     default:
       UNREACHABLE();
   }

@@ -14,7 +14,9 @@ constexpr std::int64_t ttl_seconds_too_large = 9'000'000'001;
 
 }  // namespace
 
-Request Workload::draw() {
+Request Workload::draw(Instant now) {
+  if (room_steps_ > 0) return make_room();
+  if (plan_.traffic_percent > 0 && prng_.below(100) < plan_.traffic_percent) return traffic_.draw(now);
   switch (static_cast<Kind>(prng_.weighted(plan_.mix.data(), plan_.mix.size()))) {
     case Kind::put:
       return draw_put(draw_key());
@@ -38,8 +40,48 @@ Request Workload::draw() {
       return TimeToLive{draw_lease(), prng_.chance(1, 2)};
     case Kind::leases:
       return Leases{};
+    case Kind::hash_kv:
+      return draw_hash();
   }
   UNREACHABLE();
+}
+
+HashKv Workload::draw_hash() {
+  // Several clients ask for the same, of several members.
+  if (hashes_left_ > 0) {
+    --hashes_left_;
+    return HashKv{hashed_};
+  }
+  hashes_left_ = prng_.below(6);
+  const std::int64_t newest = history_.newest_revision();
+  if (prng_.chance(1, 40)) return HashKv{far_future};
+  if (prng_.chance(1, 6)) return HashKv{};
+  hashed_ = compacted_ > 0 && prng_.chance(1, 2) ? std::max<std::int64_t>(1, compacted_ + prng_.between(-1, 1))
+                                                 : prng_.between(std::max<std::int64_t>(1, newest - 20), newest);
+  return HashKv{hashed_};
+}
+
+Request Workload::make_room() {
+  constexpr std::uint64_t begin_of_disarming = 4;
+  if (room_steps_ > begin_of_disarming) {
+    // Each member has a file of its own, so that several are told to write theirs anew.
+    switch (room_steps_-- % 4) {
+      case 0:
+        return Delete{{"key/", "key0"}, false};
+      case 3:
+        compacted_ = history_.settled_revision();
+        return Compact{compacted_, true};
+      default:
+        return Defragment{};
+    }
+  }
+  if (alarming_.empty()) {
+    room_steps_ = 0;
+    return Alarm{};
+  }
+  const std::uint64_t member = alarming_.front();
+  alarming_.pop_front();
+  return Alarm{member};
 }
 
 Grant Workload::draw_grant() {
@@ -75,6 +117,17 @@ Put Workload::draw_put(std::string key) {
 }
 
 void Workload::learn(const Operation& operation) {
+  traffic_.learn(operation);
+  constexpr std::uint64_t steps_to_room = 14;
+  if (plan_.makes_room && room_steps_ == 0 && operation.error == "etcdserver: mvcc: database space exceeded") {
+    room_steps_ = steps_to_room;
+  }
+  if (const auto* alarm = std::get_if<Alarm>(&operation.request);
+      alarm != nullptr && alarm->disarmed == 0 && operation.ending == Ending::done) {
+    const auto& members = std::get<AlarmReply>(operation.response.reply).members;
+    alarming_.assign(members.begin(), members.end());
+    if (!members.empty()) room_steps_ = 1;
+  }
   if (operation.ending != Ending::done) return;
   if (const auto* reply = std::get_if<GetReply>(&operation.response.reply)) {
     for (const KeyValue& kv : reply->kvs) seen_[kv.key] = kv;
@@ -186,10 +239,10 @@ Txn Workload::draw_txn() {
 Compact Workload::draw_compact() {
   // Never past what is settled: the surveyor must still be able to look at every revision that is not.
   Compact compact;
+  const std::int64_t settled = history_.settled_revision();
   compact.is_physical = prng_.chance(1, 3);
-  compact.revision = prng_.chance(1, 20) ? far_future
-                                         : prng_.between(std::max<std::int64_t>(1, history_.settled_revision() - 20),
-                                                         history_.settled_revision());
+  compact.revision = prng_.chance(1, 20) ? far_future : prng_.between(std::max<std::int64_t>(1, settled - 20), settled);
+  if (compact.revision != far_future) compacted_ = compact.revision;
   return compact;
 }
 

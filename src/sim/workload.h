@@ -4,6 +4,7 @@
 #define METASTORE_SIM_WORKLOAD_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include "core/base/prng.h"
 #include "sim/history.h"
 #include "sim/plan.h"
+#include "sim/traffic.h"
 
 namespace metastore::sim {
 
@@ -19,11 +21,13 @@ inline constexpr std::int64_t long_ttl_seconds = 10'000'000;
 
 class Workload {
  public:
-  Workload(const Plan& plan, const History& history) : plan_(plan), history_(history), prng_(plan.seed, "workload") {}
+  Workload(const Plan& plan, const History& history)
+      : plan_(plan), history_(history), prng_(plan.seed, "workload"), traffic_(plan, history) {}
 
-  Request draw();
+  Request draw(Instant now);
   /// Lets later transactions compare with what was seen.
   void learn(const Operation& operation);
+  const Traffic& traffic() const { return traffic_; }
 
  private:
   std::string draw_key();
@@ -40,12 +44,20 @@ class Workload {
   /// One that was asked for lately, or long ago, or never; 0 if none was.
   std::int64_t draw_lease();
   Put draw_put(std::string key);
+  HashKv draw_hash();
+  Request make_room();
 
   const Plan& plan_;
   const History& history_;
   Prng prng_;
   std::uint64_t values_ = 0;
   std::int64_t leases_asked_ = 0;
+  std::int64_t compacted_ = 0;  ///< Asked for last.
+  std::int64_t hashed_ = 0;
+  std::uint64_t hashes_left_ = 0;       ///< Of that revision.
+  std::uint64_t room_steps_ = 0;        ///< To be done until there is room again.
+  std::deque<std::uint64_t> alarming_;  ///< Members that have said that they have no room.
+  Traffic traffic_;
   std::int64_t lease_of_txn_ = 0;  ///< All that its puts may name.
   std::map<std::string, KeyValue, std::less<>> seen_;
 };

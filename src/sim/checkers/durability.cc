@@ -64,7 +64,7 @@ void DurabilityChecker::on_invoked(const Operation& operation) {
 std::optional<Violation> DurabilityChecker::on_returned(const Operation& operation) {
   if (operation.ending == Ending::unknown) return std::nullopt;
   end_deletion(operation);
-  if (operation.ending != Ending::done) return std::nullopt;
+  if (operation.ending != Ending::done || is_about_members(operation.request)) return std::nullopt;
   ++judged_;
   const auto* get = std::get_if<Get>(&operation.request);
   if (may_be_stale(operation.request)) return std::nullopt;

@@ -175,7 +175,7 @@ class LeaseCheck {
   void date_revisions() {
     known_at_.assign(static_cast<std::size_t>(history_.newest_revision()) + 1, Instant::never());
     for (const Operation& operation : history_.operations()) {
-      if (operation.ending != Ending::done) continue;
+      if (operation.ending != Ending::done || is_about_members(operation.request)) continue;
       Instant& known = known_at_[static_cast<std::size_t>(operation.response.revision)];
       known = std::min(known, operation.returned);
     }

@@ -122,6 +122,7 @@ class SerializabilityCheck {
     gather();
     if (auto found = place_all()) return found;
     for (const Operation& operation : history_.operations()) {
+      if (std::holds_alternative<HashKv>(operation.request)) continue;
       if (auto found = operation.ending == Ending::done ? check_revisions(operation) : check_error(operation)) {
         return found;
       }
@@ -158,6 +159,7 @@ class SerializabilityCheck {
       if (compact != nullptr && operation.ending != Ending::refused) {
         compactions_asked_.add(operation.invoked, compact->revision, operation.id);
       }
+      if (is_about_members(operation.request)) continue;
       if (operation.ending == Ending::done) {
         const std::int64_t revision = operation.response.revision;
         placed_.push_back({revision * 2 + (has_changed(operation.response) ? 0 : 1), &operation});
