@@ -20,6 +20,9 @@ constexpr Duration surveyor_patience = Duration::seconds(10);
 constexpr Duration reconnect_max = Duration::milliseconds(200);
 /// The same for one that was told whom to ask.
 constexpr Duration reconnect_as_told = Duration::milliseconds(10);
+/// How long the writer thinks at most before it tries again, and how long it waits at least.
+constexpr Duration writer_pause = Duration::milliseconds(50);
+constexpr Duration writer_patience = Duration::seconds(1);
 
 }  // namespace
 
@@ -30,7 +33,7 @@ Client::Client(Stage& stage, Doors& doors, Role role, std::uint64_t id)
       role_(role),
       id_(id),
       prng_(stage.plan.seed, "client " + std::to_string(id)) {
-  if (!is_told()) pause();
+  if (!is_told() && role != Role::writer) pause();
 }
 
 Client::~Client() {
@@ -53,6 +56,7 @@ void Client::pause() {
   Duration longest = stage_.plan.think_max;
   if (role_ == Role::surveyor) longest = Duration::milliseconds(stage_.is_final && !has_concluded_ ? 1 : 500);
   if (role_ == Role::auditor) longest = Duration::milliseconds(500);
+  if (role_ == Role::writer) longest = writer_pause;
   pause_for(longest);
 }
 
@@ -62,9 +66,10 @@ void Client::ask() {
   if (!door_->is_open()) return pause_for(reconnect_max);
   std::optional<Request> request = role_ == Role::surveyor  ? next_survey()
                                    : role_ == Role::auditor ? next_audit()
+                                   : role_ == Role::writer  ? next_write()
                                                             : next_request();
   if (!request) {
-    if (role_ != Role::worker) pause();
+    if (role_ == Role::surveyor || role_ == Role::auditor) pause();
     return;
   }
   // A member that nobody asks anything must end leases all the same.
@@ -72,8 +77,9 @@ void Client::ask() {
     turn_ticket_ = stage_.world.after(silence(), turn_);
     return;
   }
-  const Duration patience = role_ != Role::worker ? std::max(stage_.plan.patience_max, surveyor_patience)
-                                                  : prng_.between(stage_.plan.patience_min, stage_.plan.patience_max);
+  const Duration patience = role_ == Role::worker   ? prng_.between(stage_.plan.patience_min, stage_.plan.patience_max)
+                            : role_ == Role::writer ? std::max(stage_.plan.election_timeout * 4, writer_patience)
+                                                    : std::max(stage_.plan.patience_max, surveyor_patience);
   if (role_ == Role::worker) {
     stage_.deeds.add(stage_.world.now(), Ask{id_, door_->number(), patience, *request});
   }
@@ -136,6 +142,10 @@ void Client::finish(Answer answer) {
 }
 
 void Client::learn(const Operation& operation) {
+  const bool is_wanted = role_ == Role::surveyor || role_ == Role::writer;
+  if (is_wanted && stage_.is_final && !stage_.answered_at && operation.invoked >= stage_.final_since) {
+    stage_.answered_at = stage_.world.now();
+  }
   if (role_ == Role::surveyor) {
     const auto& get = std::get<Get>(operation.request);
     const std::int64_t revision = get.revision != 0 ? get.revision : operation.response.revision;
@@ -144,12 +154,21 @@ void Client::learn(const Operation& operation) {
   } else if (role_ == Role::auditor) {
     const std::int64_t granted = std::get<TimeToLiveReply>(operation.response.reply).granted_seconds;
     if (granted == 0 || granted == long_ttl_seconds) ++audited_;
+  } else if (role_ == Role::writer) {
+    has_concluded_ = true;
   }
 }
 
 std::optional<Request> Client::next_audit() {
   if (!stage_.is_final || audited_ >= stage_.history.leases().size()) return std::nullopt;
   return TimeToLive{stage_.history.leases()[audited_], true};
+}
+
+std::optional<Request> Client::next_write() const {
+  if (has_concluded_) return std::nullopt;
+  // Where no room is left, what frees some is taken all the same.
+  if (stage_.plan.quota_bytes >= 0) return Delete{.keys = {"probe", ""}};
+  return Put{.key = "probe", .value = "probe " + std::to_string(stage_.history.operations().size())};
 }
 
 Duration Client::silence() const {

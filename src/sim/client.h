@@ -44,13 +44,15 @@ struct Stage {
   DeedLog& deeds;
   std::uint64_t operations_left = 0;
   bool is_final = false;  ///< The workload is over: the surveyor reads what is left to know, and the newest revision.
+  Instant final_since = {};
+  std::optional<Instant> answered_at = {};  ///< The first write or linearizable read that was asked since then.
 };
 
 class Client {
  public:
-  /// The auditor asks after every lease once the workload is over, until those that may end have ended.
-  /// A hand asks what somebody else decides.
-  enum class Role : std::uint8_t { worker, surveyor, auditor, hand };
+  /// The auditor asks after every lease once the workload is over, until those that may end have ended. The writer
+  /// writes then, until it is told that it has. A hand asks what somebody else decides.
+  enum class Role : std::uint8_t { worker, surveyor, auditor, writer, hand };
 
   Client(Stage& stage, Doors& doors, Role role, std::uint64_t id);
   ~Client();
@@ -59,6 +61,10 @@ class Client {
 
   std::uint64_t id() const { return id_; }
   bool is_idle() const { return operation_ == nullptr && waiting_.empty(); }
+  /// The workload is over. Requires: it is the writer.
+  void start() { pause(); }
+  /// The writer was told that it has written.
+  bool has_written() const { return has_concluded_; }
   /// The surveyor has read the newest revision after the workload's end.
   bool has_concluded() const {
     return has_concluded_ && stage_.history.settled_revision() == stage_.history.newest_revision();
@@ -85,6 +91,7 @@ class Client {
   std::optional<Request> next_request();
   std::optional<Request> next_survey();
   std::optional<Request> next_audit();
+  std::optional<Request> next_write() const;
   void learn(const Operation& operation);
 
   Stage& stage_;

@@ -75,16 +75,17 @@ int print_hashes(const ToolOptions& options) {
 }
 
 int compare_runs(const ToolOptions& options) {
+  // Another file is a run of its own: nothing that names the first one goes with it.
   std::string words = options.seed ? " --seed " + std::to_string(*options.seed) : "";
   if (options.is_speed) words += " --speed";
   if (options.members > 0) words += " --members " + std::to_string(options.members);
   if (options.is_calm) words += " --calm";
   const std::string plan = options.plan_path.empty() ? "" : " --plan " + shell_word(options.plan_path);
-  const std::string other_plan =
-      options.other_plan_path.empty() ? plan : " --plan " + shell_word(options.other_plan_path);
+  const std::string other_run =
+      options.other_plan_path.empty() ? words + plan : " --plan " + shell_word(options.other_plan_path);
   const std::string other = options.other_binary.empty() ? this_binary() : options.other_binary;
   const std::string first_command = shell_word(this_binary()) + " run --hashes" + words + plan;
-  const std::string second_command = shell_word(other) + " run --hashes" + words + other_plan;
+  const std::string second_command = shell_word(other) + " run --hashes" + other_run;
   const Pipe first = begin(first_command);
   const Pipe second = begin(second_command);
   if (first == nullptr || second == nullptr) return 2;

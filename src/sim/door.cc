@@ -93,12 +93,24 @@ void Door::close() {
   loop_ = nullptr;
   for (const auto& [id, call] : std::exchange(streams_, {})) call->on_end();
   parts_.clear();
-  for (const auto& [id, client] : std::exchange(posted_, {})) {
-    Delivery& delivery = *deliveries_.at(client);
-    if (delivery.expected() == id) {
-      delivery.deliver({std::nullopt, ""}, prng_.between(plan_.network.delay_min, plan_.network.delay_max));
-    }
+  for (const auto& [id, client] : std::exchange(posted_, {})) break_off(id, client);
+}
+
+void Door::set_out_of_reach(bool is_out_of_reach) {
+  is_out_of_reach_ = is_out_of_reach;
+  if (!is_out_of_reach || inbox_ == nullptr) return;
+  for (const auto& [id, call] : std::exchange(streams_, {})) {
+    call->on_end();
+    inbox_->post(StreamClosed{id});
   }
+  // What comes of these is taken all the same, and handed to nobody.
+  for (const auto& [id, client] : posted_) break_off(id, client);
+}
+
+void Door::break_off(RequestId id, std::uint64_t client) {
+  Delivery& delivery = *deliveries_.at(client);
+  if (delivery.expected() != id) return;
+  delivery.deliver({std::nullopt, ""}, prng_.between(plan_.network.delay_min, plan_.network.delay_max));
 }
 
 void Door::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {

@@ -33,11 +33,14 @@ class Door final : public port::ClientExecutor {
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 
-  bool is_open() const { return inbox_ != nullptr; }
+  bool is_open() const { return inbox_ != nullptr && !is_out_of_reach_; }
   /// The member takes requests. Times it hears are `loop`'s.
   void open(port::Inbox& inbox, const port::Loop& loop);
   /// The member is gone: what was posted gets no answer.
   void close();
+  /// No client gets there, whether the member is up or not.
+  void set_out_of_reach(bool is_out_of_reach);
+  bool is_out_of_reach() const { return is_out_of_reach_; }
   /// Who posts needs nobody to let him in: a member has to answer also what comes before it is ready.
   void serve() override {}
   void reply(std::vector<Reply> replies) override;
@@ -74,6 +77,8 @@ class Door final : public port::ClientExecutor {
     std::string bytes;
   };
 
+  /// The client's connection is gone.
+  void break_off(RequestId id, std::uint64_t client);
   void take(const Chunk& chunk);
   void answer(RequestId id, Answer answer);
 
@@ -85,6 +90,7 @@ class Door final : public port::ClientExecutor {
   NetworkSim* network_;
   port::Inbox* inbox_ = nullptr;
   const port::Loop* loop_ = nullptr;
+  bool is_out_of_reach_ = false;
   std::uint64_t next_request_ = 1;
   std::map<RequestId, std::uint64_t> posted_;
   std::map<RequestId, StreamCall*> streams_;

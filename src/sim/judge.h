@@ -11,6 +11,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/tagged.h"
+#include "sim/checkers/atlas.h"
 #include "sim/checkers/durability.h"
 #include "sim/checkers/elections.h"
 #include "sim/checkers/hashes.h"
@@ -61,9 +62,11 @@ class Judge {
     take(replay_.on_applied(now, life, applied, hash));
   }
   ElectionChecker& elections() { return elections_; }
+  Atlas& atlas() { return atlas_; }
   void on_crash(MemberId member) {
     replies_of(member).on_crash();
     elections_.on_crash(member);
+    atlas_.on_crash(member);
   }
   void take(std::optional<Violation> violation) {
     if (violation) fail(std::move(*violation));
@@ -90,6 +93,7 @@ class Judge {
   const DurabilityChecker& durability() const { return durability_; }
   const ReplayChecker& replay() const { return replay_; }
   const ElectionChecker& elections() const { return elections_; }
+  const Atlas& atlas() const { return atlas_; }
   std::uint64_t replies_judged() const {
     std::uint64_t judged = 0;
     for (const auto& [member, replies] : replies_) judged += replies.judged();
@@ -104,6 +108,7 @@ class Judge {
   const Duration reply_patience_;
   std::map<MemberId, ReplyChecker> replies_;
   ElectionChecker elections_;
+  Atlas atlas_;
   SerializabilityCounts serializability_;
   std::deque<WatchSession> watch_sessions_;
   WatchCounts watches_;

@@ -88,8 +88,30 @@ void Machine::boot(std::string_view damaged_path) {
     return clear();
   }
   member_ = std::move(booted).value();
+  chart_log();
   door_.open(member_->inbox(), *loop_);
   courier_.open(member_->peer_link());
+}
+
+void Machine::chart_log() {
+  if (!is_on_own_disk()) return;
+  const raft::Raft& raft = member_->replica().raft();
+  const LogIndex compacted = raft.compacted_index();
+  Atlas& atlas = around_.judge.atlas();
+  atlas.on_boot(id_, compacted, raft.mark_at(compacted).term);
+  for (LogIndex index = compacted.next(); index <= raft.persisted_index(); index = index.next()) {
+    atlas.on_found(id_, index, raft.entry(index).term);
+  }
+}
+
+void Machine::chart(const ReplicaStatus& status, const Effects& effects) {
+  if (!is_on_own_disk()) return;
+  Atlas& atlas = around_.judge.atlas();
+  for (const raft::LogWrite& write : effects.log_writes) {
+    for (const raft::Entry& entry : write.append) atlas.on_entry(id_, write.id, entry.index, entry.term);
+    if (write.mark) atlas.on_mark(id_, write.id, write.mark->index, write.mark->term);
+  }
+  atlas.on_committed(id_, status.commit_index);
 }
 
 void Machine::admit(MemberId id) {
@@ -99,6 +121,18 @@ void Machine::admit(MemberId id) {
 }
 
 std::string peer_url_of(std::uint64_t number) { return "http://127.0.0.1:" + std::to_string(peer_port(number)); }
+
+std::vector<std::vector<MemberId>> Machine::configurations() const {
+  if (is_down()) return last_configurations_;
+  const raft::ConfState& by_log = member_->replica().raft().conf_state();
+  std::vector<MemberId> by_table;
+  for (const auto& [id, member] : members().all()) {
+    if (!member.is_learner) by_table.push_back(id);
+  }
+  std::vector<std::vector<MemberId>> all = {by_log.voters, std::move(by_table)};
+  if (!by_log.voters_outgoing.empty()) all.push_back(by_log.voters_outgoing);
+  return all;
+}
 
 bool Machine::knows_all_members() const {
   for (std::uint64_t number = 1; number <= around_.plan.members; ++number) {
@@ -158,6 +192,7 @@ void Machine::judge_broken() {
 }
 
 void Machine::clear() {
+  if (!is_down()) last_configurations_ = configurations();
   broken_since_ = Instant::never();
   if (worker_ != nullptr) stalls_ += worker_->stalls();
   worker_ = nullptr;
@@ -193,6 +228,9 @@ void Machine::on_input(const Input& input) {
   if (const auto* request = std::get_if<ClientRequest>(&input.event)) {
     around_.judge.take(around_.judge.replies_of(id_).on_request(input.now, request->id, request->deadline));
   }
+  if (const auto* written = std::get_if<LogWritten>(&input.event); written != nullptr && is_on_own_disk()) {
+    around_.judge.atlas().on_written(id_, written->id);
+  }
   if (const auto* closed = std::get_if<StreamClosed>(&input.event)) {
     around_.judge.replies_of(id_).on_closed(closed->id);
   }
@@ -220,6 +258,7 @@ void Machine::on_effects(const Effects& effects) {
   const Member* self = replica.members().find(id_);
   around_.history.learns(number_, self != nullptr && self->is_learner, around_.world.now());
   judge_raft(status, effects);
+  chart(status, effects);
   if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
   if (around_.chronicle != nullptr) around_.chronicle->on_effects(number_, effects);
   if (around_.trace.is_wanted()) {

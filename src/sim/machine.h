@@ -93,6 +93,9 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   ReplicaStatus status() const { return member_->replica().status(); }
   /// Requires: !is_down().
   const Members& members() const { return member_->replica().members(); }
+  /// The sets of voters that its member may go by now, or when it is started: those of its log and of its table, when
+  /// it was last seen.
+  std::vector<std::vector<MemberId>> configurations() const;
   /// Whether it has heard of all members' data directories. Requires: !is_down().
   bool knows_all_members() const;
   FilesSim& files() { return disk_->files; }
@@ -137,6 +140,9 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   /// Once its disk has failed a member must end, and not try again.
   void judge_broken();
 
+  /// What its disk holds, when it has just been started and as it goes.
+  void chart_log();
+  void chart(const ReplicaStatus& status, const Effects& effects);
   void judge_raft(const ReplicaStatus& status, const Effects& effects);
 
   Surroundings around_;
@@ -159,6 +165,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_drained_ = false;
   Drained drained_{is_drained_};
   bool has_failed_ = false;
+  std::vector<std::vector<MemberId>> last_configurations_;
   Term led_term_;  ///< The latest in which this run of its member led.
   MatchChecker matches_;
   Instant broken_since_ = Instant::never();

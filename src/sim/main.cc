@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "sim/plan.h"
+#include "sim/recovery_table.h"
 #include "sim/simulation.h"
 #include "sim/tools_posix.h"
 #include "sim/trace_log.h"
@@ -32,6 +33,7 @@ namespace {
 using metastore::Duration;
 using metastore::Instant;
 using metastore::sim::Count;
+using metastore::sim::RecoveryTable;
 using metastore::sim::Report;
 using metastore::sim::Simulation;
 
@@ -166,7 +168,8 @@ std::int64_t microseconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count();
 }
 
-/// What a child tells its parent: "BEGIN seed" before a run; behind it the verdict, every count, and "END".
+/// What a child tells its parent: "BEGIN seed" before a run; behind it every count, how soon it recovered, the verdict,
+/// and "END".
 void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
   std::fprintf(out, "BEGIN %llu\n", static_cast<unsigned long long>(seed));
   std::fflush(out);
@@ -187,6 +190,10 @@ void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
   }
   for (const Count& count : report.counts) {
     std::fprintf(out, "COUNT %llu %s\n", static_cast<unsigned long long>(count.count), count.name.c_str());
+  }
+  if (report.recovery) {
+    std::fprintf(out, "RECOVERY %zu %llu\n", RecoveryTable::column_of(report),
+                 static_cast<unsigned long long>(RecoveryTable::timeouts_permille(*report.recovery)));
   }
   if (is_stopped) {
     std::fprintf(out, "STOPPED seed=%llu at=%s\n", static_cast<unsigned long long>(seed),
@@ -307,6 +314,10 @@ class Runner {
     } else if (line.starts_with("HASH ")) {
       const std::size_t space = line.find(' ', 5);
       hashes_[parse_number(line.substr(5, space - 5)).value_or(0)] = line.substr(space + 1);
+    } else if (line.starts_with("RECOVERY ")) {
+      const std::size_t space = line.find(' ', 9);
+      recoveries_.add(parse_number(line.substr(9, space - 9)).value_or(RecoveryTable::columns),
+                      parse_number(line.substr(space + 1)).value_or(0));
     } else if (!is_swarm_ || !line.starts_with("PASS ")) {
       child.told.append(line).append("\n");
       if (!is_swarm_) say(child);
@@ -352,6 +363,7 @@ class Runner {
                   total == 0 ? "  <- never" : "");
       if (total == 0) ++zeros;
     }
+    std::fputs(recoveries_.text().c_str(), stdout);
     for (const char* name : absent) std::printf("%12s  %s  <- absent\n", "", name);
     std::printf("%s seeds=%llu failed=%llu never=%llu wall_seconds=%s\n", failed_ + zeros == 0 ? "PASS" : "FAIL",
                 ended_, failed_, static_cast<unsigned long long>(zeros),
@@ -366,6 +378,7 @@ class Runner {
   std::vector<Child> children_;
   std::map<std::string, std::uint64_t> totals_;
   std::map<std::uint64_t, std::string> hashes_;
+  RecoveryTable recoveries_;
   unsigned long long ended_ = 0;
   unsigned long long failed_ = 0;
 };

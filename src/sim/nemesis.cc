@@ -1,12 +1,19 @@
 #include "sim/nemesis.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "core/base/assert.h"
 
 namespace metastore::sim {
+namespace {
+
+/// How often a disk that is never repaired is tried: each boot costs a whole log.
+constexpr std::uint64_t failures_max = 6;
+
+}  // namespace
 
 Nemesis::Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& trace, DeedLog& deeds,
                  std::uint64_t number)
@@ -27,6 +34,7 @@ Nemesis::~Nemesis() { world_.cancel(ticket_); }
 void Nemesis::on_down() {
   if (machine_.files().has_broken()) {
     mend();
+    if (broken_ == Rest::disk && --failures_left_ == 0) broken_ = Rest::down;
     return schedule(plan_.down_max);
   }
   if (!machine_.files().powered()) ++counts_.faults[static_cast<std::size_t>(Fault::power_at_operation)];
@@ -51,8 +59,44 @@ void Nemesis::retire() {
   world_.cancel(ticket_);
 }
 
+void Nemesis::stay_broken(Rest how) {
+  broken_ = how;
+  switch (how) {
+    case Rest::down:
+      note("it stays down");
+      world_.cancel(ticket_);
+      if (machine_.is_down()) return;
+      return prng_.chance(1, 2) ? machine_.kill() : machine_.power_off();
+    case Rest::cut_off:
+      return note("it stays cut off");
+    case Rest::disk:
+      note("its disk goes on failing");
+      failures_left_ = failures_max;
+      return fail_again();
+  }
+}
+
+void Nemesis::fail_again() {
+  if (machine_.is_down()) return;
+  constexpr DiskFault faults[] = {DiskFault::sync_error, DiskFault::write_error, DiskFault::full};
+  const DiskFault fault = faults[prng_.below(std::size(faults))];
+  const std::uint64_t ahead = std::max<std::uint64_t>(plan_.operations_ahead_max, 1);
+  machine_.files().break_at(machine_.files().operations() + 1 + prng_.below(ahead), fault);
+}
+
+void Nemesis::recover() {
+  broken_.reset();
+  if (!machine_.files().has_broken()) {
+    machine_.files().repair();
+  } else if (machine_.is_down()) {
+    mend();
+  }
+  note("it is whole again");
+  if (machine_.is_down()) schedule(Duration());
+}
+
 void Nemesis::run() {
-  if (!machine_.is_admitted() || machine_.has_left()) return;
+  if (!machine_.is_admitted() || machine_.has_left() || broken_ == Rest::down) return;
   if (machine_.is_down()) return boot();
   strike();
 }
@@ -67,6 +111,7 @@ void Nemesis::boot() {
   }
   if (!is_spent() && prng_.below(100) < plan_.flip_percent) boot.flip = draw_flip();
   decide(boot);
+  if (broken_ == Rest::disk) return fail_again();
   if (!machine_.is_down() && !is_spent()) schedule(plan_.fault_interval_max);
 }
 

@@ -56,6 +56,9 @@ class Nemesis final : private port::Task {
   void perform(const StallDisk& stall);
   /// No more faults, but for a plan's own crash_operations; what is down is booted soon.
   void retire();
+  /// From then on, until recover(): its member is of no use. Whoever is cut off is so by others.
+  void stay_broken(Rest how);
+  void recover();
   const NemesisCounts& counts() const { return counts_; }
 
  private:
@@ -73,6 +76,8 @@ class Nemesis final : private port::Task {
   /// Turns the bit back, unless the byte is not `flipped` any more.
   void undo(const Flip& flip, char flipped);
   void strike();
+  /// The disk that goes on failing does so again, soon.
+  void fail_again();
   /// No fault is left to be done.
   bool is_spent() const;
   void schedule(Duration longest);
@@ -90,6 +95,8 @@ class Nemesis final : private port::Task {
   std::deque<std::uint64_t> crash_operations_;
   std::uint64_t strikes_ = 0;
   bool is_retired_ = false;
+  std::optional<Rest> broken_;
+  std::uint64_t failures_left_ = 0;  ///< Of a disk that goes on failing.
   NemesisCounts counts_;
 };
 

@@ -135,6 +135,13 @@ void draw_disasters(Plan& plan) {
   plan.disaster_interval_max = draw_scaled(prng, Duration::milliseconds(200), Duration::seconds(30));
 }
 
+/// A quorum is alone in some clusters, once their faults have ended.
+void draw_rest(Plan& plan) {
+  Prng prng(plan.seed, "plan rest");
+  const bool is_any = prng.chance(1, 2);
+  for (std::uint32_t& weight : plan.rest_weights) weight = is_any && prng.chance(2, 3) ? 1 : 0;
+}
+
 void draw_workload(Plan& plan) {
   Prng prng(plan.seed, "plan workload");
   plan.operations = draw_scaled(prng, 800, 6'400);
@@ -279,6 +286,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   plan.network = draw_network(seed);
   plan.peers = draw_peers(seed);
   draw_disasters(plan);
+  draw_rest(plan);
   plan = with_members(std::move(plan), members > 0 ? members : draw_members(seed));
   draw_member_changes(plan);
   draw_successions(plan);
@@ -300,6 +308,7 @@ Plan without_faults(Plan plan) {
   plan.peers.messages = {};
   plan.peers.cut_weights = {};
   plan.disaster_weights = {};
+  plan.rest_weights = {};
   plan.newcomers = plan.member_changes = 0;
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();

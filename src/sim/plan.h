@@ -69,6 +69,14 @@ enum class Disaster : std::uint8_t {
 };
 inline constexpr std::size_t disaster_kinds = 5;
 
+/// How a member stays broken once the faults have ended for a quorum of the others.
+enum class Rest : std::uint8_t {
+  down,     ///< Its machine is off, or its process is not started.
+  cut_off,  ///< It runs, and nobody hears of it.
+  disk,     ///< Its disk fails again and again, whenever it has been started.
+};
+inline constexpr std::size_t rest_kinds = 3;
+
 /// What happens to whole messages between members, before they are on their way.
 struct MessageFaults {
   std::uint32_t lost_permille = 0;
@@ -143,6 +151,9 @@ struct Plan {
   std::array<std::uint32_t, disaster_kinds> disaster_weights = {};  ///< All zero: none.
   std::uint64_t disasters_max = 0;
   Duration disaster_interval_max;
+
+  /// How those stay broken of whom a quorum has no need, until that has served everybody. All zero: nobody does.
+  std::array<std::uint32_t, rest_kinds> rest_weights = {};
 
   /// For tests that try every operation: the power goes at the first boot's so manieth file operation, at the second
   /// boot's so manieth, and so on. Not drawn.

@@ -77,6 +77,7 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("disasters", plan.disaster_weights, Names{"outage", "blackout", "leader_dies", "leader_stalls", "empty_disk"});
   field("disasters_max", plan.disasters_max);
   field("disaster_interval_max", plan.disaster_interval_max);
+  field("rest", plan.rest_weights, Names{"down", "cut_off", "disk"});
   field("faults", plan.fault_weights,
         Names{"power_at_operation", "power_now", "kill", "restart", "sync_error", "write_error", "disk_full"});
   field("crash_fates", plan.crash_weights, Names{"kept", "lost", "prefix", "reordered", "scattered"});

@@ -5,15 +5,13 @@
 #include <string_view>
 #include <utility>
 
+#include "sim/quorum.h"
+
 namespace metastore::sim {
 namespace {
 
-/// O8: after the last fault the member must answer the surveyor within this many of its own election timeouts, of the
-/// longest disk stalls and of the clients' patience; and again, as long as there is something to ask.
+/// O8's bound: so many election timeouts of the members, longest stalls of their disks, or patiences of their clients.
 constexpr std::int64_t final_phase_multiple = 50;
-/// No run needs this long; whoever does is stuck.
-constexpr Duration simulated_max = Duration::seconds(7 * 24 * 3600);
-constexpr std::uint64_t events_at_one_time_max = 2'000'000;
 /// How late the reply to a request may come after its deadline.
 constexpr Duration reply_patience_beyond_request_timeout = Duration::seconds(1);
 
@@ -38,7 +36,8 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       disasters_(plan_, world_, machines_, nemeses_, trace_),
       operator_(plan_, world_, machines_, nemeses_, doors_, trace_, deeds_),
       succession_(stage_, doors_, machines_, partitions_),
-      auditor_(stage_, doors_, Client::Role::auditor, plan_.all_clients() + 1) {
+      auditor_(stage_, doors_, Client::Role::auditor, plan_.all_clients() + 1),
+      writer_(stage_, doors_, Client::Role::writer, plan_.all_clients() + 2) {
   for (std::uint64_t number = 1; number <= plan_.machines(); ++number) {
     const Machine::Surroundings around = {plan_, world_, network_, judge_, history_, hash_, trace_, chronicle};
     machines_.push_back(std::make_unique<Machine>(around, doors_.at(number - 1), number));
@@ -76,27 +75,11 @@ bool Simulation::step() {
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     if (machines_[i]->settle()) nemeses_[i]->on_down();
   }
-  events_at_this_time_ = world_.now() == last_time_ ? events_at_this_time_ + 1 : 0;
-  last_time_ = world_.now();
-
-  if (!has_happened) judge_.fail({"O8", world_.now(), "nothing is left to happen, but requests wait"});
-  if (events_at_this_time_ > events_at_one_time_max)
-    judge_.fail({"O8", world_.now(), "it spins and time stands still"});
-  if (world_.now() - Instant() > simulated_max) judge_.fail({"O8", world_.now(), "the workload does not end"});
-  if (final_deadline_ == Instant::never()) {
-    if (is_workload_over() && is_everybody_idle()) begin_final_phase();
-  } else if (clients_.front()->has_concluded() && clients_.front()->is_idle() && are_leases_audited() &&
-             has_everything_been_told() && are_members_equal()) {
-    judge_.conclude(history_);
-    is_over_ = true;
-  } else if (history_.surveys().size() + auditor_.audited() > progress_seen_) {
-    extend_final_deadline();
-  } else if (world_.now() > final_deadline_) {
-    judge_.fail({"O8", world_.now(),
-                 !clients_.front()->has_concluded() ? "the faults have ended, but the newest revision cannot be read"
-                 : !are_leases_audited()            ? "the faults have ended, but a lease does not"
-                 : !has_everything_been_told()      ? "the faults have ended, but a watcher is not told everything"
-                                                    : "the faults have ended, but a member stays behind"});
+  if (auto violation = liveness_.on_event(world_.now(), has_happened)) judge_.fail(with_recoverability(*violation));
+  if (liveness_.have_faults_ended()) {
+    judge_final_phase();
+  } else if (is_workload_over() && is_everybody_idle()) {
+    begin_final_phase();
   }
   if (judge_.violation()) is_over_ = true;
   return !is_over_;
@@ -145,19 +128,88 @@ void Simulation::begin_final_phase() {
   for (const auto& machine : machines_) machine->heal();
   partitions_.retire();
   network_.heal();
+  break_rest();
   stage_.is_final = true;
+  stage_.final_since = world_.now();
   for (const auto& watcher : watchers_) watcher->retire();
   for (const auto& keeper : keepers_) keeper->retire();
-  extend_final_deadline();
+  writer_.start();
+  liveness_.on_faults_ended(world_.now(), final_bound(), !rest_.empty());
 }
 
-void Simulation::extend_final_deadline() {
-  progress_seen_ = history_.surveys().size() + auditor_.audited();
+void Simulation::break_rest() {
+  const auto& weights = plan_.rest_weights;
+  if (machines_.size() == 1 || weights == std::array<std::uint32_t, rest_kinds>{}) return;
+  Prng prng(plan_.seed, "rest");
+  std::vector<std::optional<MemberId>> running;
+  for (const auto& machine : machines_) {
+    const bool is_there = machine->is_admitted() && !machine->has_left();
+    running.push_back(is_there ? std::optional(machine->id()) : std::nullopt);
+  }
+  rest_ = draw_dispensable(running, configurations(), prng);
+  for (const std::size_t i : rest_) {
+    const auto kind = static_cast<Rest>(prng.weighted(weights.data(), weights.size()));
+    ++rest_counts_[static_cast<std::size_t>(kind)];
+    nemeses_[i]->stay_broken(kind);
+    doors_.at(i).set_out_of_reach(true);
+    for (Site other = 1; kind == Rest::cut_off && other <= machines_.size(); ++other) {
+      network_.cut(i + 1, other);
+      network_.cut(other, i + 1);
+    }
+  }
+}
+
+void Simulation::heal_rest() {
+  for (const std::size_t i : std::exchange(rest_, {})) {
+    nemeses_[i]->recover();
+    doors_.at(i).set_out_of_reach(false);
+  }
+  network_.heal();
+  liveness_.on_faults_ended(world_.now(), final_bound(), false);
+}
+
+void Simulation::judge_final_phase() {
+  if (stage_.answered_at && !liveness_.recovery()) liveness_.on_answer(*stage_.answered_at);
+  const Served served = {.is_written = writer_.has_written(),
+                         .is_read = clients_.front()->has_concluded() && clients_.front()->is_idle(),
+                         .have_leases_ended = are_leases_audited(),
+                         .have_watchers_been_told = has_everything_been_told(),
+                         .answers = history_.surveys().size() + auditor_.audited()};
+  if (served.is_everybody_served() && rest_.empty() && are_members_equal()) {
+    judge_.conclude(history_);
+    is_over_ = true;
+    return;
+  }
+  if (auto violation = liveness_.on_served(world_.now(), served)) judge_.fail(with_recoverability(*violation));
+  if (served.is_everybody_served() && !rest_.empty()) heal_rest();
+}
+
+Violation Simulation::with_recoverability(Violation violation) const {
+  std::vector<MemberId> running;
+  for (std::size_t i = 0; i < machines_.size(); ++i) {
+    const Machine& machine = *machines_[i];
+    const bool is_broken = std::find(rest_.begin(), rest_.end(), i) != rest_.end();
+    if (machine.is_admitted() && !machine.has_left() && !is_broken) running.push_back(machine.id());
+  }
+  violation.message += " (" + judge_.atlas().verdict(running, configurations()) + ")";
+  return violation;
+}
+
+std::vector<std::vector<MemberId>> Simulation::configurations() const {
+  std::vector<std::vector<MemberId>> all;
+  for (const auto& machine : machines_) {
+    if (!machine->is_admitted() || machine->has_left()) continue;
+    for (std::vector<MemberId>& voters : machine->configurations()) all.push_back(std::move(voters));
+  }
+  return all;
+}
+
+Duration Simulation::final_bound() const {
   const Duration slowest =
       std::max({plan_.election_timeout, plan_.patience_max, plan_.disk.work_max + plan_.disk.stall,
                 plan_.network.delay_max, Duration::seconds(plan_.ttl_seconds_max), Duration::seconds(1)});
-  final_deadline_ = world_.now() + slowest * final_phase_multiple;
-  if (!history_.leases().empty()) final_deadline_ = final_deadline_ + auditor_.silence();
+  const Duration bound = slowest * final_phase_multiple;
+  return history_.leases().empty() ? bound : bound + auditor_.silence();
 }
 
 Report Simulation::report() const {
@@ -168,6 +220,11 @@ Report Simulation::report() const {
   report.events = world_.events();
   report.simulated = world_.now() - Instant();
   report.hash = hash_.text();
+  if (const auto recovery = liveness_.recovery()) {
+    const bool is_by_quorum =
+        std::any_of(rest_counts_.begin(), rest_counts_.end(), [](auto count) { return count > 0; });
+    report.recovery = {*recovery, plan_.election_timeout, is_by_quorum};
+  }
   for (const auto& machine : machines_) report.file_operations += machine->files().operations();
 
   count_faults(report);
@@ -271,6 +328,10 @@ void Simulation::count_faults(Report& report) const {
                                               "a member starts on an empty disk"};
     for (std::size_t kind = 0; kind < disaster_kinds; ++kind) {
       add("fault: " + std::string(disasters[kind]), disasters_.counts()[kind]);
+    }
+    constexpr std::string_view rests[] = {"down", "cut off", "its disk fails"};
+    for (std::size_t kind = 0; kind < rest_kinds; ++kind) {
+      add("fault: stays broken while a quorum serves, " + std::string(rests[kind]), rest_counts_[kind]);
     }
     for (const auto& machine : machines_) {
       add("fault: messages between members lost", machine->messages().lost);

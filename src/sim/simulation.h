@@ -1,10 +1,11 @@
 // One run: a world, members on their machines, clients, nemeses and a judge, made from a plan alone. It has two phases:
-// first everything happens at once; then the faults end, and within a bound all members must be up and equal,
-// everything that is unknown must be settled, and the whole history must make sense. The same plan gives the same run,
-// event by event, on every machine.
+// first everything happens at once; then the faults end, for all members or first for a quorum of them, which must
+// serve everybody within a bound; then all members must be up and equal, everything that is unknown must be settled,
+// and the whole history must make sense. The same plan gives the same run, event by event, on every machine.
 #ifndef METASTORE_SIM_SIMULATION_H_
 #define METASTORE_SIM_SIMULATION_H_
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "sim/calling.h"
+#include "sim/checkers/liveness.h"
 #include "sim/client.h"
 #include "sim/contender.h"
 #include "sim/deed.h"
@@ -44,6 +46,13 @@ struct Count {
   std::uint64_t count = 0;
 };
 
+/// How soon somebody was answered once the faults had ended.
+struct Recovery {
+  Duration time;
+  Duration election_timeout;
+  bool is_by_quorum = false;  ///< The rest stayed broken.
+};
+
 struct Report {
   std::optional<Violation> violation;
   std::uint64_t members = 0;
@@ -53,6 +62,7 @@ struct Report {
   std::string hash;
   std::uint64_t file_operations = 0;
   std::vector<Count> counts;
+  std::optional<Recovery> recovery;
 };
 
 class Simulation {
@@ -104,7 +114,15 @@ class Simulation {
   /// All members are up and have applied the same, and whoever was removed is gone.
   bool are_members_equal() const;
   void begin_final_phase();
-  void extend_final_deadline();
+  /// Breaks those for good whom a quorum does not need, and nobody else.
+  void break_rest();
+  void heal_rest();
+  void judge_final_phase();
+  /// O9, behind what O8 says.
+  Violation with_recoverability(Violation violation) const;
+  Duration final_bound() const;
+  /// The sets of voters that members go by.
+  std::vector<std::vector<MemberId>> configurations() const;
   void count_faults(Report& report) const;
 
   const Plan plan_;
@@ -126,13 +144,13 @@ class Simulation {
   Succession succession_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first; those of contenders come last.
   Client auditor_;
+  Client writer_;
   std::vector<std::unique_ptr<Watcher>> watchers_;
   std::vector<std::unique_ptr<Keeper>> keepers_;
   std::vector<std::unique_ptr<Contender>> contenders_;
-  Instant final_deadline_ = Instant::never();
-  std::size_t progress_seen_ = 0;
-  Instant last_time_;
-  std::uint64_t events_at_this_time_ = 0;
+  LivenessChecker liveness_;
+  std::vector<std::size_t> rest_;  ///< Machines that stay broken while a quorum of the others serves.
+  std::array<std::uint64_t, rest_kinds> rest_counts_ = {};
   bool is_over_ = false;
   std::deque<Deed> deeds_ahead_;  ///< Of a scenario.
   Calling<&Simulation::play_next> playing_{*this};

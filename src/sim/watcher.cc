@@ -46,6 +46,7 @@ void Watcher::run() {
                          : stage_.is_final ? final_pause
                                            : std::max(stage_.plan.think_max * 4, final_pause);
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
+  if (door_->is_out_of_reach()) close();
   if (call_ == nullptr || call_->is_over()) door_ = &doors_.next(*door_, prng_);
   if (!door_->is_open()) return;
   if (call_ == nullptr || call_->is_over()) {

@@ -87,6 +87,15 @@ class Tools(unittest.TestCase):
         self.assertRegex(differs.stdout, r"^DIVERGED at event \d+, equal up to \d+ [0-9a-f]{32}\n")
         self.assertEqual(len(re.findall(r"^  \[2\.\d+s\] member 1 > .*put", differs.stdout, re.MULTILINE)), 2)
 
+    def test_a_seed_is_compared_with_a_file(self):
+        plan = self.folder / "plan.txt"
+        plan.write_text(STUCK)
+        differs = run("compare", "--seed", "5", "--calm", "--and-plan", plan)
+        self.assertEqual(differs.returncode, 1)
+        self.assertEqual(differs.stderr, "")
+        self.assertRegex(differs.stdout, r"^DIVERGED at event \d+, equal up to none\n")
+        self.assertRegex(differs.stdout, r"\nother: .*\n.*machine 1 > boots")
+
     def test_what_does_not_fail_is_not_shrunk(self):
         result = run("shrink", "--seed", "5", "-o", self.folder / "small.txt")
         self.assertEqual(result.returncode, 2)

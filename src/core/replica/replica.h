@@ -71,6 +71,8 @@ class Replica {
   const Members& members() const { return members_; }
   /// What this member, if it leads, knows of the others.
   std::vector<raft::PeerStatus> peers() const { return raft_.peers(); }
+  /// For whoever looks on.
+  const raft::Raft& raft() const { return raft_; }
   /// Of the whole replicated state, as far as it is applied.
   std::uint64_t hash() const;
   void check_invariants() const;
