@@ -51,7 +51,18 @@ void Courier::hold(raft::Envelope message) {
   late.ticket = world_.after(prng_.between(Duration(), faults_.late_max), late);
 }
 
+void Courier::close() {
+  link_ = nullptr;
+  resume();
+}
+
+void Courier::resume() {
+  is_paused_ = false;
+  for (const std::uint64_t number : std::exchange(held_, {})) hand_over(number);
+}
+
 void Courier::hand_over(std::uint64_t number) {
+  if (is_paused_) return held_.push_back(number);
   const auto taken = late_.extract(number);
   if (link_ != nullptr) link_->send({std::move(taken.mapped()->message)});
 }

@@ -33,7 +33,10 @@ class Courier final : public port::PeerExecutor {
   Courier& operator=(const Courier&) = delete;
 
   void open(port::PeerExecutor& link) { link_ = &link; }
-  void close() { link_ = nullptr; }
+  void close();
+  /// The member does nothing, or goes on: what is late waits for it.
+  void pause() { is_paused_ = true; }
+  void resume();
   /// Nothing is lost, repeated or late any more.
   void heal() { faults_ = {}; }
 
@@ -55,6 +58,8 @@ class Courier final : public port::PeerExecutor {
   port::PeerExecutor* link_ = nullptr;
   std::map<std::uint64_t, std::unique_ptr<Late>> late_;
   std::uint64_t next_late_ = 1;
+  bool is_paused_ = false;
+  std::vector<std::uint64_t> held_;  ///< Late ones that came due meanwhile.
 };
 
 }  // namespace metastore::sim

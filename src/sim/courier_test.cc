@@ -79,6 +79,20 @@ TEST_CASE("messages are lost, repeated and late as often as they should be, and 
   CHECK(slow.got.back() != message(999));
 }
 
+TEST_CASE("what is late waits for a member that is paused, and comes in its order") {
+  World world;
+  Link link;
+  Courier courier(world, {.late_permille = 1000, .late_max = Duration::seconds(1)}, Prng(1, "courier"));
+  courier.open(link);
+  for (std::uint64_t number = 0; number < 10; ++number) courier.send({message(number)});
+  courier.pause();
+  while (world.step()) {
+  }
+  CHECK(link.got.empty());
+  courier.resume();
+  CHECK(link.got.size() == 10);
+}
+
 TEST_CASE("what is late outlives the run that sent it, and is lost if nobody is there to carry it") {
   World world;
   Courier courier(world, {.late_permille = 1'000, .late_max = Duration::seconds(5)}, Prng(1, "courier"));

@@ -33,6 +33,12 @@ struct Writer {
       out +=
           " flip=" + quoted_word(boot.flip->path) + named("offset", boot.flip->offset) + named("bit", boot.flip->bit);
     }
+    if (boot.misplaced) {
+      const Misplaced& piece = *boot.misplaced;
+      out += " misplaced=" + quoted_word(piece.path) + named("from", piece.offset) + named("bytes", piece.bytes) +
+             " onto=" + quoted_word(piece.onto) + named("at", piece.onto_offset);
+    }
+    if (boot.configuration > 0) out += named("configuration", boot.configuration);
     return out;
   }
   std::string operator()(const PowerOff& off) const {
@@ -47,6 +53,13 @@ struct Writer {
   std::string operator()(const SwapDisk& swap) const { return "swap_disk" + named("member", swap.member); }
   std::string operator()(const StallDisk& stall) const {
     return "stall_disk" + named("member", stall.member) + " longer=" + duration_text(stall.longer);
+  }
+  std::string operator()(const Pause& pause) const {
+    return "pause" + named("member", pause.member) + " length=" + duration_text(pause.length);
+  }
+  std::string operator()(const JumpClock& jump) const {
+    return "jump_clock" + named("member", jump.member) + " forward=" + duration_text(jump.forward) +
+           " back=" + duration_text(jump.back);
   }
   std::string operator()(const ChangeMembers& change) const {
     return std::string(member_changes[static_cast<std::size_t>(change.kind)]) + named("target", change.target) +
@@ -102,6 +115,14 @@ std::optional<DeedKind> parse_boot(WordReader& words) {
   if (const auto path = words.take_value("flip")) {
     boot.flip = Flip{*path, words.take_count("offset", 0), static_cast<unsigned>(words.take_count("bit", 0) & 7)};
   }
+  if (const auto path = words.take_value("misplaced")) {
+    boot.misplaced = Misplaced{.path = *path,
+                               .offset = words.take_count("from", 0),
+                               .bytes = words.take_count("bytes", 512),
+                               .onto = words.take_value("onto").value_or(*path),
+                               .onto_offset = words.take_count("at", 0)};
+  }
+  boot.configuration = words.take_count("configuration", 0);
   return boot;
 }
 
@@ -158,6 +179,13 @@ std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
   if (verb == "stall_disk") {
     return StallDisk{words.take_count("member", 1), words.take_duration("longer", Duration::seconds(1))};
   }
+  if (verb == "pause") {
+    return Pause{words.take_count("member", 1), words.take_duration("length", Duration::seconds(1))};
+  }
+  if (verb == "jump_clock") {
+    return JumpClock{words.take_count("member", 1), words.take_duration("forward", Duration()),
+                     words.take_duration("back", Duration())};
+  }
   if (const auto change = std::find(member_changes.begin(), member_changes.end(), verb);
       change != member_changes.end()) {
     const auto kind = static_cast<ChangeMembers::Kind>(change - member_changes.begin());
@@ -185,10 +213,14 @@ std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
 }  // namespace
 
 bool is_fault(const Deed& deed) {
-  return std::visit(Overloaded{[](const Boot& boot) { return boot.power_off_after > 0 || boot.flip.has_value(); },
+  return std::visit(Overloaded{[](const Boot& boot) {
+                                 return boot.power_off_after > 0 || boot.flip || boot.misplaced ||
+                                        boot.configuration > 0;
+                               },
                                [](const PowerOff&) { return true; }, [](const Kill&) { return true; },
                                [](const Stop&) { return true; }, [](const BreakDisk&) { return true; },
                                [](const SwapDisk&) { return true; }, [](const StallDisk&) { return true; },
+                               [](const Pause&) { return true; }, [](const JumpClock&) { return true; },
                                [](const CutLinks&) { return true; }, [](const auto&) { return false; }},
                     deed.kind);
 }

@@ -35,12 +35,24 @@ struct Flip {
   unsigned bit = 0;
 };
 
-/// A machine that is down is started. The power may go again after so many file operations (0: it stays), and a bit may
-/// have turned over in the meantime.
+/// A piece of a file is found in another place, too, over what had been written there: a write went astray.
+struct Misplaced {
+  std::string path;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  std::string onto;
+  std::uint64_t onto_offset = 0;
+};
+
+/// A machine that is down is started. The power may go again after so many file operations (0: it stays), a bit may
+/// have turned over in the meantime, or a piece of a file have been found in the wrong place, and somebody may have
+/// changed its settings (0: they are the plan's).
 struct Boot {
   std::uint64_t member = 0;
   std::uint64_t power_off_after = 0;
   std::optional<Flip> flip;
+  std::optional<Misplaced> misplaced = {};
+  std::uint64_t configuration = 0;
 };
 
 /// The power goes: now, or during the so manieth file operation from now.
@@ -75,6 +87,19 @@ struct SwapDisk {
 struct StallDisk {
   std::uint64_t member = 0;
   Duration longer;
+};
+
+/// The process does nothing for so long, and then goes on as if nothing had been.
+struct Pause {
+  std::uint64_t member = 0;
+  Duration length;
+};
+
+/// Its people set its wall clock forward, or back.
+struct JumpClock {
+  std::uint64_t member = 0;
+  Duration forward;
+  Duration back;
 };
 
 /// The operator asks a member to change who belongs to the cluster.
@@ -154,9 +179,9 @@ struct CloseKeeper {
   std::uint64_t keeper = 0;
 };
 
-using DeedKind = std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, SwapDisk, StallDisk, ChangeMembers,
-                              MoveLeader, Admit, CutLinks, Mend, OpenStream, AddWatch, CancelWatch, AskProgress,
-                              ReadStream, CloseStream, Renew, CloseKeeper>;
+using DeedKind = std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, SwapDisk, StallDisk, Pause, JumpClock,
+                              ChangeMembers, MoveLeader, Admit, CutLinks, Mend, OpenStream, AddWatch, CancelWatch,
+                              AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
 
 struct Deed {
   Instant at;

@@ -50,10 +50,12 @@ void Disasters::run() {
 }
 
 bool Disasters::strike(Disaster kind) {
-  constexpr std::string_view names[] = {"the power goes for a majority", "the power goes for all",
-                                        "the leader is to die", "the leader's disk stalls", "a disk is lost"};
+  constexpr std::string_view names[] = {
+      "the power goes for a majority", "the power goes for all", "the leader is to die",
+      "the leader's disk stalls",      "a disk is lost",         "the leader pauses"};
   const std::optional<std::size_t> leading = leader();
-  const bool needs_leader = kind == Disaster::leader_dies || kind == Disaster::leader_stalls;
+  const bool needs_leader =
+      kind == Disaster::leader_dies || kind == Disaster::leader_stalls || kind == Disaster::leader_pauses;
   if (needs_leader && !leading.has_value()) return false;
   if (kind == Disaster::empty_disk && !are_all_known()) return false;
   trace_.add(world_.now(), "disaster", names[static_cast<std::size_t>(kind)]);
@@ -70,6 +72,9 @@ bool Disasters::strike(Disaster kind) {
     case Disaster::leader_stalls:
       nemeses_[*leading]->suffer(
           StallDisk{*leading + 1, prng_.between(plan_.election_timeout / 2, plan_.election_timeout * 6)});
+      return true;
+    case Disaster::leader_pauses:
+      nemeses_[*leading]->suffer(Pause{*leading + 1, draw_pause(plan_, prng_)});
       return true;
     case Disaster::empty_disk:
       swapped_ = static_cast<std::size_t>(prng_.below(plan_.members));

@@ -127,6 +127,13 @@ void FileImage::flip(std::uint64_t offset, unsigned bit) {
   }
 }
 
+void FileImage::overwrite(std::uint64_t offset, BytesView bytes) {
+  for (std::string* held : {&seen_, &durable_}) {
+    if (offset < held->size())
+      std::memcpy(held->data() + offset, bytes.data(), std::min(bytes.size(), held->size() - offset));
+  }
+}
+
 void FileImage::crash(CrashFate fate, Prng& prng, CrashCounts& counts) {
   if (std::exchange(has_forgotten_, false) && unsynced_.empty()) seen_ = durable_;
   if (unsynced_.empty()) return;

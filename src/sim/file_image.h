@@ -54,6 +54,9 @@ class FileImage {
   void fail_sync(Prng& prng);
   /// A bit turns over by itself, on the platter and in memory.
   void flip(std::uint64_t offset, unsigned bit);
+  /// Another hand writes over what is there, on the platter and in memory; nothing grows.
+  void overwrite(std::uint64_t offset, BytesView bytes);
+  bool is_synced() const { return unsynced_.empty() && !has_forgotten_; }
   /// Decides what is left: afterwards the platter and the programs agree.
   void crash(CrashFate fate, Prng& prng, CrashCounts& counts);
   void set_contents(std::string contents);

@@ -274,6 +274,18 @@ void FilesSim::flip(std::string_view path, std::uint64_t offset, unsigned bit) {
   inode->image.flip(offset, bit);
 }
 
+void FilesSim::overwrite(std::string_view path, std::uint64_t offset, BytesView bytes) {
+  Inode* const inode = find(path);
+  ASSERT(inode != nullptr && !inode->is_directory);
+  inode->image.overwrite(offset, bytes);
+}
+
+bool FilesSim::is_synced(std::string_view path) const {
+  const Inode* const inode = find(path);
+  ASSERT(inode != nullptr && !inode->is_directory);
+  return inode->image.is_synced();
+}
+
 std::string FilesSim::contents(std::string_view path) const {
   const Inode* const inode = find(path);
   ASSERT(inode != nullptr && !inode->is_directory);

@@ -74,6 +74,11 @@ class FilesSim final : public port::Files {
   /// Turns a bit over, durably. Requires: the file exists. Outside of it nothing happens.
   void flip(std::string_view path, std::uint64_t offset, unsigned bit);
 
+  /// Writes over a part of it, durably; nothing grows. Requires: the file exists.
+  void overwrite(std::string_view path, std::uint64_t offset, BytesView bytes);
+  /// No write of it waits for a sync. Requires: the file exists.
+  bool is_synced(std::string_view path) const;
+
   /// A file as the programs see it, and another hand that changes it durably; not counted as operations.
   /// Requires: the file exists.
   std::string contents(std::string_view path) const;

@@ -360,6 +360,22 @@ TEST_CASE("a bit that turns over does so durably, in a file that the disk names"
   CHECK(files.contents("member/log") == "acc");
 }
 
+TEST_CASE("another hand writes over what is there, durably, and nothing grows") {
+  FilesSim files(Prng(1, "files"), {0, 1, 0, 0, 0});
+  auto file = std::move(files.open("file", port::OpenMode::create)).value();
+  const BytesView text[] = {"0123456789"};
+  REQUIRE(file->write_at(0, text).ok());
+  CHECK_FALSE(files.is_synced("file"));
+  REQUIRE(file->sync().ok());
+  REQUIRE(files.sync_directory("").ok());
+  CHECK(files.is_synced("file"));
+  files.overwrite("file", 8, "abc");
+  files.overwrite("file", 10, "abc");
+  files.power_off();
+  files.power_on();
+  CHECK(files.contents("file") == "01234567ab");
+}
+
 TEST_CASE("the same seed forgets the same") {
   const auto run = [] {
     FilesSim files(Prng(5, "disk"), every_fate);

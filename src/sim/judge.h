@@ -27,15 +27,13 @@
 
 namespace metastore::sim {
 
-/// One and a half election timeouts, in whole seconds, is the least that a lease lives.
 inline LeaseTerms lease_terms(const Plan& plan) {
-  constexpr std::int64_t second = 1'000'000'000;
   // A keep-alive that goes by way of a follower may renew its lease again, or only then, when it comes late.
   const Duration underway = plan.members == 1 ? Duration() : plan.peers.messages.late_max + plan.peers.cut_max;
   return {.is_alone = plan.members == 1,
           .clock_pace_ppm = plan.clock_pace_ppm,
-          .ttl_seconds_min = ((plan.election_timeout * 3).nanoseconds() / 2 + second - 1) / second,
-          .grace = plan.election_timeout,
+          .ttl_seconds_min = shortest_ttl_seconds(plan.election_timeout),
+          .grace = election_timeout_max(plan),
           .slack_at_least = plan.election_timeout * 10 + (plan.disk.work_max + plan.disk.stall) * 20 +
                             Duration::seconds(5) + underway,
           .slack_a_request = plan.disk.work_max + plan.disk.stall};

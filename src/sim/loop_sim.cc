@@ -22,8 +22,21 @@ LoopSim::LoopSim(World& world, Prng prng, std::uint32_t pace_ppm_max)
 
 LoopSim::~LoopSim() {
   for (const auto& [task, appointments] : tasks_) {
-    world_.cancel(appointments.turn);
-    world_.cancel(appointments.deadline);
+    world_.cancel(appointments.turn.ticket);
+    world_.cancel(appointments.deadline.ticket);
+  }
+}
+
+void LoopSim::Appointment::run() {
+  if (loop.is_paused_) return loop.held_.push_back(this);
+  // It may cancel itself meanwhile, and this with it.
+  task.run();
+}
+
+void LoopSim::resume() {
+  is_paused_ = false;
+  for (Appointment* const due : std::exchange(held_, {})) {
+    if (!world_.is_pending(due->ticket)) due->ticket = world_.at(world_.now(), *due);
   }
 }
 
@@ -46,25 +59,30 @@ Instant LoopSim::in_world(Instant at) const {
 
 WallTime LoopSim::wall_now() const {
   constexpr std::int64_t beginning_of_2026 = 1'767'225'600'000'000'000;
-  return {beginning_of_2026 + world_.now().nanoseconds()};
+  return {beginning_of_2026 + (world_.now() + jumped_).nanoseconds()};
 }
 
 void LoopSim::run_soon(port::Task& task) {
-  Appointments& appointments = tasks_[&task];
-  if (!world_.is_pending(appointments.turn)) appointments.turn = world_.at(world_.now(), task);
+  Appointment& turn = of(task).turn;
+  if (!world_.is_pending(turn.ticket)) turn.ticket = world_.at(world_.now(), turn);
 }
 
 void LoopSim::run_at(port::Task& task, Instant at) {
-  Appointments& appointments = tasks_[&task];
-  world_.cancel(appointments.deadline);
-  if (at != Instant::never()) appointments.deadline = world_.at(in_world(at), task);
+  Appointment& deadline = of(task).deadline;
+  forget(deadline);
+  if (at != Instant::never()) deadline.ticket = world_.at(in_world(at), deadline);
+}
+
+void LoopSim::forget(Appointment& appointment) {
+  world_.cancel(appointment.ticket);
+  if (!held_.empty()) std::erase(held_, &appointment);
 }
 
 void LoopSim::cancel(port::Task& task) {
   const auto found = tasks_.find(&task);
   if (found == tasks_.end()) return;
-  world_.cancel(found->second.turn);
-  world_.cancel(found->second.deadline);
+  forget(found->second.turn);
+  forget(found->second.deadline);
   tasks_.erase(found);
 }
 
@@ -90,7 +108,18 @@ void WorkerSim::begin_work() {
   work_ = world_.after(work, working_);
 }
 
+void WorkerSim::resume() {
+  is_paused_ = false;
+  if (std::exchange(is_work_held_, false)) work_ = world_.at(world_.now(), working_);
+  for (std::size_t i = 0; i < reports_held_; ++i) worked_[i].ticket = world_.at(world_.now(), reporting_);
+  reports_held_ = 0;
+}
+
 void WorkerSim::finish_work() {
+  if (is_paused_) {
+    is_work_held_ = true;
+    return;
+  }
   port::Job* const job = waiting_.front();
   waiting_.pop_front();
   job->run();
@@ -101,6 +130,10 @@ void WorkerSim::finish_work() {
 }
 
 void WorkerSim::report() {
+  if (is_paused_) {
+    ++reports_held_;
+    return;
+  }
   port::Job* const job = worked_.front().job;
   worked_.pop_front();
   job->done();

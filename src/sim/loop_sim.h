@@ -1,11 +1,13 @@
 // One member's loop thread and helper threads in virtual time. A crash is the destruction of these objects: whatever
-// they still had to do will not happen. Time begins anew at each boot, from a drawn origin, as a machine's does, and
-// goes at a pace of its own.
+// they still had to do will not happen. While their process is paused they do nothing, and what became due meanwhile
+// comes, in its order, when it goes on; the clocks do not wait. Time begins anew at each boot, from a drawn origin, as
+// a machine's does, and goes at a pace of its own; the wall clock is what its people say.
 #ifndef METASTORE_SIM_LOOP_SIM_H_
 #define METASTORE_SIM_LOOP_SIM_H_
 
 #include <deque>
 #include <map>
+#include <vector>
 
 #include "core/base/prng.h"
 #include "core/host/port/loop.h"
@@ -29,11 +31,28 @@ class LoopSim final : public port::Loop {
   void run_at(port::Task& task, Instant at) override;
   void cancel(port::Task& task) override;
 
+  void pause() { is_paused_ = true; }
+  void resume();
+  /// The wall clock is set so much forward, or back.
+  void jump(Duration by) { jumped_ = jumped_ + by; }
+
  private:
-  struct Appointments {
-    World::Ticket turn;
-    World::Ticket deadline;
+  /// What the loop owes a task, at the world's time.
+  struct Appointment final : port::Task {
+    Appointment(LoopSim& owner, port::Task& owed) : loop(owner), task(owed) {}
+    void run() override;
+    LoopSim& loop;
+    port::Task& task;
+    World::Ticket ticket;
   };
+  struct Appointments {
+    Appointments(LoopSim& loop, port::Task& task) : turn(loop, task), deadline(loop, task) {}
+    Appointment turn;
+    Appointment deadline;
+  };
+
+  Appointments& of(port::Task& task) { return tasks_.try_emplace(&task, *this, task).first->second; }
+  void forget(Appointment& appointment);
 
   Duration paced(Duration elapsed) const;
   Instant in_world(Instant at) const;
@@ -45,6 +64,9 @@ class LoopSim final : public port::Loop {
   std::int64_t pace_ppm_ = 0;
   /// Only looked up by address, never walked in a way that shows.
   std::map<port::Task*, Appointments> tasks_;
+  Duration jumped_;
+  bool is_paused_ = false;
+  std::vector<Appointment*> held_;  ///< Became due while it was paused, in that order.
 };
 
 /// How long a helper thread takes before a job's work is done, and from there until the loop hears of it.
@@ -68,6 +90,9 @@ class WorkerSim final : public port::Worker {
   /// The next job takes so much longer.
   void stall_next(Duration stall) { next_stall_ = stall; }
   std::uint64_t stalls() const { return stalls_; }
+  /// The thread stops, once the call that it is in is done; or it goes on.
+  void pause() { is_paused_ = true; }
+  void resume();
 
  private:
   void begin_work();
@@ -90,6 +115,9 @@ class WorkerSim final : public port::Worker {
   std::deque<Worked> worked_;
   Instant last_report_ = Instant::from_nanoseconds(0);
   Duration next_stall_;
+  bool is_paused_ = false;
+  bool is_work_held_ = false;  ///< As the next, it became due while it was paused.
+  std::size_t reports_held_ = 0;
   std::uint64_t stalls_ = 0;
 };
 

@@ -39,11 +39,13 @@ Machine::Machine(const Surroundings& surroundings, Door& door, std::uint64_t num
       disk_(std::make_unique<Disk>(Prng(surroundings.plan.seed, "disk " + std::to_string(number)),
                                    surroundings.plan.crash_weights)),
       id_(member_id(number)),
-      is_admitted_(number <= surroundings.plan.members) {}
+      is_admitted_(number <= surroundings.plan.members),
+      disk_checker_(surroundings.plan.disk.report_max),
+      backlog_(0) {}
 
 Machine::~Machine() { clear(); }
 
-void Machine::boot(std::string_view damaged_path) {
+void Machine::boot(std::string_view damaged_path, std::uint64_t configuration) {
   ASSERT(is_down() && files().powered());
   ASSERT(is_admitted_ && !has_left_);
   ++boots_;
@@ -55,32 +57,34 @@ void Machine::boot(std::string_view damaged_path) {
   around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "boots");
   loop_ = std::make_unique<LoopSim>(around_.world, Prng(around_.plan.seed, "loop " + boot_name),
                                     around_.plan.clock_pace_ppm);
+  loop_->jump(jumped_);
+  backlogs_judged_ += backlog_.judged();
+  backlog_ = BacklogChecker(settings_of(around_.plan, configuration).limits.log_entries_kept);
   auto worker =
       std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "worker " + boot_name), around_.plan.disk);
   worker_ = worker.get();
   auto engine_worker = std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "engine worker " + boot_name),
                                                    around_.plan.disk);
+  engine_worker_ = engine_worker.get();
   std::optional<server::StoragePorts> storage;
   storage.emplace(server::StoragePorts{.files = disk_->files,
                                        .engines = disk_->engines,
                                        .log_worker = std::move(worker),
                                        .engine_worker = std::move(engine_worker)});
-  auto booted = server::LocalMember::boot(options(), {.loop = *loop_,
-                                                      .storage = std::move(storage),
-                                                      .network = *network_,
-                                                      .trace = *this,
-                                                      .supervisor = *this,
-                                                      .observer = this,
-                                                      .clients = around_.plan.is_over_http2 ? nullptr : &door_,
-                                                      .peers = &courier_});
+  auto booted =
+      server::LocalMember::boot(options(configuration), {.loop = *loop_,
+                                                         .storage = std::move(storage),
+                                                         .network = *network_,
+                                                         .trace = *this,
+                                                         .supervisor = *this,
+                                                         .observer = this,
+                                                         .clients = around_.plan.is_over_http2 ? nullptr : &door_,
+                                                         .peers = &courier_});
   if (!booted) {
     if (!facts_.contains("starting a new member")) ++stillbirths_;
-    worker_ = nullptr;
+    worker_ = engine_worker_ = nullptr;
     const std::string& message = booted.error().message;
-    const bool is_refused_by_name = !damaged_path.empty() && message.find(damaged_path) != std::string::npos;
-    if (files().powered() && !files().has_broken() && !is_refused_by_name) {
-      around_.judge.fail({"O11", around_.world.now(), "a boot was refused: " + message});
-    }
+    around_.judge.take(disk_checker_.on_refused(around_.world.now(), message, damaged_path, has_working_disk()));
     if (around_.trace.is_wanted()) {
       around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "refuses to boot: " + message);
     }
@@ -170,9 +174,42 @@ void Machine::power_off() {
   files().power_off();
 }
 
+void Machine::pause(Duration length) {
+  ASSERT(!is_down() && !is_paused());
+  paused_at_ = around_.world.now();
+  loop_->pause();
+  worker_->pause();
+  engine_worker_->pause();
+  courier_.pause();
+  around_.network.freeze(number_);
+  resumption_ = around_.world.after(length, resuming_);
+}
+
+void Machine::resume() {
+  if (!is_paused()) return;
+  around_.world.cancel(resumption_);
+  const Duration paused = around_.world.now() - *std::exchange(paused_at_, std::nullopt);
+  around_.trace.add(around_.world.now(), "machine " + std::to_string(number_), "the process goes on");
+  // What it could not do nobody may hold against it.
+  around_.judge.replies_of(id_).on_paused(paused);
+  disk_checker_.on_paused(paused);
+  loop_->resume();
+  worker_->resume();
+  engine_worker_->resume();
+  courier_.resume();
+  around_.network.thaw(number_);
+}
+
+void Machine::jump(Duration by) {
+  jumped_ = jumped_ + by;
+  if (loop_ != nullptr) loop_->jump(by);
+}
+
 bool Machine::settle() {
   if (is_down()) return false;
-  if (files().has_broken()) judge_broken();
+  if (files().has_broken() && !is_paused()) {
+    around_.judge.take(disk_checker_.on_broken(around_.world.now(), files().has_retried()));
+  }
   const bool is_over = !files().powered() || is_drained_ || has_failed_;
   if (!is_over) return false;
   if (!files().powered()) around_.network.darken(number_);
@@ -181,26 +218,19 @@ bool Machine::settle() {
   return true;
 }
 
-void Machine::judge_broken() {
-  // The helper thread hears of it at once, the loop when the job is reported.
-  const Instant now = around_.world.now();
-  if (broken_since_ == Instant::never()) broken_since_ = now;
-  if (files().has_retried()) around_.judge.fail({"O11", now, "what failed on the disk is tried again"});
-  if (now > broken_since_ + around_.plan.disk.report_max * 2) {
-    around_.judge.fail({"O11", now, "the member goes on, though its disk has failed"});
-  }
-}
-
 void Machine::clear() {
   if (!is_down()) last_configurations_ = configurations();
-  broken_since_ = Instant::never();
+  disk_checker_.on_down();
   if (worker_ != nullptr) stalls_ += worker_->stalls();
-  worker_ = nullptr;
+  worker_ = engine_worker_ = nullptr;
+  around_.world.cancel(resumption_);
+  const bool was_paused = std::exchange(paused_at_, std::nullopt).has_value();
   courier_.close();
   door_.close();
   around_.judge.on_crash(id_);
   member_.reset();
   loop_.reset();
+  if (was_paused) around_.network.thaw(number_);
   is_removed_ = false;
   is_draining_ = false;
   is_drained_ = false;
@@ -215,9 +245,7 @@ void Machine::dismiss() {
 
 void Machine::member_failed(const port::StorageError& error) {
   has_failed_ = true;
-  if (files().powered() && !files().has_broken()) {
-    around_.judge.fail({"O11", around_.world.now(), "storage failed on a disk that works: " + error.message});
-  }
+  around_.judge.take(disk_checker_.on_failure(around_.world.now(), error.message, has_working_disk()));
 }
 
 void Machine::on_input(const Input& input) {
@@ -227,6 +255,9 @@ void Machine::on_input(const Input& input) {
   around_.hash.add(input_record, number_, encoded_);
   if (const auto* request = std::get_if<ClientRequest>(&input.event)) {
     around_.judge.take(around_.judge.replies_of(id_).on_request(input.now, request->id, request->deadline));
+  }
+  if (const auto* written = std::get_if<CheckpointWritten>(&input.event)) {
+    backlog_.on_checkpoint(written->applied_index);
   }
   if (const auto* written = std::get_if<LogWritten>(&input.event); written != nullptr && is_on_own_disk()) {
     around_.judge.atlas().on_written(id_, written->id);
@@ -286,6 +317,11 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
   for (const raft::PeerStatus& peer : member_->replica().peers()) {
     around_.judge.take(matches_.on_peer(now, status.term, peer.id, peer.match_index));
   }
+  // Whoever leads may hold more for those who take a snapshot, and for a time for those who took one.
+  const bool is_held = status.is_leader && around_.plan.machines() > 1;
+  const raft::Raft& raft = member_->replica().raft();
+  around_.judge.take(
+      backlog_.on_turn(now, status.applied_index, raft.compacted_index(), raft.persisted_index(), is_held));
   for (const raft::LogWrite& write : effects.log_writes) {
     for (const raft::Entry& entry : write.append) {
       const std::uint64_t contents = crc32c_extend(static_cast<std::uint32_t>(entry.type), entry.data.view());
@@ -304,16 +340,17 @@ void Machine::trace(const std::vector<TraceLine>& lines) {
   }
 }
 
-server::MemberOptions Machine::options() const {
+server::MemberOptions Machine::options(std::uint64_t configuration) const {
+  MemberSettings settings = settings_of(around_.plan, configuration);
   const std::string name = "m" + std::to_string(number_);
   server::MemberOptions options;
   options.config.name = name;
   options.config.client_urls = {"http://127.0.0.1:" + std::to_string(door_.port())};
-  options.config.heartbeat_interval = around_.plan.heartbeat_interval;
-  options.config.election_timeout = around_.plan.election_timeout;
-  options.config.checkpoint_interval = around_.plan.checkpoint_interval;
+  options.config.heartbeat_interval = settings.heartbeat_interval;
+  options.config.election_timeout = settings.election_timeout;
+  options.config.checkpoint_interval = settings.checkpoint_interval;
   options.config.watch_progress_interval = around_.plan.watch_progress_interval;
-  options.config.limits = around_.plan.limits;
+  options.config.limits = settings.limits;
   options.config.quota_bytes = around_.plan.quota_bytes;
   options.new_cluster = {.self = id_, .cluster = ClusterId(0x5171), .members = {}};
   options.config.acquaintances = acquaintances_;

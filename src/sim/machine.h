@@ -7,12 +7,16 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/host/port/executors.h"
 #include "core/host/port/loop.h"
 #include "server/member.h"
+#include "sim/calling.h"
+#include "sim/checkers/backlog.h"
+#include "sim/checkers/disks.h"
 #include "sim/checkers/matches.h"
 #include "sim/courier.h"
 #include "sim/door.h"
@@ -68,8 +72,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
 
   /// Starts the process. Requires: is_down(), it was admitted and has not left, and the power is on. It may be down
   /// again afterwards, if the power went, the disk failed, or because `damaged_path`, a file that is not as it was
-  /// written, is refused by name.
-  void boot(std::string_view damaged_path = "");
+  /// written, is refused by name. `configuration`: settings_of().
+  void boot(std::string_view damaged_path = "", std::uint64_t configuration = 0);
   /// Asks the process to stop; it goes down by itself once it owes nothing.
   void drain();
   /// The process is gone; what it wrote stays with the operating system.
@@ -81,6 +85,14 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_on_own_disk() const { return own_disk_ == nullptr; }
   /// The next job of its disk takes so much longer. Requires: !is_down().
   void stall(Duration stall) { worker_->stall_next(stall); }
+
+  /// The process does nothing for so long; its clock and its system go on. Requires: !is_down().
+  void pause(Duration length);
+  /// It goes on, if it is paused.
+  void resume();
+  bool is_paused() const { return paused_at_.has_value(); }
+  /// Its people set its wall clock so much forward, or back.
+  void jump(Duration by);
 
   /// To be called after each event: a member that failed or lost its power is cleared away. True if it went down.
   bool settle();
@@ -99,6 +111,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   /// Whether it has heard of all members' data directories. Requires: !is_down().
   bool knows_all_members() const;
   FilesSim& files() { return disk_->files; }
+  bool has_working_disk() const { return files().powered() && !files().has_broken(); }
   const FilesSim& files() const { return disk_->files; }
   std::uint64_t boots() const { return boots_; }
   /// Boots that ended before there was a member at all.
@@ -107,6 +120,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   const CourierCounts& messages() const { return courier_.counts(); }
   const EngineCounts& checkpoints() const { return disk_->engines.counts(); }
   const MatchChecker& matches() const { return matches_; }
+  std::uint64_t backlogs_judged() const { return backlogs_judged_ + backlog_.judged(); }
   /// How often the member told this fact about itself.
   std::uint64_t told(std::string_view fact) const {
     const auto found = facts_.find(fact);
@@ -135,11 +149,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void on_effects(const Effects& effects) override;
   void trace(const std::vector<TraceLine>& lines) override;
 
-  server::MemberOptions options() const;
+  server::MemberOptions options(std::uint64_t configuration) const;
   void clear();
-  /// Once its disk has failed a member must end, and not try again.
-  void judge_broken();
-
   /// What its disk holds, when it has just been started and as it goes.
   void chart_log();
   void chart(const ReplicaStatus& status, const Effects& effects);
@@ -155,7 +166,12 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::unique_ptr<Disk> own_disk_;  ///< While an empty one is in its place.
   std::unique_ptr<LoopSim> loop_;
   std::unique_ptr<server::LocalMember> member_;
-  WorkerSim* worker_ = nullptr;  ///< The member's own.
+  WorkerSim* worker_ = nullptr;  ///< The member's own, as the next.
+  WorkerSim* engine_worker_ = nullptr;
+  std::optional<Instant> paused_at_;
+  Calling<&Machine::resume> resuming_{*this};
+  World::Ticket resumption_;
+  Duration jumped_;
   MemberId id_;
   bool is_admitted_ = false;
   std::vector<Peer> acquaintances_;
@@ -168,7 +184,9 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::vector<std::vector<MemberId>> last_configurations_;
   Term led_term_;  ///< The latest in which this run of its member led.
   MatchChecker matches_;
-  Instant broken_since_ = Instant::never();
+  DiskChecker disk_checker_;
+  BacklogChecker backlog_;
+  std::uint64_t backlogs_judged_ = 0;  ///< Of its former runs.
   std::uint64_t boots_ = 0;
   std::uint64_t stillbirths_ = 0;
   std::uint64_t stalls_ = 0;

@@ -12,6 +12,17 @@ namespace {
 
 /// How often a disk that is never repaired is tried: each boot costs a whole log.
 constexpr std::uint64_t failures_max = 6;
+/// Other configurations than the plan's that a run knows.
+constexpr std::uint64_t configurations = 1'000;
+/// Longer than any run.
+constexpr Duration for_good = Duration::seconds(30 * 24 * 3600);
+
+bool has_sector_ending_in_zeros(std::string_view piece) {
+  for (std::size_t end = sector_bytes; end <= piece.size(); end += sector_bytes) {
+    if (piece[end - 1] == '\0') return true;
+  }
+  return piece.size() % sector_bytes != 0 && piece.back() == '\0';
+}
 
 }  // namespace
 
@@ -25,6 +36,7 @@ Nemesis::Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& tra
       number_(number),
       name_(numbered("nemesis", number)),
       prng_(plan.seed, name_),
+      oddities_(plan.seed, name_ + " oddities"),
       crash_operations_(plan.crash_operations.begin(), plan.crash_operations.end()) {
   schedule(Duration());
 }
@@ -55,6 +67,7 @@ void Nemesis::retire() {
   prng_ = Prng(plan_.seed, name_ + " at the end");
   if (plan_.crash_operations.empty()) machine_.files().power_off_at(0);
   if (!machine_.files().has_broken()) machine_.files().repair();
+  machine_.resume();
   if (machine_.is_down()) return schedule(Duration());
   world_.cancel(ticket_);
 }
@@ -69,6 +82,11 @@ void Nemesis::stay_broken(Rest how) {
       return prng_.chance(1, 2) ? machine_.kill() : machine_.power_off();
     case Rest::cut_off:
       return note("it stays cut off");
+    case Rest::paused:
+      note("it stays paused");
+      if (machine_.is_down()) broken_ = Rest::down;
+      if (!machine_.is_down()) machine_.pause(for_good);
+      return;
     case Rest::disk:
       note("its disk goes on failing");
       failures_left_ = failures_max;
@@ -86,6 +104,7 @@ void Nemesis::fail_again() {
 
 void Nemesis::recover() {
   broken_.reset();
+  machine_.resume();
   if (!machine_.files().has_broken()) {
     machine_.files().repair();
   } else if (machine_.is_down()) {
@@ -102,7 +121,7 @@ void Nemesis::run() {
 }
 
 void Nemesis::boot() {
-  Boot boot{.member = number_, .power_off_after = 0, .flip = {}};
+  Boot boot{.member = number_};
   if (!crash_operations_.empty()) {
     boot.power_off_after = crash_operations_.front();
     crash_operations_.pop_front();
@@ -110,6 +129,10 @@ void Nemesis::boot() {
     boot.power_off_after = 1 + prng_.below(plan_.boot_operations_ahead_max);
   }
   if (!is_spent() && prng_.below(100) < plan_.flip_percent) boot.flip = draw_flip();
+  if (!is_spent() && !boot.flip && oddities_.below(100) < plan_.misplaced_percent) boot.misplaced = draw_misplaced();
+  if (!is_spent() && oddities_.below(100) < plan_.reconfigure_percent) {
+    boot.configuration = 1 + oddities_.below(configurations);
+  }
   decide(boot);
   if (broken_ == Rest::disk) return fail_again();
   if (!machine_.is_down() && !is_spent()) schedule(plan_.fault_interval_max);
@@ -121,30 +144,76 @@ void Nemesis::perform(const Boot& boot) {
   if (boot.power_off_after > 0) {
     machine_.files().power_off_at(machine_.files().operations() + boot.power_off_after);
   }
-  start(boot.flip);
+  start(boot);
+  if (boot.configuration > 0) ++counts_.reconfigured;
   if (!machine_.is_down()) return;
   if (!machine_.files().has_broken()) ++counts_.boot_crashes;
   ++strikes_;
   on_down();
 }
 
-void Nemesis::start(const std::optional<Flip>& flip) {
-  if (!flip || !has_byte(flip->path, flip->offset)) return machine_.boot();
-  ++counts_.flips;
-  note("a bit of " + flip->path + " turns over, at " + std::to_string(flip->offset));
-  machine_.files().flip(flip->path, flip->offset, flip->bit);
-  const char flipped = machine_.files().contents(flip->path)[flip->offset];
-  machine_.boot(flip->path);
-  undo(*flip, flipped);
+void Nemesis::start(const Boot& boot) {
+  const std::optional<Damage> damage = boot.flip        ? flip(*boot.flip)
+                                       : boot.misplaced ? misplace(*boot.misplaced)
+                                                        : std::nullopt;
+  if (!damage) return machine_.boot("", boot.configuration);
+  DamageCounts& counts = boot.flip ? counts_.flips : counts_.misplaced;
+  ++counts.done;
+  machine_.boot(damage->path, boot.configuration);
+  undo(*damage);
   if (!machine_.is_down()) {
-    ++counts_.flips_accepted;
+    ++counts.accepted;
   } else if (machine_.files().powered() && !machine_.files().has_broken()) {
-    note("it is turned back");
-    ++(flip->path.starts_with("member/wal/")  ? counts_.log_flips_refused
-       : flip->path.starts_with("member/db/") ? counts_.engine_flips_refused
-                                              : counts_.identity_flips_refused);
-    machine_.boot();
+    note("that is put right");
+    ++(damage->path.starts_with("member/wal/")  ? counts.log_refused
+       : damage->path.starts_with("member/db/") ? counts.engine_refused
+                                                : counts.identity_refused);
+    machine_.boot("", boot.configuration);
   }
+}
+
+std::optional<Nemesis::Damage> Nemesis::flip(const Flip& flip) {
+  if (!has_byte(flip.path, flip.offset)) return std::nullopt;
+  note("a bit of " + flip.path + " turns over, at " + std::to_string(flip.offset));
+  const char before = machine_.files().contents(flip.path)[flip.offset];
+  machine_.files().flip(flip.path, flip.offset, flip.bit);
+  const char after = machine_.files().contents(flip.path)[flip.offset];
+  return Damage{flip.path, flip.offset, std::string(1, before), std::string(1, after), flip.bit};
+}
+
+/// A sector that ends in zeros is what a lost write leaves: over the end of the log nobody who knows but this disk
+/// could tell it from one.
+bool Nemesis::is_end_of_log(const std::string& path) const {
+  constexpr std::string_view segments = "member/wal/";
+  if (!path.starts_with(segments)) return false;
+  const std::vector<std::string> files = machine_.files().all_files();
+  return std::none_of(files.begin(), files.end(),
+                      [&](const std::string& other) { return other.starts_with(segments) && other > path; });
+}
+
+std::optional<Nemesis::Damage> Nemesis::misplace(const Misplaced& misplaced) {
+  if (!has_byte(misplaced.path, misplaced.offset) || !has_byte(misplaced.onto, misplaced.onto_offset)) {
+    return std::nullopt;
+  }
+  if (!machine_.files().is_synced(misplaced.onto)) return std::nullopt;
+  std::string piece = machine_.files().contents(misplaced.path).substr(misplaced.offset, misplaced.bytes);
+  const std::string before = machine_.files().contents(misplaced.onto).substr(misplaced.onto_offset, misplaced.bytes);
+  // What a file lacks its last sector has, too.
+  piece.resize(before.size(), '\0');
+  if (piece == before || (is_end_of_log(misplaced.onto) && has_sector_ending_in_zeros(piece))) return std::nullopt;
+  note(std::to_string(misplaced.bytes) + " bytes of " + misplaced.path + " at " + std::to_string(misplaced.offset) +
+       " are found in " + misplaced.onto + " at " + std::to_string(misplaced.onto_offset));
+  machine_.files().overwrite(misplaced.onto, misplaced.onto_offset, piece);
+  return Damage{misplaced.onto, misplaced.onto_offset, before, std::move(piece), {}};
+}
+
+void Nemesis::undo(const Damage& damage) {
+  // The member may have written over it, or thrown it away.
+  const std::vector<std::string> files = machine_.files().all_files();
+  if (std::find(files.begin(), files.end(), damage.path) == files.end()) return;
+  if (machine_.files().contents(damage.path).substr(damage.offset, damage.after.size()) != damage.after) return;
+  if (damage.bit) return machine_.files().flip(damage.path, damage.offset, *damage.bit);
+  machine_.files().overwrite(damage.path, damage.offset, damage.before);
 }
 
 bool Nemesis::has_byte(const std::string& path, std::uint64_t offset) const {
@@ -167,10 +236,29 @@ std::optional<Flip> Nemesis::draw_flip() {
   return flip;
 }
 
-void Nemesis::undo(const Flip& flip, char flipped) {
-  // The member may have written over it.
-  if (!has_byte(flip.path, flip.offset) || machine_.files().contents(flip.path)[flip.offset] != flipped) return;
-  machine_.files().flip(flip.path, flip.offset, flip.bit);
+std::optional<Misplaced> Nemesis::draw_misplaced() {
+  const std::vector<std::string> files = machine_.files().all_files();
+  if (files.empty()) return std::nullopt;
+  // A sector, a page, or a whole batch: of small segments, all.
+  constexpr std::uint64_t sizes[] = {512, 4'096, 65'536};
+  const std::uint64_t bytes = sizes[oddities_.below(std::size(sizes))];
+  const auto draw_place = [&](const std::string& path) {
+    // Most should hit what was written, as flips do.
+    const std::string contents = machine_.files().contents(path);
+    const std::size_t last = contents.find_last_not_of('\0');
+    const bool is_anywhere = last == std::string::npos || oddities_.chance(1, 4);
+    const std::uint64_t end = is_anywhere ? contents.size() : last + 1;
+    return end == 0 ? 0 : oddities_.below((end + bytes - 1) / bytes) * bytes;
+  };
+  Misplaced misplaced{.path = files[oddities_.below(files.size())], .bytes = bytes};
+  misplaced.offset = draw_place(misplaced.path);
+  // Mostly within one kind of files: what is there looks like what belongs there.
+  const std::string kind = misplaced.path.substr(0, misplaced.path.rfind('/') + 1);
+  do {
+    misplaced.onto = files[oddities_.below(files.size())];
+  } while (!misplaced.onto.starts_with(kind) && oddities_.chance(3, 4));
+  misplaced.onto_offset = draw_place(misplaced.onto);
+  return misplaced;
 }
 
 bool Nemesis::is_spent() const { return is_retired_ || plan_.is_calm() || strikes_ >= plan_.faults_max; }
@@ -199,7 +287,34 @@ void Nemesis::strike() {
       return schedule(plan_.down_max);
     case Fault::restart:
       return decide(Stop{number_});
+    case Fault::pause:
+      return decide(Pause{number_, draw_pause(plan_, prng_)});
+    case Fault::clock_jump:
+      return decide(draw_jump());
   }
+}
+
+JumpClock Nemesis::draw_jump() {
+  constexpr Duration year = Duration::seconds(365 * 24 * 3600);
+  const Duration most = prng_.chance(1, 2) ? year : plan_.election_timeout;
+  const Duration by = prng_.between(Duration::milliseconds(1), most);
+  return prng_.chance(1, 2) ? JumpClock{number_, by, {}} : JumpClock{number_, {}, by};
+}
+
+void Nemesis::perform(const Pause& pause) {
+  if (machine_.is_down() || machine_.is_paused()) return;
+  ++counts_.faults[static_cast<std::size_t>(Fault::pause)];
+  if (plan_.machines() > 1 && machine_.status().is_leader && pause.length > plan_.election_timeout) {
+    ++counts_.long_pauses_of_leader;
+  }
+  note("pauses the process");
+  machine_.pause(pause.length);
+}
+
+void Nemesis::perform(const JumpClock& jump) {
+  ++counts_.faults[static_cast<std::size_t>(Fault::clock_jump)];
+  note("sets the wall clock");
+  machine_.jump(jump.forward - jump.back);
 }
 
 void Nemesis::perform(const PowerOff& off) {
@@ -232,7 +347,8 @@ void Nemesis::perform(const Kill&) {
 }
 
 void Nemesis::perform(const Stop&) {
-  if (machine_.is_down() || machine_.is_draining()) return;
+  // Nobody who is paused hears of it before he goes on.
+  if (machine_.is_down() || machine_.is_draining() || machine_.is_paused()) return;
   ++counts_.faults[static_cast<std::size_t>(Fault::restart)];
   note("asks the member to stop");
   machine_.drain();

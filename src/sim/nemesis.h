@@ -19,14 +19,22 @@
 
 namespace metastore::sim {
 
+/// Of files that were not as they had been written when a member was started.
+struct DamageCounts {
+  std::uint64_t done = 0;
+  std::uint64_t accepted = 0;  ///< The member was started in spite of it; other oracles judge what it says.
+  std::uint64_t log_refused = 0;
+  std::uint64_t engine_refused = 0;
+  std::uint64_t identity_refused = 0;
+};
+
 struct NemesisCounts {
   std::array<std::uint64_t, fault_kinds> faults = {};
-  std::uint64_t boot_crashes = 0;  ///< Of power_at_operation, those during a boot.
-  std::uint64_t flips = 0;
-  std::uint64_t flips_accepted = 0;  ///< The member was started in spite of it; other oracles judge what it says.
-  std::uint64_t log_flips_refused = 0;
-  std::uint64_t engine_flips_refused = 0;
-  std::uint64_t identity_flips_refused = 0;
+  std::uint64_t boot_crashes = 0;           ///< Of power_at_operation, those during a boot.
+  std::uint64_t long_pauses_of_leader = 0;  ///< Of the pauses, those that outlast an election timeout.
+  std::uint64_t reconfigured = 0;           ///< Boots with other settings than the plan's.
+  DamageCounts flips;
+  DamageCounts misplaced;
 };
 
 class Nemesis final : private port::Task {
@@ -54,6 +62,8 @@ class Nemesis final : private port::Task {
   void perform(const BreakDisk& disk);
   void perform(const SwapDisk& swap);
   void perform(const StallDisk& stall);
+  void perform(const Pause& pause);
+  void perform(const JumpClock& jump);
   /// No more faults, but for a plan's own crash_operations; what is down is booted soon.
   void retire();
   /// From then on, until recover(): its member is of no use. Whoever is cut off is so by others.
@@ -70,11 +80,25 @@ class Nemesis final : private port::Task {
   }
   void boot();
   void mend();
-  void start(const std::optional<Flip>& flip);
+  /// A part of a file that is not as it was written.
+  struct Damage {
+    std::string path;
+    std::uint64_t offset = 0;
+    std::string before;
+    std::string after;
+    std::optional<unsigned> bit;  ///< That alone differs.
+  };
+
+  void start(const Boot& boot);
+  /// None where there is no such place, or nothing changes.
+  std::optional<Damage> flip(const Flip& flip);
+  std::optional<Damage> misplace(const Misplaced& misplaced);
+  bool is_end_of_log(const std::string& path) const;
+  void undo(const Damage& damage);
   std::optional<Flip> draw_flip();
+  std::optional<Misplaced> draw_misplaced();
+  JumpClock draw_jump();
   bool has_byte(const std::string& path, std::uint64_t offset) const;
-  /// Turns the bit back, unless the byte is not `flipped` any more.
-  void undo(const Flip& flip, char flipped);
   void strike();
   /// The disk that goes on failing does so again, soon.
   void fail_again();
@@ -91,6 +115,7 @@ class Nemesis final : private port::Task {
   const std::uint64_t number_;
   const std::string name_;
   Prng prng_;
+  Prng oddities_;  ///< Misplaced pieces, and other configurations.
   World::Ticket ticket_;
   std::deque<std::uint64_t> crash_operations_;
   std::uint64_t strikes_ = 0;

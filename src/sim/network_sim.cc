@@ -37,6 +37,8 @@ class NetworkSim::End {
   void arrive_end();
   /// The way to here may be open again.
   void resume();
+  /// The process here goes on.
+  void thaw();
   /// The rest of what was on its way is lost from a drawn place on, and the end comes at once.
   void lose_rest();
 
@@ -49,6 +51,7 @@ class NetworkSim::End {
 
   End& other() const;
   Site site() const;
+  bool is_frozen() const;
   bool is_way_open() const { return network_.is_open(other().site(), site()); }
   void push(Piece piece);
   void deliver_soon();
@@ -72,15 +75,17 @@ class NetworkSim::End {
   bool is_paused_ = false;
   bool is_writing_ = false;
   bool is_shut_down_ = false;
+  bool is_drain_held_ = false;
 };
 
 struct NetworkSim::Link {
-  Link(NetworkSim& owner, std::uint64_t number, Site from, Site to, int to_port)
+  Link(NetworkSim& owner, std::uint64_t number, Site from, Site to, Site process, int to_port)
       : network(owner),
         id(number),
         port(to_port),
         near_site(from),
         far_site(to),
+        far_process(process),
         faults(from == 0 ? owner.faults_ : owner.faults_between_machines_),
         counts(from == 0 ? owner.counts_ : owner.counts_between_machines_),
         near(owner, *this, "127.0.0.1:" + std::to_string(to_port)),
@@ -125,6 +130,8 @@ struct NetworkSim::Link {
   }
   /// Ways may be open again.
   void resume();
+  /// The process of one side goes on.
+  void thaw();
   Duration draw_delay() { return network.prng_.between(faults.delay_min, faults.delay_max); }
   void detached() {
     if (connector == nullptr && !near.is_attached() && !far.is_attached() && (has_arrived || is_arrival_held)) {
@@ -132,13 +139,17 @@ struct NetworkSim::Link {
     }
   }
   /// Both sides are gone. A turn of its own, because a side may go while it is being told something.
-  void leave() { network.forget(id); }
+  void leave() {
+    // Somebody may have been let in at this very moment.
+    if (!near.is_attached() && !far.is_attached()) network.forget(id);
+  }
 
   NetworkSim& network;
   std::uint64_t id;
   int port;
   const Site near_site;
-  const Site far_site;
+  const Site far_site;     ///< 0 for what clients connect to: their ways are never cut.
+  const Site far_process;  ///< The machine there all the same.
   const NetworkFaults& faults;
   NetworkCounts& counts;
   End near;
@@ -146,6 +157,7 @@ struct NetworkSim::Link {
   bool has_arrived = false;
   bool is_arrival_held = false;
   bool is_answer_held = false;
+  bool is_entry_held = false;
   bool is_orphaned = false;  ///< One side lost its power, which the other does not know.
   bool is_refused = false;
   port::Connector* connector = nullptr;  ///< Still to be told.
@@ -297,7 +309,7 @@ void NetworkSim::End::resume() {
 }
 
 void NetworkSim::End::deliver_soon() {
-  if (user_ == nullptr || is_paused_ || is_told_end_ || incoming_.empty()) return;
+  if (user_ == nullptr || is_paused_ || is_told_end_ || incoming_.empty() || is_frozen()) return;
   if (!is_way_open()) {
     ++link_.counts.held;
     return;
@@ -306,7 +318,7 @@ void NetworkSim::End::deliver_soon() {
 }
 
 void NetworkSim::End::deliver() {
-  if (user_ == nullptr || is_paused_) return;
+  if (user_ == nullptr || is_paused_ || is_frozen()) return;
   if (!is_way_open()) {
     ++link_.counts.held;
     return;
@@ -327,8 +339,19 @@ void NetworkSim::End::drain_soon() {
 }
 
 void NetworkSim::End::drain() {
+  is_drain_held_ = is_frozen();
+  if (is_drain_held_) return;
   is_writing_ = false;
   if (user_ != nullptr && !is_told_end_) user_->on_drained();
+}
+
+void NetworkSim::End::thaw() {
+  deliver_soon();
+  if (std::exchange(is_drain_held_, false)) drain_soon();
+}
+
+bool NetworkSim::End::is_frozen() const {
+  return network_.frozen_.contains(this == &link_.near ? link_.near_site : link_.far_process);
 }
 
 NetworkSim::End& NetworkSim::End::other() const { return this == &link_.near ? link_.far : link_.near; }
@@ -354,13 +377,15 @@ void NetworkSim::Link::arrive() {
 }
 
 void NetworkSim::Link::enter() {
+  is_entry_held = network.frozen_.contains(far_process);
+  if (is_entry_held) return;
   const auto found = network.listening_.find(port);
   if (found == network.listening_.end()) return refuse();
   found->second.acceptor->on_accepted(std::make_unique<ConnectionSim>(far));
 }
 
 void NetworkSim::Link::answer() {
-  is_answer_held = !network.is_open(far_site, near_site);
+  is_answer_held = !network.is_open(far_site, near_site) || network.frozen_.contains(near_site);
   if (is_answer_held) return;
   port::Connector* const asking = std::exchange(connector, nullptr);
   if (asking == nullptr) return;
@@ -376,6 +401,13 @@ void NetworkSim::Link::resume() {
   if (std::exchange(is_answer_held, false)) answer_ticket = network.world_.after(draw_delay(), answering);
   near.resume();
   far.resume();
+}
+
+void NetworkSim::Link::thaw() {
+  if (std::exchange(is_answer_held, false)) answer_ticket = network.world_.at(network.world_.now(), answering);
+  if (std::exchange(is_entry_held, false)) enter_soon();
+  near.thaw();
+  far.thaw();
 }
 
 NetworkSim::NetworkSim(World& world, Prng prng, const NetworkFaults& faults, const NetworkFaults& between_machines)
@@ -421,7 +453,8 @@ NetworkSim::Link& NetworkSim::begin_link(Site site, int port) {
   const std::uint64_t id = next_link_++;
   const auto listener = sites_.find(port);
   const Site to = listener == sites_.end() || site == 0 ? 0 : listener->second;
-  Link& link = *links_.emplace(id, std::make_unique<Link>(*this, id, site, to, port)).first->second;
+  const Site process = listener == sites_.end() ? 0 : listener->second;
+  Link& link = *links_.emplace(id, std::make_unique<Link>(*this, id, site, to, process, port)).first->second;
   ++link.counts.connections;
   link.arrival_ticket = world_.after(link.draw_delay(), link.arrival);
   if (prng_.chance(link.faults.reset_chance, 1000)) {
@@ -442,6 +475,13 @@ void NetworkSim::light(Site site) {
     if (std::exchange(link->is_orphaned, false)) link->lose_rest();
   }
   resume();
+}
+
+void NetworkSim::thaw(Site site) {
+  if (frozen_.erase(site) == 0) return;
+  for (const auto& [id, link] : links_) {
+    if (link->near_site == site || link->far_process == site) link->thaw();
+  }
 }
 
 void NetworkSim::heal() {

@@ -69,6 +69,10 @@ class NetworkSim final : public port::Network {
   void darken(Site site) { dark_.insert(site); }
   /// It is back, and knows nothing of its former connections.
   void light(Site site);
+  /// The process there does nothing until it goes on: what comes for it waits in its system, which greets whoever
+  /// connects.
+  void freeze(Site site) { frozen_.insert(site); }
+  void thaw(Site site);
   /// Everything is mended, and new connections are not reset any more.
   void heal();
 
@@ -107,6 +111,7 @@ class NetworkSim final : public port::Network {
   std::map<int, Site> sites_;           ///< By port, of whoever listened there last.
   std::set<std::pair<Site, Site>> cuts_;
   std::set<Site> dark_;
+  std::set<Site> frozen_;
   std::map<std::uint64_t, std::unique_ptr<Link>> links_;
   std::uint64_t next_link_ = 1;
 };

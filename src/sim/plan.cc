@@ -10,6 +10,10 @@
 namespace metastore::sim {
 namespace {
 
+/// How much shorter or longer one member's timeouts may be than those of the plan.
+constexpr std::int64_t timeout_percent_min = 90;
+constexpr std::int64_t timeout_percent_max = 130;
+
 /// Spread over orders of magnitude: small numbers are where the corners are.
 std::uint64_t draw_scaled(Prng& prng, std::uint64_t low, std::uint64_t high) {
   std::uint64_t octaves = 0;
@@ -116,7 +120,9 @@ void draw_faults(Plan& plan) {
   plan.boot_crash_percent = prng.chance(1, 2) ? static_cast<std::uint32_t>(prng.between(5, 60)) : 0;
   plan.boot_operations_ahead_max = draw_scaled(prng, 1, 64);
   const bool is_calm = prng.chance(1, 8);
-  for (std::uint32_t& weight : plan.fault_weights) weight = !is_calm && prng.chance(2, 3) ? 1 : 0;
+  for (std::size_t kind = 0; kind <= static_cast<std::size_t>(Fault::disk_full); ++kind) {
+    plan.fault_weights[kind] = !is_calm && prng.chance(2, 3) ? 1 : 0;
+  }
   if (!is_calm && prng.chance(1, 3)) plan.flip_percent = static_cast<std::uint32_t>(prng.between(5, 60));
   plan.disk.work_min = draw_scaled(prng, Duration::microseconds(20), Duration::milliseconds(2));
   plan.disk.work_max = plan.disk.work_min + draw_scaled(prng, Duration::microseconds(1), Duration::milliseconds(50));
@@ -130,9 +136,31 @@ void draw_faults(Plan& plan) {
 void draw_disasters(Plan& plan) {
   Prng prng(plan.seed, "plan disasters");
   const bool is_any = !plan.is_calm() && prng.chance(2, 3);
-  for (std::uint32_t& weight : plan.disaster_weights) weight = is_any && prng.chance(1, 2) ? 1 : 0;
+  for (std::size_t kind = 0; kind <= static_cast<std::size_t>(Disaster::empty_disk); ++kind) {
+    plan.disaster_weights[kind] = is_any && prng.chance(1, 2) ? 1 : 0;
+  }
   plan.disasters_max = draw_scaled(prng, 1, 12);
   plan.disaster_interval_max = draw_scaled(prng, Duration::milliseconds(200), Duration::seconds(30));
+}
+
+/// Processes that pause, and clocks that jump.
+void draw_pauses(Plan& plan) {
+  if (plan.is_calm()) return;
+  Prng prng(plan.seed, "plan pauses");
+  if (prng.chance(1, 2)) plan.fault_weights[static_cast<std::size_t>(Fault::pause)] = 1;
+  if (prng.chance(1, 2)) plan.disaster_weights[static_cast<std::size_t>(Disaster::leader_pauses)] = 1;
+  if (prng.chance(1, 3)) plan.fault_weights[static_cast<std::size_t>(Fault::clock_jump)] = 1;
+}
+
+/// Members that are started with other settings than the rest, and writes that went astray.
+void draw_oddities(Plan& plan) {
+  if (plan.is_calm()) return;
+  Prng configurations(plan.seed, "plan configurations");
+  if (configurations.chance(1, 3)) {
+    plan.reconfigure_percent = static_cast<std::uint32_t>(configurations.between(10, 80));
+  }
+  Prng misplaced(plan.seed, "plan misplaced");
+  if (misplaced.chance(1, 3)) plan.misplaced_percent = static_cast<std::uint32_t>(misplaced.between(5, 60));
 }
 
 /// A quorum is alone in some clusters, once their faults have ended.
@@ -286,6 +314,8 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   plan.network = draw_network(seed);
   plan.peers = draw_peers(seed);
   draw_disasters(plan);
+  draw_pauses(plan);
+  draw_oddities(plan);
   draw_rest(plan);
   plan = with_members(std::move(plan), members > 0 ? members : draw_members(seed));
   draw_member_changes(plan);
@@ -299,7 +329,7 @@ std::string numbered(std::string_view name, std::uint64_t number) {
 
 Plan without_faults(Plan plan) {
   plan.fault_weights = {};
-  plan.flip_percent = 0;
+  plan.flip_percent = plan.reconfigure_percent = plan.misplaced_percent = 0;
   plan.clock_pace_ppm = 0;
   plan.boot_crash_percent = 0;
   plan.disk.stall_chance = 0;
@@ -372,6 +402,46 @@ Plan speed_plan() {
   plan.boot_operations_ahead_max = 32;
   plan.flip_percent = 10;
   return plan;
+}
+
+MemberSettings settings_of(const Plan& plan, std::uint64_t configuration) {
+  MemberSettings settings = {plan.limits, plan.heartbeat_interval, plan.election_timeout, plan.checkpoint_interval};
+  if (configuration == 0) return settings;
+  Prng prng(plan.seed, "configuration " + std::to_string(configuration));
+  const std::int64_t percent = prng.between(timeout_percent_min, timeout_percent_max);
+  const Duration election_timeout = plan.election_timeout * percent / 100;
+  // Another shortest lease would be another promise.
+  if (shortest_ttl_seconds(election_timeout) == shortest_ttl_seconds(plan.election_timeout)) {
+    settings.election_timeout = election_timeout;
+    settings.heartbeat_interval = plan.heartbeat_interval * percent / 100;
+  }
+  settings.checkpoint_interval = draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(10));
+  Limits& limits = settings.limits;
+  draw_limit(prng, limits.apply_bytes_a_step, 1, 100'000);
+  draw_limit(prng, limits.log_entries_kept, 1, 5'000);
+  draw_limit(prng, limits.log_bytes_max, 1, 1'000'000);
+  draw_limit(prng, limits.wal_files_kept, 1, 5);
+  draw_limit(prng, limits.wal_segment_bytes, 4'096, 1'048'576);
+  draw_limit(prng, limits.mark_entries, 1, 1'000);
+  draw_limit(prng, limits.checkpoint_bytes, 1, 100'000);
+  draw_limit(prng, limits.snapshot_part_bytes, 1, 100'000);
+  draw_limit(prng, limits.snapshot_window_bytes, 1, 100'000);
+  draw_limit(prng, limits.append_message_bytes_max, 1, 100'000);
+  draw_limit(prng, limits.append_window_bytes_max, 1, 1'000'000);
+  return settings;
+}
+
+Duration election_timeout_max(const Plan& plan) {
+  return plan.reconfigure_percent > 0 ? plan.election_timeout * timeout_percent_max / 100 : plan.election_timeout;
+}
+
+std::int64_t shortest_ttl_seconds(Duration election_timeout) {
+  constexpr std::int64_t second = 1'000'000'000;
+  return ((election_timeout * 3).nanoseconds() / 2 + second - 1) / second;
+}
+
+Duration draw_pause(const Plan& plan, Prng& prng) {
+  return prng.between(plan.election_timeout / 2, plan.election_timeout * 6);
 }
 
 std::vector<std::uint64_t> draw_order(const Plan& plan, Prng& prng) {

@@ -28,8 +28,10 @@ enum class Fault : std::uint8_t {
   sync_error,          ///< A sync fails, a drawn number of file operations away.
   write_error,         ///< A write does.
   disk_full,           ///< The disk is full from such an operation on.
+  pause,               ///< The process does nothing for up to some election timeouts, and then goes on.
+  clock_jump,          ///< Its people set its wall clock forward or back.
 };
-inline constexpr std::size_t fault_kinds = 7;
+inline constexpr std::size_t fault_kinds = 9;
 
 enum class Kind : std::uint8_t {
   put,
@@ -66,16 +68,18 @@ enum class Disaster : std::uint8_t {
   leader_dies,    ///< Its process is killed.
   leader_stalls,  ///< Its disk takes longer than an election.
   empty_disk,     ///< A member starts on an empty disk, and gets its own back later. It must not be let in meanwhile.
+  leader_pauses,  ///< Its process does nothing for longer than an election, mostly.
 };
-inline constexpr std::size_t disaster_kinds = 5;
+inline constexpr std::size_t disaster_kinds = 6;
 
 /// How a member stays broken once the faults have ended for a quorum of the others.
 enum class Rest : std::uint8_t {
   down,     ///< Its machine is off, or its process is not started.
   cut_off,  ///< It runs, and nobody hears of it.
   disk,     ///< Its disk fails again and again, whenever it has been started.
+  paused,   ///< Its process is there, and does nothing.
 };
-inline constexpr std::size_t rest_kinds = 3;
+inline constexpr std::size_t rest_kinds = 4;
 
 /// What happens to whole messages between members, before they are on their way.
 struct MessageFaults {
@@ -147,7 +151,9 @@ struct Plan {
   std::uint64_t operations_ahead_max = 0;  ///< For Fault::power_at_operation.
   std::uint32_t boot_crash_percent = 0;    ///< Boots during which the power goes again.
   std::uint64_t boot_operations_ahead_max = 0;
-  std::uint32_t flip_percent = 0;                                   ///< Boots that find a bit of some file turned over.
+  std::uint32_t flip_percent = 0;         ///< Boots that find a bit of some file turned over.
+  std::uint32_t reconfigure_percent = 0;  ///< Boots with another configuration than the plan's.
+  std::uint32_t misplaced_percent = 0;    ///< Boots that find a piece of a file in another place, too.
   std::array<std::uint32_t, disaster_kinds> disaster_weights = {};  ///< All zero: none.
   std::uint64_t disasters_max = 0;
   Duration disaster_interval_max;
@@ -166,9 +172,25 @@ struct Plan {
   bool is_calm() const { return fault_weights == std::array<std::uint32_t, fault_kinds>{}; }
 };
 
+/// What members may differ in.
+struct MemberSettings {
+  Limits limits;
+  Duration heartbeat_interval;
+  Duration election_timeout;
+  Duration checkpoint_interval;
+};
+/// 0: as the plan says; else what is drawn for this number.
+MemberSettings settings_of(const Plan& plan, std::uint64_t configuration);
+/// No member's election timeout is longer.
+Duration election_timeout_max(const Plan& plan);
+/// The shortest time to live that a lease has: one and a half election timeouts, in whole seconds.
+std::int64_t shortest_ttl_seconds(Duration election_timeout);
+
 /// Everything that the seed decides, the number of members too, unless that is given.
 Plan draw_plan(std::uint64_t seed, std::uint64_t members = 0);
 
+/// How long a pause lasts: mostly longer than it takes to elect another leader.
+Duration draw_pause(const Plan& plan, Prng& prng);
 /// The numbers of all machines, in any order.
 std::vector<std::uint64_t> draw_order(const Plan& plan, Prng& prng);
 /// The fixed profile that speed is measured with: three members, every class of faults, and questions without end.

@@ -74,12 +74,14 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("cuts", plan.peers.cut_weights, Names{"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"});
   field("cut_interval_max", plan.peers.cut_interval_max);
   field("cut_max", plan.peers.cut_max);
-  field("disasters", plan.disaster_weights, Names{"outage", "blackout", "leader_dies", "leader_stalls", "empty_disk"});
+  field("disasters", plan.disaster_weights,
+        Names{"outage", "blackout", "leader_dies", "leader_stalls", "empty_disk", "leader_pauses"});
   field("disasters_max", plan.disasters_max);
   field("disaster_interval_max", plan.disaster_interval_max);
-  field("rest", plan.rest_weights, Names{"down", "cut_off", "disk"});
+  field("rest", plan.rest_weights, Names{"down", "cut_off", "disk", "paused"});
   field("faults", plan.fault_weights,
-        Names{"power_at_operation", "power_now", "kill", "restart", "sync_error", "write_error", "disk_full"});
+        Names{"power_at_operation", "power_now", "kill", "restart", "sync_error", "write_error", "disk_full", "pause",
+              "clock_jump"});
   field("crash_fates", plan.crash_weights, Names{"kept", "lost", "prefix", "reordered", "scattered"});
   field("faults_max", plan.faults_max);
   field("fault_interval_max", plan.fault_interval_max);
@@ -88,6 +90,8 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("boot_crash_percent", plan.boot_crash_percent);
   field("boot_operations_ahead_max", plan.boot_operations_ahead_max);
   field("flip_percent", plan.flip_percent);
+  field("reconfigure_percent", plan.reconfigure_percent);
+  field("misplaced_percent", plan.misplaced_percent);
 }
 
 struct Writer {

@@ -17,7 +17,7 @@ constexpr Duration reply_patience_beyond_request_timeout = Duration::seconds(1);
 
 Duration request_timeout(const Plan& plan) {
   Config config;
-  config.election_timeout = plan.election_timeout;
+  config.election_timeout = election_timeout_max(plan);
   return config.request_timeout();
 }
 
@@ -294,6 +294,10 @@ void Simulation::count_faults(Report& report) const {
     add("fault: power off between operations", fault(Fault::power_now));
     add("fault: kill", fault(Fault::kill));
     add("fault: restart", fault(Fault::restart));
+    add("fault: pauses", fault(Fault::pause));
+    add("fault: wall clocks that jump", fault(Fault::clock_jump));
+    if (plan_.members > 1)
+      add("fault: pauses of a leader, longer than an election timeout", nemesis.long_pauses_of_leader);
     add("fault: un-synced writes lost", crash.writes_lost);
     add("fault: un-synced writes torn", crash.writes_torn);
     add("fault: un-synced writes reordered", crash.writes_reordered);
@@ -303,12 +307,19 @@ void Simulation::count_faults(Report& report) const {
     add("fault: syncs that fail", machine.files().fault_counts().sync_errors);
     add("fault: writes that fail", machine.files().fault_counts().write_errors);
     add("fault: full disks", machine.files().fault_counts().full);
-    add("fault: flipped bits", nemesis.flips);
+    add("fault: flipped bits", nemesis.flips.done);
+    add("fault: misdirected writes", nemesis.misplaced.done);
+    add("fault: boots with another configuration", nemesis.reconfigured);
     add("judged: O11 boots", machine.boots());
-    add("judged: O11 flipped bits refused, log", nemesis.log_flips_refused);
-    add("judged: O11 flipped bits refused, engine", nemesis.engine_flips_refused);
-    add("judged: O11 flipped bits refused, identity", nemesis.identity_flips_refused);
-    add("mark: flipped bits that did not matter", nemesis.flips_accepted);
+    add("judged: O11 flipped bits refused, log", nemesis.flips.log_refused);
+    add("judged: O11 flipped bits refused, engine", nemesis.flips.engine_refused);
+    add("judged: O11 flipped bits refused, identity", nemesis.flips.identity_refused);
+    add("judged: O11 misdirected writes refused, log", nemesis.misplaced.log_refused);
+    add("judged: O11 misdirected writes refused, engine", nemesis.misplaced.engine_refused);
+    add("judged: O11 misdirected writes refused, identity", nemesis.misplaced.identity_refused);
+    add("judged: O10 logs in memory", machine.backlogs_judged());
+    add("mark: flipped bits that did not matter", nemesis.flips.accepted);
+    add("mark: misdirected writes that did not matter", nemesis.misplaced.accepted);
     add("mark: a torn end of the log was cut off", machine.told("cut off a torn end of the log"));
     if (plan_.members > 1) add("mark: snapshots of other members installed", machine.told("installed a snapshot"));
     add("mark: the power went before there was a member", machine.stillbirths());
@@ -323,13 +334,13 @@ void Simulation::count_faults(Report& report) const {
     for (std::size_t kind = 0; kind < cut_kinds; ++kind) {
       add("fault: partition, " + std::string(cuts[kind]), partitions_.counts()[kind]);
     }
-    constexpr std::string_view disasters[] = {"the power goes for a majority", "the power goes for all",
-                                              "the leader is killed", "the leader's disk stalls",
-                                              "a member starts on an empty disk"};
+    constexpr std::string_view disasters[] = {
+        "the power goes for a majority", "the power goes for all",           "the leader is killed",
+        "the leader's disk stalls",      "a member starts on an empty disk", "the leader is paused"};
     for (std::size_t kind = 0; kind < disaster_kinds; ++kind) {
       add("fault: " + std::string(disasters[kind]), disasters_.counts()[kind]);
     }
-    constexpr std::string_view rests[] = {"down", "cut off", "its disk fails"};
+    constexpr std::string_view rests[] = {"down", "cut off", "its disk fails", "paused"};
     for (std::size_t kind = 0; kind < rest_kinds; ++kind) {
       add("fault: stays broken while a quorum serves, " + std::string(rests[kind]), rest_counts_[kind]);
     }

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "sim/loop_sim.h"
 #include "sim/network_sim.h"
 
 namespace metastore::sim {
@@ -52,101 +51,6 @@ TEST_CASE("a ticket whose moment has passed forgets nobody else's") {
   CHECK(world.is_pending(second));
   world.step();
   CHECK(log == "ab");
-}
-
-TEST_CASE("a loop runs a task once however often it was asked, keeps its latest deadline, and forgets on cancel") {
-  World world;
-  LoopSim loop(world, Prng(1, "loop"));
-  std::string log;
-  Note a(log, 'a'), b(log, 'b'), c(log, 'c');
-  loop.run_soon(a);
-  loop.run_soon(a);
-  loop.run_at(b, loop.now() + Duration::milliseconds(5));
-  loop.run_at(b, loop.now() + Duration::milliseconds(9));
-  loop.run_soon(c);
-  loop.run_at(c, loop.now());
-  loop.cancel(c);
-  const Instant before = loop.now();
-  while (world.step()) {
-  }
-  CHECK(log == "ab");
-  CHECK(loop.now() - before == Duration::milliseconds(9));
-}
-
-TEST_CASE("a clock may be fast or slow, and what waits for it is never early by it, nor late by more than a tick") {
-  std::int64_t fast = 0;
-  std::int64_t slow = 0;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
-    World world;
-    std::string log;
-    Note warm_up(log, 'w'), a(log, 'a');
-    world.at(at_ms(77'777), warm_up);
-    world.step();
-    LoopSim loop(world, Prng(seed, "loop"), 100'000);
-    const Instant before = loop.now();
-    const Instant due = before + Duration::nanoseconds(123'456'789'123);
-    loop.run_at(a, due);
-    while (world.step()) {
-    }
-    CHECK(log == "wa");
-    CHECK(loop.now() >= due);
-    CHECK(loop.now() <= due + Duration::nanoseconds(2));
-    const Duration elapsed = world.now() - at_ms(77'777);
-    CHECK(elapsed >= Duration::seconds(112));
-    CHECK(elapsed <= Duration::seconds(138));
-    ++(elapsed < loop.now() - before ? fast : slow);
-  }
-  CHECK(fast > 20);
-  CHECK(slow > 20);
-}
-
-TEST_CASE("a loop that is destroyed runs nothing any more") {
-  World world;
-  std::string log;
-  Note a(log, 'a');
-  {
-    LoopSim loop(world, Prng(1, "loop"));
-    loop.run_soon(a);
-    loop.run_at(a, loop.now() + Duration::seconds(1));
-  }
-  CHECK_FALSE(world.step());
-  CHECK(log.empty());
-}
-
-struct Noted final : port::Job {
-  Noted(std::string& log, char letter) : log_(log), letter_(letter) {}
-  void run() override { log_ += letter_; }
-  void done() override { log_ += static_cast<char>(letter_ - 'a' + 'A'); }
-  std::string& log_;
-  char letter_;
-};
-
-TEST_CASE("a worker does its jobs in order, reports in order, and a destroyed one does neither") {
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    World world;
-    std::string log;
-    Noted a(log, 'a'), b(log, 'b'), c(log, 'c');
-    const WorkerLatency latency = {.work_min = Duration::microseconds(10),
-                                   .work_max = Duration::microseconds(90),
-                                   .report_max = Duration::microseconds(200)};
-    {
-      WorkerSim worker(world, Prng(seed, "worker"), latency);
-      worker.submit(a);
-      worker.submit(b);
-      CHECK(log.empty());
-      while (world.step()) {
-      }
-      worker.submit(c);
-    }
-    while (world.step()) {
-    }
-    std::string worked, reported;
-    for (const char letter : log) (letter >= 'a' ? worked : reported) += letter;
-    CHECK(worked == "ab");
-    CHECK(reported == "AB");
-    CHECK(log.find('a') < log.find('A'));
-    CHECK(log.find('b') < log.find('B'));
-  }
 }
 
 /// Writes what it was given, keeps what it got.
@@ -377,6 +281,85 @@ TEST_CASE("a way that is cut delivers nothing until it is mended, and the other 
     machines.settle();
     CHECK(machines.door.talker.got == "on its way");
   }
+}
+
+TEST_CASE("a process that is paused is greeted and heard by nobody, and misses nothing") {
+  World world;
+  NetworkSim network(world, Prng(6, "network"), chopping, chopping);
+  const auto here = network.at(1);
+  const auto there = network.at(2);
+  Door door;
+  const auto listener = std::move(there->listen("127.0.0.1", 2380, door)).value();
+  listener->accept();
+  network.freeze(2);
+  Asker asker;
+  auto attempt = here->connect("127.0.0.1", 2380, asker);
+  while (world.step()) {
+  }
+  // Its system takes the connection.
+  REQUIRE(asker.connection != nullptr);
+  CHECK(door.connection == nullptr);
+  Talker client;
+  asker.connection->set_user(client);
+  asker.connection->write("hello");
+  while (world.step()) {
+  }
+  network.thaw(2);
+  while (world.step()) {
+  }
+  REQUIRE(door.connection != nullptr);
+  CHECK(door.talker.got == "hello");
+  network.freeze(1);
+  door.connection->write("who is there?");
+  door.connection->shut_down();
+  while (world.step()) {
+  }
+  CHECK(client.got.empty());
+  CHECK(client.closed == 0);
+  network.thaw(1);
+  while (world.step()) {
+  }
+  CHECK(client.got == "who is there?");
+  CHECK(client.closed == 1);
+  // A client's own way is never cut, but whoever it leads to may be paused.
+  network.freeze(2);
+  Talker far;
+  auto connection = network.connect(2380);
+  connection->set_user(far);
+  connection->write("ping");
+  door.talker.got.clear();
+  while (world.step()) {
+  }
+  CHECK(door.talker.got.empty());
+  network.thaw(2);
+  while (world.step()) {
+  }
+  CHECK(door.talker.got == "ping");
+}
+
+TEST_CASE("who is let in at the moment at which the other side leaves hears that it has left") {
+  World world;
+  NetworkSim network(world, Prng(7, "network"), chopping, chopping);
+  const auto here = network.at(1);
+  Door door;
+  const auto listener = std::move(network.at(2)->listen("127.0.0.1", 2380, door)).value();
+  listener->accept();
+  network.freeze(2);
+  Asker asker;
+  auto attempt = here->connect("127.0.0.1", 2380, asker);
+  while (world.step()) {
+  }
+  REQUIRE(asker.connection != nullptr);
+  network.thaw(2);
+  asker.connection.reset();
+  attempt.reset();
+  while (world.step()) {
+  }
+  REQUIRE(door.connection != nullptr);
+  door.connection->write("is anybody there?");
+  while (world.step()) {
+  }
+  CHECK(door.talker.closed == 1);
 }
 
 TEST_CASE("a connection that is asked for across a cut comes to be once that is mended, unless it was given up") {

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "sim/checkers/backlog.h"
+#include "sim/checkers/disks.h"
 #include "sim/checkers/durability.h"
 #include "sim/checkers/elections.h"
 #include "sim/checkers/form.h"
@@ -361,6 +363,57 @@ TEST_CASE("law 5 and O10 name a reply too many, one too late, and a queue too lo
   checker.on_crash();
   CHECK_FALSE(checker.on_turn(at(99)));
   CHECK_FALSE(checker.on_request(at(99), RequestId(2), at(100)));
+}
+
+std::string said(const std::optional<Violation>& violation) {
+  if (!violation) return "";
+  CHECK(violation->oracle == "O11");
+  return violation->message;
+}
+
+TEST_CASE("O11 accepts a refusal of what another hand has changed, by its name, or of a disk that does not work") {
+  const DiskChecker checker{Duration::seconds(1)};
+  CHECK(said(checker.on_refused(at(1), "member/x: a bad checksum", "member/x", true)).empty());
+  CHECK(said(checker.on_refused(at(1), "member/x: Input/output error", "", false)).empty());
+  CHECK(said(checker.on_refused(at(1), "member/x: a bad checksum", "member/y", true)) ==
+        "a boot was refused: member/x: a bad checksum");
+  CHECK_FALSE(said(checker.on_refused(at(1), "member/x: a bad checksum", "", true)).empty());
+  CHECK(said(checker.on_failure(at(1), "sync", false)).empty());
+  CHECK(said(checker.on_failure(at(1), "sync", true)) == "storage failed on a disk that works: sync");
+}
+
+TEST_CASE(
+    "O11 rejects a member that goes on though its disk has failed, unless it is paused, and one that tries again") {
+  DiskChecker checker{Duration::seconds(1)};
+  CHECK(said(checker.on_broken(at(1), false)).empty());
+  CHECK(said(checker.on_broken(at(3), false)).empty());
+  checker.on_paused(Duration::seconds(5));
+  CHECK(said(checker.on_broken(at(8), false)).empty());
+  CHECK(said(checker.on_broken(at(9), false)) == "the member goes on, though its disk has failed");
+  checker.on_down();
+  CHECK(said(checker.on_broken(at(9), false)).empty());
+  CHECK(said(checker.on_broken(at(9), true)) == "what failed on the disk is tried again");
+}
+
+TEST_CASE("law 5 gives a member that was paused that much more time, and no more") {
+  ReplyChecker checker({}, Duration::seconds(1));
+  CHECK_FALSE(checker.on_request(at(0), RequestId(1), at(2)));
+  checker.on_paused(Duration::seconds(10));
+  CHECK_FALSE(checker.on_turn(at(13)));
+  CHECK(checker.on_turn(at(14)));
+}
+
+TEST_CASE("O10 rejects a log of which more stays in memory than it may, once a checkpoint and the disk hold it") {
+  const auto judged = [](std::uint64_t checkpointed, std::uint64_t compacted, std::uint64_t persisted, bool is_held) {
+    BacklogChecker checker(5);
+    checker.on_checkpoint(LogIndex(checkpointed));
+    return checker.on_turn(at(1), LogIndex(20), LogIndex(compacted), LogIndex(persisted), is_held).has_value();
+  };
+  CHECK(judged(20, 14, 20, false));
+  CHECK_FALSE(judged(20, 15, 20, false));
+  CHECK_FALSE(judged(20, 14, 20, true));
+  CHECK_FALSE(judged(14, 14, 20, false));
+  CHECK_FALSE(judged(20, 14, 14, false));
 }
 
 }  // namespace

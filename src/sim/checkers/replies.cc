@@ -47,6 +47,14 @@ void ReplyChecker::on_closed(RequestId id) {
   waiting_.erase(found);
 }
 
+void ReplyChecker::on_paused(Duration length) {
+  due_.clear();
+  for (auto& [id, due] : waiting_) {
+    due = due + length;
+    due_.emplace(due, id);
+  }
+}
+
 void ReplyChecker::on_crash() {
   waiting_.clear();
   due_.clear();

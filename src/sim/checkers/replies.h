@@ -31,6 +31,8 @@ class ReplyChecker {
   void on_closed(RequestId id);
   /// At the end of a turn.
   std::optional<Violation> on_turn(Instant now) const;
+  /// The member was paused for so long: it has that much more time.
+  void on_paused(Duration length);
   /// The member is gone, and its debts with it.
   void on_crash();
   std::uint64_t judged() const { return judged_; }
