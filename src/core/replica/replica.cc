@@ -480,6 +480,7 @@ void Replica::check_invariants() const {
   watches_.check_invariants();
   ranges_.check_invariants();
   ASSERT(applied_index_ <= raft_.commit_index());
+  check_members();
 }
 
 }  // namespace metastore

@@ -92,6 +92,8 @@ class Replica {
   bool can_judge_changes() const;
   std::optional<ErrorCode> objection_to(BytesView command) const;
   bool is_caught_up(MemberId learner) const;
+  /// The table and the configuration name the same voters and learners.
+  void check_members() const;
   void on_change_handed(Instant now, MemberId from, const raft::ProposalForward& forward);
   void apply_change(const raft::Entry& entry, std::optional<Waiting::Key> key, Effects& effects);
   /// What only a leader proposes: lost with its leadership.

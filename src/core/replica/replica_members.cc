@@ -120,6 +120,16 @@ void Replica::apply_change(const raft::Entry& entry, std::optional<Waiting::Key>
          effects);
 }
 
+void Replica::check_members() const {
+  // A change rules before it is applied, and a snapshot's mark before its image is installed.
+  if (applied_index_ < raft_.conf_index()) return;
+  std::vector<MemberId> voters;
+  std::vector<MemberId> learners;
+  for (const auto& [id, member] : members_.all()) (member.is_learner ? learners : voters).push_back(id);
+  ASSERT(voters == raft_.conf_state().voters);
+  ASSERT(learners == raft_.conf_state().learners);
+}
+
 void Replica::decide_cluster_version(Instant now) {
   if (!raft_.accepts_proposals()) return;
   const std::pair judged_by(raft_.term(), members_.version());
