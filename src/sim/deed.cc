@@ -14,7 +14,8 @@ namespace {
 /// In the order of DiskFault.
 constexpr std::array<std::string_view, 4> disk_faults = {"none", "sync", "write", "full"};
 /// In the order of ChangeMembers::Kind.
-constexpr std::array<std::string_view, 4> member_changes = {"add_member", "add_learner", "promote", "remove_member"};
+constexpr std::array<std::string_view, 5> member_changes = {"add_member", "add_learner", "promote", "update_member",
+                                                            "remove_member"};
 
 std::string named(std::string_view name, std::uint64_t number) {
   return " " + std::string(name) + "=" + std::to_string(number);

@@ -104,10 +104,10 @@ struct JumpClock {
 
 /// The operator asks a member to change who belongs to the cluster.
 struct ChangeMembers {
-  enum class Kind : std::uint8_t { add, add_learner, promote, remove };
+  enum class Kind : std::uint8_t { add, add_learner, promote, update, remove };
   std::uint64_t member = 0;  ///< Who is asked.
   Kind kind = Kind::add;
-  std::uint64_t target = 0;  ///< The number of the one that comes or goes.
+  std::uint64_t target = 0;  ///< The number of the one that comes or goes, or whose URLs are told again.
 };
 
 /// A member is asked to let another one lead.

@@ -7,6 +7,7 @@
 #include "core/base/assert.h"
 #include "core/base/crc32c.h"
 #include "core/base/encoder.h"
+#include "core/replica/membership_changes.h"
 #include "sim/chronicle.h"
 
 namespace metastore::sim {
@@ -233,6 +234,7 @@ void Machine::clear() {
   if (was_paused) around_.network.thaw(number_);
   is_removed_ = false;
   is_draining_ = false;
+  has_image_step_ = false;
   is_drained_ = false;
   has_failed_ = false;
   led_term_ = Term();
@@ -282,6 +284,7 @@ void Machine::on_effects(const Effects& effects) {
   for (const Reply& reply : effects.replies) judge.take(replies.on_reply(now, reply.id));
   for (const StreamEnd& end : effects.stream_ends) judge.take(replies.on_stream_end(now, end.id));
   judge.take(replies.on_turn(now));
+  has_image_step_ = has_image_step_ || !effects.image_steps.empty();
   const Replica& replica = member_->replica();
   const ReplicaStatus status = replica.status();
   judge.on_applied(around_.world.now(), boots_ * around_.plan.machines() + number_, status.applied_index,
@@ -326,6 +329,10 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
     for (const raft::Entry& entry : write.append) {
       const std::uint64_t contents = crc32c_extend(static_cast<std::uint32_t>(entry.type), entry.data.view());
       around_.judge.take(elections.on_entry(now, entry.index, entry.term, contents));
+      if (!status.is_leader || entry.term != status.term || entry.type != raft::EntryType::conf_change) continue;
+      const std::optional<MembershipChange> change = decode_membership_change(entry.data.view());
+      if (change->kind != MembershipChange::Kind::promote) continue;
+      around_.judge.take(matches_.on_promotion(now, change->member.id, entry.index));
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/host/port/executors.h"
@@ -98,6 +99,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool settle();
   bool is_down() const { return member_ == nullptr; }
   bool is_draining() const { return is_draining_; }
+  /// Whether it has begun to stage or to install a part of a snapshot since it was last asked.
+  bool take_image_step() { return std::exchange(has_image_step_, false); }
   /// What it says to the others is not lost, repeated or late any more.
   void heal() { courier_.heal(); }
 
@@ -178,6 +181,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_removed_ = false;  ///< In this life.
   bool has_left_ = false;
   bool is_draining_ = false;
+  bool has_image_step_ = false;
   bool is_drained_ = false;
   Drained drained_{is_drained_};
   bool has_failed_ = false;

@@ -37,11 +37,15 @@ Nemesis::Nemesis(const Plan& plan, World& world, Machine& machine, TraceLog& tra
       name_(numbered("nemesis", number)),
       prng_(plan.seed, name_),
       oddities_(plan.seed, name_ + " oddities"),
+      images_(plan.seed, name_ + " of images"),
       crash_operations_(plan.crash_operations.begin(), plan.crash_operations.end()) {
   schedule(Duration());
 }
 
-Nemesis::~Nemesis() { world_.cancel(ticket_); }
+Nemesis::~Nemesis() {
+  world_.cancel(ticket_);
+  world_.cancel(interruption_ticket_);
+}
 
 void Nemesis::on_down() {
   if (machine_.files().has_broken()) {
@@ -52,6 +56,23 @@ void Nemesis::on_down() {
   if (!machine_.files().powered()) ++counts_.faults[static_cast<std::size_t>(Fault::power_at_operation)];
   note(machine_.files().powered() ? "the member has stopped" : "the power went during a file operation");
   schedule(plan_.down_max);
+}
+
+void Nemesis::on_image_step() {
+  if (is_spent() || plan_.is_scripted || !images_.chance(1, 8)) return;
+  world_.cancel(interruption_ticket_);
+  interruption_ticket_ = world_.after(images_.between(Duration::microseconds(1), plan_.disk.work_max), interruption_);
+}
+
+void Nemesis::interrupt() {
+  const bool is_killed = images_.chance(1, 2);
+  const std::uint64_t operations_ahead = 1 + images_.below(8);
+  const Fault fault = is_killed ? Fault::kill : Fault::power_at_operation;
+  if (is_spent() || machine_.is_down() || machine_.is_draining()) return;
+  if (plan_.fault_weights[static_cast<std::size_t>(fault)] == 0) return;
+  ++strikes_;
+  if (is_killed) return suffer(Kill{number_});
+  suffer(PowerOff{number_, operations_ahead});
 }
 
 void Nemesis::mend() {

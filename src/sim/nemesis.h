@@ -53,6 +53,8 @@ class Nemesis final : private port::Task {
   }
   /// The machine's member may be started.
   void on_admitted() { schedule(Duration()); }
+  /// The member has begun to stage, or to install, a part of a snapshot: rare moments, and good ones to die soon.
+  void on_image_step();
   /// The machine went down by itself: it will be booted again.
   void on_down();
   void perform(const Boot& boot);
@@ -72,6 +74,15 @@ class Nemesis final : private port::Task {
   const NemesisCounts& counts() const { return counts_; }
 
  private:
+  class Interruption final : public port::Task {
+   public:
+    explicit Interruption(Nemesis& nemesis) : nemesis_(nemesis) {}
+    void run() override { nemesis_.interrupt(); }
+
+   private:
+    Nemesis& nemesis_;
+  };
+
   void run() override;
   template <typename Kind>
   void decide(const Kind& kind) {
@@ -102,6 +113,7 @@ class Nemesis final : private port::Task {
   void strike();
   /// The disk that goes on failing does so again, soon.
   void fail_again();
+  void interrupt();
   /// No fault is left to be done.
   bool is_spent() const;
   void schedule(Duration longest);
@@ -116,7 +128,10 @@ class Nemesis final : private port::Task {
   const std::string name_;
   Prng prng_;
   Prng oddities_;  ///< Misplaced pieces, and other configurations.
+  Prng images_;
   World::Ticket ticket_;
+  Interruption interruption_{*this};
+  World::Ticket interruption_ticket_;
   std::deque<std::uint64_t> crash_operations_;
   std::uint64_t strikes_ = 0;
   bool is_retired_ = false;

@@ -62,27 +62,34 @@ void Operator::run() {
     ticket_ = world_.after(look_interval, *this);
     return;
   }
-  if (changes_left_ > 0) {
-    if (const std::optional<ChangeMembers> change = draw_change()) {
-      --changes_left_;
-      decide(*change);
-    }
+  bool is_hasty = true;
+  while (changes_left_ > 0 && is_hasty) {
+    const std::optional<ChangeMembers> change = draw_change();
+    if (!change.has_value()) break;
+    --changes_left_;
+    decide(*change);
+    is_hasty = prng_.chance(1, 3);
   }
   ticket_ = world_.after(prng_.between(Duration(), plan_.member_change_interval_max), *this);
 }
 
 std::optional<ChangeMembers> Operator::draw_change() {
   const std::uint64_t asked = 1 + prng_.below(machines_.size());
-  const std::uint64_t target = 1 + prng_.below(machines_.size());
+  // Of those who can still come there are few.
+  const bool is_newcomer = prng_.chance(1, 2);
+  const std::uint64_t target =
+      is_newcomer ? plan_.members + 1 + prng_.below(plan_.newcomers) : 1 + prng_.below(machines_.size());
   const bool is_removal = prng_.chance(1, 2);
   const bool is_learner = prng_.chance(2, 3);
+  const bool is_update = prng_.chance(1, 4);
   const Machine& machine = *machines_[target - 1];
   if (machines_[asked - 1]->is_down() || machine.has_left()) return std::nullopt;
   using Change = ChangeMembers::Kind;
   if (!machine.is_admitted()) return ChangeMembers{asked, is_learner ? Change::add_learner : Change::add, target};
+  if (is_update) return ChangeMembers{asked, Change::update, target};
   const Member* member = machines_[asked - 1]->members().find(machine.id());
   const bool learns = member != nullptr && member->is_learner;
-  if (learns && !is_removal) return ChangeMembers{asked, Change::promote, target};
+  if (learns && (is_learner || !is_removal)) return ChangeMembers{asked, Change::promote, target};
   if (!is_removal) return std::nullopt;
   return ChangeMembers{asked, Change::remove, target};
 }
@@ -103,6 +110,9 @@ void Operator::perform(const ChangeMembers& change) {
           patience);
     case ChangeMembers::Kind::promote:
       return door.submit(kv::Method::member_promote, Bytes::copy_of(encode_member_promote(machine.id())), patience);
+    case ChangeMembers::Kind::update:
+      return door.submit(kv::Method::member_update,
+                         Bytes::copy_of(encode_member_update(machine.id(), machine.peer_url())), patience);
     case ChangeMembers::Kind::remove:
       return door.submit(kv::Method::member_remove, Bytes::copy_of(encode_member_remove(machine.id())), patience);
   }

@@ -1,6 +1,6 @@
-// Whoever runs a cluster: asks members to add, promote and remove others as the plan says, and starts those who were
-// added on machines that stand by. It never waits for an answer: what came of its wishes it reads from the members'
-// tables, as somebody who looks at all screens at once would.
+// Whoever runs a cluster: asks members to add, promote, update and remove others as the plan says, and starts those who
+// were added on machines that stand by. It never waits for an answer: what came of its wishes it reads from the
+// members' tables, as somebody who looks at all screens at once would.
 #ifndef METASTORE_SIM_OPERATOR_H_
 #define METASTORE_SIM_OPERATOR_H_
 

@@ -262,7 +262,9 @@ void draw_member_changes(Plan& plan) {
   if (plan.members == 1 || plan.is_over_http2 || prng.chance(1, 2)) return;
   plan.newcomers = 1 + prng.below(2);
   plan.member_changes = draw_scaled(prng, 2, 24);
-  plan.member_change_interval_max = draw_scaled(prng, Duration::milliseconds(200), Duration::seconds(10));
+  plan.member_change_interval_max = draw_scaled(prng, Duration::milliseconds(200), Duration::seconds(3));
+  // Five seconds without a broken connection are rare among faults: most changes would be refused.
+  plan.limits.peer_settled_ms = std::min(plan.limits.peer_settled_ms, draw_scaled(prng, 1, 500));
   // Who is who must stay known while somebody is on an empty disk.
   plan.disaster_weights[static_cast<std::size_t>(Disaster::empty_disk)] = 0;
 }
@@ -274,6 +276,15 @@ void draw_successions(Plan& plan) {
   if (plan.members == 1 || plan.is_over_http2 || prng.chance(1, 2)) return;
   plan.successions = draw_scaled(prng, 1, 16);
   plan.succession_interval_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(4));
+}
+
+/// In some clusters whoever was away needs a snapshot, as a rule.
+void draw_short_log(Plan& plan) {
+  Prng prng(plan.seed, "plan short log");
+  if (plan.members == 1 || prng.chance(2, 3)) return;
+  plan.limits.log_entries_kept = draw_scaled(prng, 1, 64);
+  plan.checkpoint_interval =
+      std::min(plan.checkpoint_interval, draw_scaled(prng, Duration::milliseconds(1), Duration::milliseconds(500)));
 }
 
 /// Times that let so many members elect a leader, and less to do for each of them.
@@ -320,6 +331,9 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   plan = with_members(std::move(plan), members > 0 ? members : draw_members(seed));
   draw_member_changes(plan);
   draw_successions(plan);
+  // Where few vote, each newcomer's vote is soon needed.
+  if (members == 0 && plan.newcomers > 0 && Prng(seed, "plan few members").chance(1, 4)) plan.members = 2;
+  draw_short_log(plan);
   return plan;
 }
 

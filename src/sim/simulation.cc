@@ -73,7 +73,11 @@ bool Simulation::step() {
   if (is_over_) return false;
   const bool has_happened = world_.step();
   for (std::size_t i = 0; i < machines_.size(); ++i) {
-    if (machines_[i]->settle()) nemeses_[i]->on_down();
+    if (machines_[i]->settle()) {
+      nemeses_[i]->on_down();
+    } else if (machines_[i]->take_image_step()) {
+      nemeses_[i]->on_image_step();
+    }
   }
   if (auto violation = liveness_.on_event(world_.now(), has_happened)) judge_.fail(with_recoverability(*violation));
   if (liveness_.have_faults_ended()) {
@@ -357,6 +361,7 @@ void Simulation::count_faults(Report& report) const {
         add("mark: members that added a voter", machine->told("added member"));
         add("mark: members that added a learner", machine->told("added learner"));
         add("mark: members that promoted a learner", machine->told("promoted member"));
+        add("mark: members that updated one", machine->told("updated member"));
         add("mark: members that removed one", machine->told("removed member"));
         add("mark: members that left", machine->has_left() ? 1 : 0);
       }

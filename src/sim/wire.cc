@@ -257,6 +257,13 @@ std::string encode_move_leader(MemberId target) {
   return message.SerializeAsString();
 }
 
+std::string encode_member_update(MemberId id, const std::string& peer_url) {
+  pb::MemberUpdateRequest message;
+  message.set_id(id.value());
+  message.add_peerurls(peer_url);
+  return message.SerializeAsString();
+}
+
 std::string encode_keep_alive(std::int64_t lease) {
   pb::LeaseKeepAliveRequest message;
   message.set_id(lease);

@@ -24,6 +24,7 @@ std::string encode_member_add(const std::string& peer_url, bool is_learner);
 std::string encode_member_remove(MemberId id);
 std::string encode_member_promote(MemberId id);
 std::string encode_move_leader(MemberId target);
+std::string encode_member_update(MemberId id, const std::string& peer_url);
 
 /// What is said on a watch stream.
 std::string encode_watch(const WatchSession& session);

@@ -343,6 +343,17 @@ TEST_CASE("O1 names what a leader knows of a peer and forgets, and neither anoth
   CHECK(checker.judged() == 4);
 }
 
+TEST_CASE("contract 1.8: a learner that lacks more than a tenth of the log is not promoted") {
+  MatchChecker checker;
+  const MemberId learner(2);
+  CHECK(checker.on_promotion(at(1), learner, LogIndex(21))->oracle == "contract 1.8");
+  CHECK(!checker.on_peer(at(1), Term(1), learner, LogIndex(17)));
+  CHECK(checker.on_promotion(at(1), learner, LogIndex(21))->message ==
+        "the learner 2 is promoted, of whom the leader knows only 17 of 20 entries");
+  CHECK(!checker.on_peer(at(2), Term(1), learner, LogIndex(18)));
+  CHECK(!checker.on_promotion(at(2), learner, LogIndex(21)));
+}
+
 TEST_CASE("law 5 and O10 name a reply too many, one too late, and a queue too long") {
   Limits limits;
   limits.proposals_pending_max = 1;

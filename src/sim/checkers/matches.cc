@@ -16,4 +16,14 @@ std::optional<Violation> MatchChecker::on_peer(Instant now, Term term, MemberId 
                        std::to_string(match.value())};
 }
 
+std::optional<Violation> MatchChecker::on_promotion(Instant now, MemberId learner, LogIndex index) const {
+  const auto found = matches_.find(learner);
+  const std::uint64_t match = found == matches_.end() ? 0 : found->second.value();
+  const std::uint64_t last = index.value() - 1;
+  if (match >= last / 10 * 9) return std::nullopt;
+  return Violation{"contract 1.8", now,
+                   "the learner " + std::to_string(learner.value()) + " is promoted, of whom the leader knows only " +
+                       std::to_string(match) + " of " + std::to_string(last) + " entries"};
+}
+
 }  // namespace metastore::sim
