@@ -155,10 +155,8 @@ void draw_pauses(Plan& plan) {
 /// Members that are started with other settings than the rest, and writes that went astray.
 void draw_oddities(Plan& plan) {
   if (plan.is_calm()) return;
-  Prng configurations(plan.seed, "plan configurations");
-  if (configurations.chance(1, 3)) {
-    plan.reconfigure_percent = static_cast<std::uint32_t>(configurations.between(10, 80));
-  }
+  Prng settings(plan.seed, "plan configurations");
+  if (settings.chance(1, 3)) plan.reconfigure_percent = static_cast<std::uint32_t>(settings.between(10, 80));
   Prng misplaced(plan.seed, "plan misplaced");
   if (misplaced.chance(1, 3)) plan.misplaced_percent = static_cast<std::uint32_t>(misplaced.between(5, 60));
 }
