@@ -92,7 +92,8 @@ void Disasters::take_power(std::uint64_t machines) {
 
 std::optional<std::size_t> Disasters::leader() const {
   const auto found = std::find_if(machines_.begin(), machines_.end(), [](const auto& machine) {
-    return !machine->is_down() && machine->status().is_leader;
+    // One that is paused may only believe that it leads.
+    return !machine->is_down() && !machine->is_paused() && machine->status().is_leader;
   });
   if (found == machines_.end()) return std::nullopt;
   return static_cast<std::size_t>(found - machines_.begin());

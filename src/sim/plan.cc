@@ -148,7 +148,7 @@ void draw_pauses(Plan& plan) {
   if (plan.is_calm()) return;
   Prng prng(plan.seed, "plan pauses");
   if (prng.chance(1, 2)) plan.fault_weights[static_cast<std::size_t>(Fault::pause)] = 1;
-  if (prng.chance(1, 2)) plan.disaster_weights[static_cast<std::size_t>(Disaster::leader_pauses)] = 1;
+  if (prng.chance(2, 3)) plan.disaster_weights[static_cast<std::size_t>(Disaster::leader_pauses)] = 2;
   if (prng.chance(1, 3)) plan.fault_weights[static_cast<std::size_t>(Fault::clock_jump)] = 1;
 }
 
