@@ -17,6 +17,9 @@ constexpr std::uint64_t configurations = 1'000;
 /// Longer than any run.
 constexpr Duration for_good = Duration::seconds(30 * 24 * 3600);
 
+/// Not one that is only made ready.
+bool is_segment(std::string_view path) { return path.starts_with("member/wal/") && path.ends_with(".wal"); }
+
 bool has_sector_ending_in_zeros(std::string_view piece) {
   for (std::size_t end = sector_bytes; end <= piece.size(); end += sector_bytes) {
     if (piece[end - 1] == '\0') return true;
@@ -205,11 +208,10 @@ std::optional<Nemesis::Damage> Nemesis::flip(const Flip& flip) {
 /// A sector that ends in zeros is what a lost write leaves: over the end of the log nobody who knows but this disk
 /// could tell it from one.
 bool Nemesis::is_end_of_log(const std::string& path) const {
-  constexpr std::string_view segments = "member/wal/";
-  if (!path.starts_with(segments)) return false;
+  if (!is_segment(path)) return false;
   const std::vector<std::string> files = machine_.files().all_files();
   return std::none_of(files.begin(), files.end(),
-                      [&](const std::string& other) { return other.starts_with(segments) && other > path; });
+                      [&](const std::string& other) { return is_segment(other) && other > path; });
 }
 
 std::optional<Nemesis::Damage> Nemesis::misplace(const Misplaced& misplaced) {
@@ -221,7 +223,10 @@ std::optional<Nemesis::Damage> Nemesis::misplace(const Misplaced& misplaced) {
   const std::string before = machine_.files().contents(misplaced.onto).substr(misplaced.onto_offset, misplaced.bytes);
   // What a file lacks its last sector has, too.
   piece.resize(before.size(), '\0');
-  if (piece == before || (is_end_of_log(misplaced.onto) && has_sector_ending_in_zeros(piece))) return std::nullopt;
+  if (piece == before) return std::nullopt;
+  // A segment whose head is wrong is no torn one, whatever follows.
+  const bool may_look_torn = misplaced.onto_offset > 0 && is_end_of_log(misplaced.onto);
+  if (may_look_torn && has_sector_ending_in_zeros(piece)) return std::nullopt;
   note(std::to_string(misplaced.bytes) + " bytes of " + misplaced.path + " at " + std::to_string(misplaced.offset) +
        " are found in " + misplaced.onto + " at " + std::to_string(misplaced.onto_offset));
   machine_.files().overwrite(misplaced.onto, misplaced.onto_offset, piece);
@@ -271,14 +276,18 @@ std::optional<Misplaced> Nemesis::draw_misplaced() {
     const std::uint64_t end = is_anywhere ? contents.size() : last + 1;
     return end == 0 ? 0 : oddities_.below((end + bytes - 1) / bytes) * bytes;
   };
-  Misplaced misplaced{.path = files[oddities_.below(files.size())], .bytes = bytes};
+  std::vector<std::string> segments = files;
+  std::erase_if(segments, [](const std::string& path) { return !is_segment(path); });
+  const bool is_of_log = segments.size() > 1 && oddities_.chance(1, 2);
+  const std::vector<std::string>& candidates = is_of_log ? segments : files;
+  Misplaced misplaced{.path = candidates[oddities_.below(candidates.size())], .bytes = bytes};
+  misplaced.onto = candidates[oddities_.below(candidates.size())];
   misplaced.offset = draw_place(misplaced.path);
-  // Mostly within one kind of files: what is there looks like what belongs there.
-  const std::string kind = misplaced.path.substr(0, misplaced.path.rfind('/') + 1);
-  do {
-    misplaced.onto = files[oddities_.below(files.size())];
-  } while (!misplaced.onto.starts_with(kind) && oddities_.chance(3, 4));
   misplaced.onto_offset = draw_place(misplaced.onto);
+  // A whole segment in the place of another looks most like what belongs there. In the place of the first it is the
+  // second that does not continue it, and is refused by its own name.
+  if (is_of_log && oddities_.chance(1, 2)) misplaced.offset = misplaced.onto_offset = 0;
+  if (misplaced.onto_offset == 0 && !segments.empty() && misplaced.onto == segments.front()) return std::nullopt;
   return misplaced;
 }
 
