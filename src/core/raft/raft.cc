@@ -95,16 +95,19 @@ State::State(const Config& config_, Recovered recovered, Instant now_)
   for (LogIndex index = log.compacted().next(); index <= log.last_index(); index = index.next()) {
     membership.append(log.entry(index));
   }
-  // Whoever was the only voter has committed what gave it company, though it may not have noted that.
-  for (LogIndex index = commit.next(); index <= log.last_index(); index = index.next()) {
+  commit_own_company();
+  // A member alone has nobody to wait for.
+  reset_election_deadline(*this);
+  if (is_only_voter()) election_deadline = now;
+}
+
+void State::commit_own_company() {
+  for (LogIndex index = commit.next(); index <= log.persisted(); index = index.next()) {
     const ConfState& before = membership.at(index.previous());
     const bool is_simple = before.voters_outgoing.empty() && membership.at(index).voters_outgoing.empty();
     if (before.voters != std::vector<MemberId>{config.id} || !is_simple) break;
     if (log.entry(index).type != EntryType::normal) commit = index;
   }
-  // A member alone has nobody to wait for.
-  reset_election_deadline(*this);
-  if (is_only_voter()) election_deadline = now;
 }
 
 bool State::is_only_voter() const {
@@ -173,7 +176,11 @@ void Raft::on_log_written(Instant now, LogWriteId id, Output& out) {
       out.messages.push_back(std::move(envelope));
     }
   }
-  if (state_->role == Role::leader) advance_commit(*state_, out);
+  if (state_->role == Role::leader) {
+    advance_commit(*state_, out);
+  } else {
+    state_->commit_own_company();
+  }
 }
 
 Result<LogIndex> Raft::propose(Instant now, EntryType type, Bytes data, Output& out) {

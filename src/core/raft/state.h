@@ -85,6 +85,9 @@ struct State {
   Leadership& leading() { return *leadership; }
   const ConfState& conf() const { return membership.current(); }
   bool is_only_voter() const;
+  /// Whoever was the only voter has committed what gave it company once that is durable, though it may have stepped
+  /// down before it could note that: without that the company never starts, and nobody has its vote.
+  void commit_own_company();
   /// Changes to term and vote become durable with the next write.
   void set_term_and_vote(Term new_term, MemberId new_vote);
 };
