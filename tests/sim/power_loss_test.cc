@@ -21,6 +21,8 @@ Plan short_plan(std::uint64_t seed) {
   plan.is_over_http2 = false;
   plan.operations = 12;
   plan.clients = std::min<std::uint64_t>(plan.clients, 4);
+  plan.contenders = 0;
+  plan.traffic_percent = 0;
   plan.think_max = std::min(plan.think_max, Duration::milliseconds(20));
   plan.value_bytes_max = 600;
   plan.limits.wal_segment_bytes = 4'096;

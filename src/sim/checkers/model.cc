@@ -69,8 +69,10 @@ class Model::Evaluation {
       std::erase_if(reply.kvs, [&get](const KeyValue& kv) { return kv.create_revision > get.create_revision_max; });
     }
     if (get.is_by_creation) {
-      std::stable_sort(reply.kvs.begin(), reply.kvs.end(),
-                       [](const KeyValue& a, const KeyValue& b) { return a.create_revision < b.create_revision; });
+      // A total order: keys of one creation stand in their own.
+      std::sort(reply.kvs.begin(), reply.kvs.end(), [](const KeyValue& a, const KeyValue& b) {
+        return std::tie(a.create_revision, a.key) < std::tie(b.create_revision, b.key);
+      });
     }
     if (get.is_descending) std::reverse(reply.kvs.begin(), reply.kvs.end());
     if (get.limit > 0 && reply.kvs.size() > static_cast<std::size_t>(get.limit)) {

@@ -1,7 +1,6 @@
 #include "sim/checkers/serializability.h"
 
 #include <algorithm>
-#include <list>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -253,7 +252,7 @@ class SerializabilityCheck {
   std::optional<Violation> place_unknown(std::int64_t revision, std::vector<Placed>& found_later) {
     const auto survey = history_.surveys().find(revision);
     ASSERT(survey != history_.surveys().end());
-    std::vector<std::list<const Operation*>::iterator> candidates;
+    std::vector<std::vector<const Operation*>::iterator> candidates;
     for (auto candidate = unknown_left_.begin(); candidate != unknown_left_.end(); ++candidate) {
       model_.apply((*candidate)->request);
       if (model_.has_changed() && is_equal(model_.keys(), survey->second)) candidates.push_back(candidate);
@@ -423,8 +422,8 @@ class SerializabilityCheck {
   Model model_;
   std::vector<LeaseEnd> lease_ends_;
   std::vector<Placed> placed_;  ///< By their replies.
-  std::list<const Operation*> unknown_;
-  std::list<const Operation*> unknown_left_;
+  std::vector<const Operation*> unknown_;
+  std::vector<const Operation*> unknown_left_;
   std::vector<Choice> choices_;  ///< Of the present attempt, in the order of revisions.
   std::size_t next_choice_ = 0;
   RunningMaximum revisions_seen_;
