@@ -15,6 +15,7 @@
 #include <iterator>
 #include <map>
 #include <new>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -191,6 +192,8 @@ void run_in_child(const Options& options, std::uint64_t seed, std::FILE* out) {
   for (const Count& count : report.counts) {
     std::fprintf(out, "COUNT %llu %s\n", static_cast<unsigned long long>(count.count), count.name.c_str());
   }
+  std::fprintf(out, "OPS %llu %lld\n", static_cast<unsigned long long>(report.operations),
+               static_cast<long long>(report.simulated.milliseconds()));
   if (report.recovery) {
     std::fprintf(out, "RECOVERY %zu %llu\n", RecoveryTable::column_of(report),
                  static_cast<unsigned long long>(RecoveryTable::timeouts_permille(*report.recovery)));
@@ -314,6 +317,10 @@ class Runner {
     } else if (line.starts_with("HASH ")) {
       const std::size_t space = line.find(' ', 5);
       hashes_[parse_number(line.substr(5, space - 5)).value_or(0)] = line.substr(space + 1);
+    } else if (line.starts_with("OPS ")) {
+      const std::size_t space = line.find(' ', 4);
+      operations_.push_back(parse_number(line.substr(4, space - 4)).value_or(0));
+      simulated_ms_ += parse_number(line.substr(space + 1)).value_or(0);
     } else if (line.starts_with("RECOVERY ")) {
       const std::size_t space = line.find(' ', 9);
       recoveries_.add(parse_number(line.substr(9, space - 9)).value_or(RecoveryTable::columns),
@@ -353,7 +360,7 @@ class Runner {
     }
   }
 
-  int print_table() const {
+  int print_table() {
     for (const auto& [seed, hash] : hashes_) {
       std::printf("seed=%llu hash=%s\n", static_cast<unsigned long long>(seed), hash.c_str());
     }
@@ -365,8 +372,12 @@ class Runner {
     }
     std::fputs(recoveries_.text().c_str(), stdout);
     for (const char* name : absent) std::printf("%12s  %s  <- absent\n", "", name);
-    std::printf("%s seeds=%llu failed=%llu never=%llu wall_seconds=%s\n", failed_ + zeros == 0 ? "PASS" : "FAIL",
-                ended_, failed_, static_cast<unsigned long long>(zeros),
+    std::sort(operations_.begin(), operations_.end());
+    const std::uint64_t median = operations_.empty() ? 0 : operations_[operations_.size() / 2];
+    std::printf("%s seeds=%llu failed=%llu never=%llu ops=%llu median_ops=%llu sim_hours=%llu wall_seconds=%s\n",
+                failed_ + zeros == 0 ? "PASS" : "FAIL", ended_, failed_, static_cast<unsigned long long>(zeros),
+                std::accumulate(operations_.begin(), operations_.end(), 0ULL), static_cast<unsigned long long>(median),
+                static_cast<unsigned long long>(simulated_ms_ / 3'600'000),
                 milliseconds_as_seconds(microseconds_since(begin_) / 1000).c_str());
     return failed_ + zeros == 0 ? 0 : 1;
   }
@@ -378,6 +389,8 @@ class Runner {
   std::vector<Child> children_;
   std::map<std::string, std::uint64_t> totals_;
   std::map<std::uint64_t, std::string> hashes_;
+  std::vector<std::uint64_t> operations_;  ///< Answered, by seed.
+  std::uint64_t simulated_ms_ = 0;         ///< Of all seeds together.
   RecoveryTable recoveries_;
   unsigned long long ended_ = 0;
   unsigned long long failed_ = 0;

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -165,8 +166,10 @@ class Teller {
       happening.asked.invoked = happening.moment - prng_.below(std::min<std::uint64_t>(happening.moment, 4));
       happening.asked.returned = happening.moment + 1 + prng_.below(4);
     }
-    std::stable_sort(happenings.begin(), happenings.end(),
-                     [](const Happening& a, const Happening& b) { return a.moment < b.moment; });
+    std::sort(happenings.begin(), happenings.end(), [](const Happening& a, const Happening& b) {
+      return std::tie(a.moment, a.asked.invoked, a.asked.returned) <
+             std::tie(b.moment, b.asked.invoked, b.asked.returned);
+    });
     Tale tale;
     Store store;
     std::vector<std::int64_t> surveyed;
@@ -220,8 +223,12 @@ class Teller {
 
  private:
   static void sort(Tale& tale) {
-    std::stable_sort(tale.asked.begin(), tale.asked.end(),
-                     [](const Asked& a, const Asked& b) { return a.invoked < b.invoked; });
+    // Whoever asked at the same time stays as told.
+    for (auto at = tale.asked.begin(); at != tale.asked.end(); ++at) {
+      const auto place = std::upper_bound(tale.asked.begin(), at, *at,
+                                          [](const Asked& a, const Asked& b) { return a.invoked < b.invoked; });
+      std::rotate(place, at, at + 1);
+    }
   }
   void distort(std::vector<KeyValue>& kvs) {
     if (kvs.empty()) {
