@@ -79,8 +79,11 @@ class EngineSim final : public port::Engine {
       const std::optional<Slot> slot = decode_slot(BytesView(bytes).substr(i * sector_bytes, field_bytes * 4));
       if (slot && (!newest || slot->sequence > newest->sequence)) newest = slot;
     }
-    if (!newest || newest->end < rows_begin || bytes.size() < newest->end) return StorageError{path_ + " is damaged"};
-    const BytesView rows = BytesView(bytes).substr(rows_begin, newest->end - rows_begin);
+    // Without any rows the file ends with the slots.
+    const std::uint64_t rows_end_max = std::max<std::uint64_t>(rows_begin, bytes.size());
+    if (!newest || newest->end < rows_begin || newest->end > rows_end_max) return StorageError{path_ + " is damaged"};
+    const BytesView rows =
+        BytesView(bytes).substr(std::min<std::uint64_t>(rows_begin, bytes.size()), newest->end - rows_begin);
     if (crc32c_extend(0, rows) != newest->checksum) return StorageError{path_ + " is damaged"};
     tables_.clear();
     live_bytes_ = 0;

@@ -150,6 +150,18 @@ class Storage {
 
 bool run_script(Storage& storage) { return storage.boot() && storage.work() && storage.boot() && storage.work(); }
 
+TEST_CASE("the simulated engine opens again, though it was written without any rows") {
+  sim::FilesSim files(Prng(1, "disk"));
+  REQUIRE(files.create_directory("member"));
+  sim::EnginesSim engines(files);
+  for (int times = 0; times < 2; ++times) {
+    auto engine = engines.open();
+    REQUIRE(engine);
+    CHECK(engine.value()->write({LogIndex(), RowWriter().take()}));
+  }
+  CHECK(engines.counts().reopened == 1);
+}
+
 TEST_CASE("a power cut at any operation of a snapshot's installation leaves the former state or the snapshot") {
   std::uint64_t finished = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
