@@ -199,10 +199,12 @@ void Nemesis::start(const Boot& boot) {
 std::optional<Nemesis::Damage> Nemesis::flip(const Flip& flip) {
   if (!has_byte(flip.path, flip.offset)) return std::nullopt;
   note("a bit of " + flip.path + " turns over, at " + std::to_string(flip.offset));
-  const char before = machine_.files().contents(flip.path)[flip.offset];
+  // The whole sector tells whether the member has written over it: a byte alone may look so by chance.
+  const std::uint64_t begin = flip.offset / sector_bytes * sector_bytes;
+  const std::string before = machine_.files().contents(flip.path).substr(begin, sector_bytes);
   machine_.files().flip(flip.path, flip.offset, flip.bit);
-  const char after = machine_.files().contents(flip.path)[flip.offset];
-  return Damage{flip.path, flip.offset, std::string(1, before), std::string(1, after), flip.bit};
+  const std::string after = machine_.files().contents(flip.path).substr(begin, sector_bytes);
+  return Damage{flip.path, begin, before, after, flip};
 }
 
 /// A sector that ends in zeros is what a lost write leaves: over the end of the log nobody who knows but this disk
@@ -238,7 +240,7 @@ void Nemesis::undo(const Damage& damage) {
   const std::vector<std::string> files = machine_.files().all_files();
   if (std::find(files.begin(), files.end(), damage.path) == files.end()) return;
   if (machine_.files().contents(damage.path).substr(damage.offset, damage.after.size()) != damage.after) return;
-  if (damage.bit) return machine_.files().flip(damage.path, damage.offset, *damage.bit);
+  if (damage.flip) return machine_.files().flip(damage.path, damage.flip->offset, damage.flip->bit);
   machine_.files().overwrite(damage.path, damage.offset, damage.before);
 }
 

@@ -97,7 +97,7 @@ class Nemesis final : private port::Task {
     std::uint64_t offset = 0;
     std::string before;
     std::string after;
-    std::optional<unsigned> bit;  ///< That alone differs.
+    std::optional<Flip> flip;  ///< That alone differs.
   };
 
   void start(const Boot& boot);

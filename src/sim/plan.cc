@@ -67,10 +67,11 @@ Limits draw_limits(std::uint64_t seed) {
   draw_limit(notes, limits.lease_checkpoint_ms, 1, 16'000);
   draw_limit(notes, limits.lease_checkpoints_a_step, 1, 1'000);
   Prng snapshots(seed, "plan snapshot limits");
-  draw_limit(snapshots, limits.snapshot_part_bytes, 1, 100'000);
+  // A part goes there and back before the next one: a state in thousands of them takes longer than anybody waits.
+  draw_limit(snapshots, limits.snapshot_part_bytes, 1'000, 100'000);
   draw_limit(snapshots, limits.snapshot_window_bytes, 1, 100'000);
-  draw_limit(snapshots, limits.snapshot_bytes_a_step, 1, 100'000);
-  draw_limit(snapshots, limits.snapshot_keys_a_step, 1, 1'000);
+  draw_limit(snapshots, limits.snapshot_bytes_a_step, 1'000, 100'000);
+  draw_limit(snapshots, limits.snapshot_keys_a_step, 16, 1'000);
   draw_limit(snapshots, limits.snapshot_hold_ms, 1, 60'000);
   draw_limit(snapshots, limits.snapshot_held_bytes_max, 1, 1'000'000);
   Prng peers(seed, "plan limits of peers");

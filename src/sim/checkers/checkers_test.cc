@@ -389,6 +389,9 @@ TEST_CASE("O11 accepts a refusal of what another hand has changed, by its name, 
   CHECK(said(checker.on_refused(at(1), "member/x: a bad checksum", "member/y", true)) ==
         "a boot was refused: member/x: a bad checksum");
   CHECK_FALSE(said(checker.on_refused(at(1), "member/x: a bad checksum", "", true)).empty());
+  const std::string log = "the log in member/wal ends at entry 5: its newest segments are gone or old ones";
+  CHECK(said(checker.on_refused(at(1), log, "member/wal/1.wal", true)).empty());
+  CHECK_FALSE(said(checker.on_refused(at(1), log, "member/identity", true)).empty());
   CHECK(said(checker.on_failure(at(1), "sync", false)).empty());
   CHECK(said(checker.on_failure(at(1), "sync", true)) == "storage failed on a disk that works: sync");
 }
