@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/prng.h"
+#include "sim/reorder.h"
 
 namespace metastore::sim {
 namespace {
@@ -460,7 +461,7 @@ Duration draw_pause(const Plan& plan, Prng& prng) {
 std::vector<std::uint64_t> draw_order(const Plan& plan, Prng& prng) {
   std::vector<std::uint64_t> order;
   for (std::uint64_t number = 1; number <= plan.machines(); ++number) order.push_back(number);
-  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng.below(left)]);
+  reorder(order, prng);
   return order;
 }
 

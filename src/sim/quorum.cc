@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <set>
-#include <utility>
+
+#include "sim/reorder.h"
 
 namespace metastore::sim {
 namespace {
@@ -23,7 +24,7 @@ std::vector<std::size_t> draw_dispensable(const std::vector<std::optional<Member
     needed.insert(*members[i]);
     order.push_back(i);
   }
-  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[prng.below(left)]);
+  reorder(order, prng);
   std::vector<std::size_t> dispensable;
   for (const std::size_t i : order) {
     if (prng.chance(1, 8)) continue;
