@@ -20,6 +20,8 @@ constexpr Duration for_good = Duration::seconds(30 * 24 * 3600);
 /// Not one that is only made ready.
 bool is_segment(std::string_view path) { return path.starts_with("member/wal/") && path.ends_with(".wal"); }
 
+bool is_of_engine(std::string_view path) { return path.starts_with("member/db/"); }
+
 bool has_sector_ending_in_zeros(std::string_view piece) {
   for (std::size_t end = sector_bytes; end <= piece.size(); end += sector_bytes) {
     if (piece[end - 1] == '\0') return true;
@@ -189,9 +191,9 @@ void Nemesis::start(const Boot& boot) {
     ++counts.accepted;
   } else if (machine_.files().powered() && !machine_.files().has_broken()) {
     note("that is put right");
-    ++(damage->path.starts_with("member/wal/")  ? counts.log_refused
-       : damage->path.starts_with("member/db/") ? counts.engine_refused
-                                                : counts.identity_refused);
+    ++(damage->path.starts_with("member/wal/") ? counts.log_refused
+       : is_of_engine(damage->path)            ? counts.engine_refused
+                                               : counts.identity_refused);
     machine_.boot("", boot.configuration);
   }
 }
@@ -236,12 +238,15 @@ std::optional<Nemesis::Damage> Nemesis::misplace(const Misplaced& misplaced) {
 }
 
 void Nemesis::undo(const Damage& damage) {
-  // The member may have written over it, or thrown it away.
+  // The member may have written over some of its sectors, or thrown all away.
   const std::vector<std::string> files = machine_.files().all_files();
   if (std::find(files.begin(), files.end(), damage.path) == files.end()) return;
-  if (machine_.files().contents(damage.path).substr(damage.offset, damage.after.size()) != damage.after) return;
-  if (damage.flip) return machine_.files().flip(damage.path, damage.flip->offset, damage.flip->bit);
-  machine_.files().overwrite(damage.path, damage.offset, damage.before);
+  for (std::size_t at = 0; at < damage.after.size(); at += sector_bytes) {
+    const std::string after = damage.after.substr(at, sector_bytes);
+    if (machine_.files().contents(damage.path).substr(damage.offset + at, after.size()) != after) continue;
+    if (damage.flip) return machine_.files().flip(damage.path, damage.flip->offset, damage.flip->bit);
+    machine_.files().overwrite(damage.path, damage.offset + at, damage.before.substr(at, sector_bytes));
+  }
 }
 
 bool Nemesis::has_byte(const std::string& path, std::uint64_t offset) const {
@@ -290,6 +295,9 @@ std::optional<Misplaced> Nemesis::draw_misplaced() {
   // second that does not continue it, and is refused by its own name.
   if (is_of_log && oddities_.chance(1, 2)) misplaced.offset = misplaced.onto_offset = 0;
   if (misplaced.onto_offset == 0 && !segments.empty() && misplaced.onto == segments.front()) return std::nullopt;
+  // One database in the place of another is whole, and nobody could tell.
+  const bool is_whole = misplaced.offset == 0 && misplaced.onto_offset == 0;
+  if (is_whole && is_of_engine(misplaced.path) && is_of_engine(misplaced.onto)) return std::nullopt;
   return misplaced;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/base/prng.h"
@@ -28,64 +30,77 @@ Duration draw_scaled(Prng& prng, Duration low, Duration high) {
       prng, static_cast<std::uint64_t>(low.microseconds()), static_cast<std::uint64_t>(high.microseconds()))));
 }
 
-/// A limit keeps its default in half of the seeds.
-void draw_limit(Prng& prng, std::uint64_t& limit, std::uint64_t low, std::uint64_t high) {
-  const std::uint64_t drawn = draw_scaled(prng, low, high);
-  if (prng.chance(1, 2)) limit = drawn;
+enum class Where { whole_cluster, each_member };
+
+/// What may be drawn for a limit. Where each member may have another, a start may change it.
+struct DrawnLimit {
+  std::string_view name;
+  std::uint64_t Limits::* limit;
+  std::uint64_t low;
+  std::uint64_t high;
+  Where where = Where::whole_cluster;
+};
+
+#define METASTORE_DRAWN(limit, ...) {#limit, &Limits::limit, __VA_ARGS__}
+constexpr DrawnLimit drawn_limits[] = {
+    METASTORE_DRAWN(txn_ops_max, 2, 128),
+    METASTORE_DRAWN(unapplied_entries_max, 1, 5'000),
+    METASTORE_DRAWN(proposals_pending_max, 1, 1'000),
+    METASTORE_DRAWN(reads_pending_max, 1, 1'000),
+    METASTORE_DRAWN(apply_bytes_a_step, 1, 100'000, Where::each_member),
+    METASTORE_DRAWN(compact_records_a_step, 1, 1'000),
+    METASTORE_DRAWN(log_entries_kept, 1, 5'000, Where::each_member),
+    METASTORE_DRAWN(log_bytes_max, 1, 1'000'000, Where::each_member),
+    METASTORE_DRAWN(wal_files_kept, 1, 5, Where::each_member),
+    METASTORE_DRAWN(wal_segment_bytes, 4'096, 1'048'576, Where::each_member),
+    METASTORE_DRAWN(wal_batch_bytes_max, 1, 100'000),
+    METASTORE_DRAWN(connection_send_bytes_max, 1'024, 1'048'576),
+    METASTORE_DRAWN(stream_credit_bytes, 1, 100'000),
+    METASTORE_DRAWN(watch_catch_up_records, 1, 1'000),
+    METASTORE_DRAWN(watch_response_bytes, 1, 100'000),
+    METASTORE_DRAWN(mark_entries, 1, 1'000, Where::each_member),
+    METASTORE_DRAWN(checkpoint_bytes, 1, 100'000, Where::each_member),
+    METASTORE_DRAWN(checkpoint_waiting_bytes_max, 1, 1'000'000),
+    METASTORE_DRAWN(range_keys_a_step, 1, 100),
+    METASTORE_DRAWN(range_bytes_a_step, 1, 10'000),
+    METASTORE_DRAWN(range_chunk_bytes, 1, 10'000),
+    METASTORE_DRAWN(ranges_credit_bytes, 1, 100'000),
+    METASTORE_DRAWN(compaction_wait_ms, 1, 3'000),
+    METASTORE_DRAWN(state_hash_entries, 1, 1'000),
+    METASTORE_DRAWN(lease_checkpoint_ms, 1, 16'000),
+    METASTORE_DRAWN(lease_checkpoints_a_step, 1, 1'000),
+    // A part goes there and back before the next one: a state in thousands of them takes longer than anybody waits.
+    METASTORE_DRAWN(snapshot_part_bytes, 1'000, 100'000, Where::each_member),
+    METASTORE_DRAWN(snapshot_window_bytes, 1, 100'000, Where::each_member),
+    METASTORE_DRAWN(snapshot_bytes_a_step, 1'000, 100'000),
+    METASTORE_DRAWN(snapshot_keys_a_step, 16, 1'000),
+    METASTORE_DRAWN(snapshot_hold_ms, 1, 60'000),
+    METASTORE_DRAWN(snapshot_held_bytes_max, 1, 1'000'000),
+    METASTORE_DRAWN(append_message_bytes_max, 1, 100'000, Where::each_member),
+    METASTORE_DRAWN(append_window_bytes_max, 1, 1'000'000, Where::each_member),
+    METASTORE_DRAWN(peer_bulk_bytes, 1, 10'000),
+    // What finds no room is sent again once a heartbeat: with room for one entry, a cluster adds them faster than that.
+    METASTORE_DRAWN(peer_bulk_bytes_max, 16'384, 1'000'000),
+    METASTORE_DRAWN(peer_urgent_bytes_max, 4'096, 1'000'000),
+    METASTORE_DRAWN(peer_ping_ms, 100, 2'000),
+    METASTORE_DRAWN(peer_silence_ms, 2'000, 20'000),
+    METASTORE_DRAWN(peer_retry_max_ms, 20, 1'000),
+    METASTORE_DRAWN(peer_settled_ms, 1, 5'000),
+};
+#undef METASTORE_DRAWN
+
+/// A limit stays as it is in half of the seeds.
+void draw_limit(std::uint64_t seed, std::string_view stream, const DrawnLimit& drawn, Limits& limits) {
+  Prng prng(seed, std::string(stream) + " " + std::string(drawn.name));
+  const std::uint64_t value = draw_scaled(prng, drawn.low, drawn.high);
+  if (prng.chance(1, 2)) limits.*drawn.limit = value;
 }
 
 Limits draw_limits(std::uint64_t seed) {
-  Prng prng(seed, "plan limits");
   Limits limits;
-  draw_limit(prng, limits.txn_ops_max, 2, 128);
-  draw_limit(prng, limits.unapplied_entries_max, 1, 5'000);
-  draw_limit(prng, limits.proposals_pending_max, 1, 1'000);
-  draw_limit(prng, limits.reads_pending_max, 1, 1'000);
-  draw_limit(prng, limits.apply_bytes_a_step, 1, 100'000);
-  draw_limit(prng, limits.compact_records_a_step, 1, 1'000);
-  draw_limit(prng, limits.log_entries_kept, 1, 5'000);
-  draw_limit(prng, limits.log_bytes_max, 1, 1'000'000);
-  Prng kept(seed, "plan log files");
-  draw_limit(kept, limits.wal_files_kept, 1, 5);
   // The default would make every member zero-fill 64 MB: a simulated disk holds less.
-  limits.wal_segment_bytes = draw_scaled(prng, 4'096, 1'048'576);
-  draw_limit(prng, limits.wal_batch_bytes_max, 1, 100'000);
-  draw_limit(prng, limits.connection_send_bytes_max, 1'024, 1'048'576);
-  draw_limit(prng, limits.stream_credit_bytes, 1, 100'000);
-  draw_limit(prng, limits.watch_catch_up_records, 1, 1'000);
-  draw_limit(prng, limits.watch_response_bytes, 1, 100'000);
-  draw_limit(prng, limits.mark_entries, 1, 1'000);
-  draw_limit(prng, limits.checkpoint_bytes, 1, 100'000);
-  draw_limit(prng, limits.checkpoint_waiting_bytes_max, 1, 1'000'000);
-  Prng ranges(seed, "plan ranges");
-  draw_limit(ranges, limits.range_keys_a_step, 1, 100);
-  draw_limit(ranges, limits.range_bytes_a_step, 1, 10'000);
-  draw_limit(ranges, limits.range_chunk_bytes, 1, 10'000);
-  draw_limit(ranges, limits.ranges_credit_bytes, 1, 100'000);
-  draw_limit(ranges, limits.compaction_wait_ms, 1, 3'000);
-  Prng notes(seed, "plan notes");
-  draw_limit(notes, limits.state_hash_entries, 1, 1'000);
-  draw_limit(notes, limits.lease_checkpoint_ms, 1, 16'000);
-  draw_limit(notes, limits.lease_checkpoints_a_step, 1, 1'000);
-  Prng snapshots(seed, "plan snapshot limits");
-  // A part goes there and back before the next one: a state in thousands of them takes longer than anybody waits.
-  draw_limit(snapshots, limits.snapshot_part_bytes, 1'000, 100'000);
-  draw_limit(snapshots, limits.snapshot_window_bytes, 1, 100'000);
-  draw_limit(snapshots, limits.snapshot_bytes_a_step, 1'000, 100'000);
-  draw_limit(snapshots, limits.snapshot_keys_a_step, 16, 1'000);
-  draw_limit(snapshots, limits.snapshot_hold_ms, 1, 60'000);
-  draw_limit(snapshots, limits.snapshot_held_bytes_max, 1, 1'000'000);
-  Prng peers(seed, "plan limits of peers");
-  draw_limit(peers, limits.append_message_bytes_max, 1, 100'000);
-  draw_limit(peers, limits.append_window_bytes_max, 1, 1'000'000);
-  draw_limit(peers, limits.peer_bulk_bytes, 1, 10'000);
-  // What finds no room is sent again once a heartbeat: with room for one entry, a cluster adds them faster than that.
-  draw_limit(peers, limits.peer_bulk_bytes_max, 16'384, 1'000'000);
-  draw_limit(peers, limits.peer_urgent_bytes_max, 4'096, 1'000'000);
-  draw_limit(peers, limits.peer_ping_ms, 100, 2'000);
-  draw_limit(peers, limits.peer_silence_ms, 2'000, 20'000);
-  draw_limit(peers, limits.peer_retry_max_ms, 20, 1'000);
-  draw_limit(peers, limits.peer_settled_ms, 1, 5'000);
+  limits.wal_segment_bytes = 262'144;
+  for (const DrawnLimit& drawn : drawn_limits) draw_limit(seed, "plan limit", drawn, limits);
   return limits;
 }
 
@@ -421,7 +436,8 @@ Plan speed_plan() {
 MemberSettings settings_of(const Plan& plan, std::uint64_t configuration) {
   MemberSettings settings = {plan.limits, plan.heartbeat_interval, plan.election_timeout, plan.checkpoint_interval};
   if (configuration == 0) return settings;
-  Prng prng(plan.seed, "configuration " + std::to_string(configuration));
+  const std::string stream = "configuration " + std::to_string(configuration);
+  Prng prng(plan.seed, stream);
   const std::int64_t percent = prng.between(timeout_percent_min, timeout_percent_max);
   const Duration election_timeout = plan.election_timeout * percent / 100;
   // Another shortest lease would be another promise.
@@ -430,18 +446,9 @@ MemberSettings settings_of(const Plan& plan, std::uint64_t configuration) {
     settings.heartbeat_interval = plan.heartbeat_interval * percent / 100;
   }
   settings.checkpoint_interval = draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(10));
-  Limits& limits = settings.limits;
-  draw_limit(prng, limits.apply_bytes_a_step, 1, 100'000);
-  draw_limit(prng, limits.log_entries_kept, 1, 5'000);
-  draw_limit(prng, limits.log_bytes_max, 1, 1'000'000);
-  draw_limit(prng, limits.wal_files_kept, 1, 5);
-  draw_limit(prng, limits.wal_segment_bytes, 4'096, 1'048'576);
-  draw_limit(prng, limits.mark_entries, 1, 1'000);
-  draw_limit(prng, limits.checkpoint_bytes, 1, 100'000);
-  draw_limit(prng, limits.snapshot_part_bytes, 1, 100'000);
-  draw_limit(prng, limits.snapshot_window_bytes, 1, 100'000);
-  draw_limit(prng, limits.append_message_bytes_max, 1, 100'000);
-  draw_limit(prng, limits.append_window_bytes_max, 1, 1'000'000);
+  for (const DrawnLimit& drawn : drawn_limits) {
+    if (drawn.where == Where::each_member) draw_limit(plan.seed, stream, drawn, settings.limits);
+  }
   return settings;
 }
 

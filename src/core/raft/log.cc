@@ -96,6 +96,13 @@ void Log::on_applied(LogIndex index, LogIndex checkpointed, LogIndex held, const
   compact(checkpointed, held, limits);
 }
 
+bool Log::is_kept_after(LogIndex index, const Limits& limits) const {
+  if (index < compacted_index_ || index.plus(limits.log_entries_kept / 2) < last_index()) return false;
+  std::uint64_t bytes = 0;
+  while (index < last_index() && bytes <= limits.log_bytes_max / 2) bytes += size_bytes(entry(index = index.next()));
+  return bytes <= limits.log_bytes_max / 2;
+}
+
 void Log::restart_at(LogIndex index, Term term) {
   ASSERT(!matches(index, term));
   ASSERT(index > applied_);

@@ -56,6 +56,8 @@ class Log {
   /// Entries up to `index` are in the store, and those up to `checkpointed` durably: those may leave memory.
   /// Those behind `held` stay unless they take more than limits.log_held_bytes_max. Requires: checkpointed <= index.
   void on_applied(LogIndex index, LogIndex checkpointed, LogIndex held, const Limits& limits);
+  /// Whether all entries after `index` are here, and take no more than half of what may stay without being held.
+  bool is_kept_after(LogIndex index, const Limits& limits) const;
   /// A snapshot stands for everything up to `index`, and no entry remains. Requires: last_index() < index, or another
   /// term there; whoever claims the mark waits for its write.
   void restart_at(LogIndex index, Term term);

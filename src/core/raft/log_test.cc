@@ -97,6 +97,23 @@ TEST_CASE("entries that a snapshot stream will need stay in memory, up to a size
   log.check_invariants();
 }
 
+TEST_CASE("what follows an index is near its end by count and by size") {
+  Limits limits;
+  limits.log_entries_kept = 8;
+  Log log(LogIndex(), Term(), of_terms({1, 1, 1, 1, 1, 1}));
+  CHECK(log.is_kept_after(LogIndex(2), limits));
+  CHECK_FALSE(log.is_kept_after(LogIndex(1), limits));
+  limits.log_bytes_max = 4 * size_bytes(entry(1, 1));
+  CHECK(log.is_kept_after(LogIndex(4), limits));
+  CHECK_FALSE(log.is_kept_after(LogIndex(3), limits));
+  limits.log_bytes_max = 1;
+  CHECK(log.is_kept_after(LogIndex(6), limits));
+  CHECK_FALSE(log.is_kept_after(LogIndex(5), limits));
+  limits.log_entries_kept = 0;
+  log.on_applied(LogIndex(6), LogIndex(6), LogIndex(6), limits);
+  CHECK_FALSE(log.is_kept_after(LogIndex(5), limits));
+}
+
 TEST_CASE("a mark stands for all before it, and nothing that was written or under way remains") {
   Log log(LogIndex(), Term(), of_terms({1, 1}));
   log.append(entry(3, 1));

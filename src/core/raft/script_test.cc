@@ -61,7 +61,8 @@ class Story {
   bool was_converged() const { return was_converged_; }
 
  private:
-  /// members=3 [voters=N] [seed=N] [pre_vote=0] [message_bytes=N] [window_bytes=N] [kept=N] [promotion_lag=N]
+  /// members=3 [voters=N] [seed=N] [pre_vote=0] [message_bytes=N] [window_bytes=N] [kept=N] [kept_bytes=N]
+  /// [promotion_lag=N]
   void begin(const script::Command& command) {
     Config config;
     config.pre_vote = command.number("pre_vote", 1) != 0;
@@ -70,6 +71,7 @@ class Story {
     limits.append_window_bytes_max = static_cast<std::uint64_t>(command.number("window_bytes", 1 << 23));
     limits.promotion_lag_entries_max = static_cast<std::uint64_t>(command.number("promotion_lag", 1000));
     limits.log_entries_kept = static_cast<std::uint64_t>(command.number("kept", 5000));
+    limits.log_bytes_max = static_cast<std::uint64_t>(command.number("kept_bytes", 1 << 26));
     const std::int64_t members = command.number("members", 3);
     cluster_ = std::make_unique<Cluster>(static_cast<std::uint64_t>(members),
                                          static_cast<std::uint64_t>(command.number("voters", members)),

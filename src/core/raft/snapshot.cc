@@ -20,8 +20,7 @@ void want_snapshot(State& state, MemberId id, Peer& peer, Output& out) {
 void hold_behind_snapshot(const State& state, Peer& peer) {
   if (peer.snapshot_index == LogIndex() || peer.progress.mode() == Progress::Mode::snapshot) return;
   const LogIndex match = peer.progress.match_index();
-  const bool is_near = match.plus(state.config.limits.log_entries_kept / 2) >= state.commit;
-  peer.snapshot_index = is_near ? LogIndex() : match;
+  peer.snapshot_index = state.log.is_kept_after(match, state.config.limits) ? LogIndex() : match;
 }
 
 LogIndex held_index(const State& state) {

@@ -126,6 +126,18 @@ TEST_CASE("parts, bytes under way, and work a step have their limits on both sid
   CHECK(exchange.receiver.take().applier->hash() == exchange.applier.hash());
 }
 
+TEST_CASE("no more is under way than may wait for one peer") {
+  Limits limits = small_limits();
+  limits.peer_bulk_bytes_max = 4'000;
+  Exchange exchange(3'000, limits);
+  while (!exchange.receiver.complete().has_value()) {
+    exchange.send();
+    CHECK(exchange.sender.unacknowledged_bytes() <= limits.peer_bulk_bytes_max);
+    exchange.receive();
+  }
+  CHECK(exchange.receiver.complete() == mark);
+}
+
 TEST_CASE("while the receiver's engine takes nothing, no more than a window is sent, and read") {
   Exchange exchange(3'000);
   std::uint64_t sent = 0;

@@ -86,7 +86,7 @@ void SnapshotSender::send(MemberId peer, Transfer& transfer, const mvcc::Store& 
     for (; transfer.sent < transfer.acknowledged + transfer.parts.size(); ++transfer.sent) {
       out.push_back({self_, peer, transfer.parts[transfer.sent - transfer.acknowledged]});
     }
-    if (transfer.reader.is_finished() || transfer.bytes >= limits_.snapshot_window_bytes) return;
+    if (transfer.reader.is_finished() || transfer.bytes >= window_bytes()) return;
     if (bytes_left_ == 0 || keys_left_ == 0 || !read(transfer, store)) {
       has_more_ = true;
       return;

@@ -5,6 +5,7 @@
 #ifndef METASTORE_CORE_REPLICA_SNAPSHOT_SENDER_H_
 #define METASTORE_CORE_REPLICA_SNAPSHOT_SENDER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -73,6 +74,10 @@ class SnapshotSender {
   void send(MemberId peer, Transfer& transfer, const mvcc::Store& store, std::vector<raft::Envelope>& out);
   bool read(Transfer& transfer, const mvcc::Store& store);
   Duration silence_max() const;
+  /// Half of what may wait for one peer: what finds no room there is lost, and costs an offer's time.
+  std::uint64_t window_bytes() const {
+    return std::min(limits_.snapshot_window_bytes, limits_.peer_bulk_bytes_max / 2);
+  }
 
   const MemberId self_;
   const Duration offer_interval_;
