@@ -272,7 +272,7 @@ std::optional<Flip> Nemesis::draw_flip() {
 std::optional<Misplaced> Nemesis::draw_misplaced() {
   const std::vector<std::string> files = machine_.files().all_files();
   if (files.empty()) return std::nullopt;
-  // A sector, a page, or a whole batch: of small segments, all.
+  // A sector, a page, or a whole batch.
   constexpr std::uint64_t sizes[] = {512, 4'096, 65'536};
   const std::uint64_t bytes = sizes[oddities_.below(std::size(sizes))];
   const auto draw_place = [&](const std::string& path) {
@@ -293,7 +293,10 @@ std::optional<Misplaced> Nemesis::draw_misplaced() {
   misplaced.onto_offset = draw_place(misplaced.onto);
   // A whole segment in the place of another looks most like what belongs there. In the place of the first it is the
   // second that does not continue it, and is refused by its own name.
-  if (is_of_log && oddities_.chance(1, 2)) misplaced.offset = misplaced.onto_offset = 0;
+  if (is_of_log && oddities_.chance(1, 2)) {
+    misplaced.offset = misplaced.onto_offset = 0;
+    misplaced.bytes = machine_.files().contents(misplaced.onto).size();
+  }
   if (misplaced.onto_offset == 0 && !segments.empty() && misplaced.onto == segments.front()) return std::nullopt;
   // One database in the place of another is whole, and nobody could tell.
   const bool is_whole = misplaced.offset == 0 && misplaced.onto_offset == 0;
