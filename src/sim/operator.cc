@@ -159,13 +159,16 @@ bool Operator::is_forlorn(const Machine& machine) const {
 
 void Operator::acquaint() {
   const Machine* const knowing = best();
-  if (knowing == nullptr) return;
-  std::vector<Peer> members;
-  for (const auto& [id, member] : knowing->members().all()) {
-    members.push_back({.id = id, .urls = member.peer_urls, .data_id = member.data_id});
+  // Whoever runs now may know less than somebody who ran before.
+  if (knowing != nullptr && knowing->status().applied_index >= known_at_) {
+    known_at_ = knowing->status().applied_index;
+    known_.clear();
+    for (const auto& [id, member] : knowing->members().all()) {
+      known_.push_back({.id = id, .urls = member.peer_urls, .data_id = member.data_id});
+    }
   }
   for (const auto& machine : machines_) {
-    if (machine->is_down()) machine->acquaint(members);
+    if (machine->is_down()) machine->acquaint(known_);
   }
 }
 

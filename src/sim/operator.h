@@ -63,6 +63,8 @@ class Operator final : private port::Task {
   DeedLog& deeds_;
   Prng prng_;
   World::Ticket ticket_;
+  std::vector<Peer> known_;  ///< All who were members at
+  LogIndex known_at_;        ///< the furthest that anybody had applied.
   std::uint64_t changes_left_;
   std::uint64_t admitted_ = 0;
   bool is_retired_ = false;
