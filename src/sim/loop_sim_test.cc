@@ -4,19 +4,11 @@
 
 #include <string>
 
+#include "sim/note_test.h"
 #include "sim/world.h"
 
 namespace metastore::sim {
 namespace {
-
-struct Note final : port::Task {
-  Note(std::string& log, char letter) : log_(log), letter_(letter) {}
-  void run() override { log_ += letter_; }
-  std::string& log_;
-  char letter_;
-};
-
-Instant at_ms(std::int64_t ms) { return Instant::from_nanoseconds(ms * 1'000'000); }
 
 TEST_CASE("a loop runs a task once however often it was asked, keeps its latest deadline, and forgets on cancel") {
   World world;

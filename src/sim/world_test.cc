@@ -7,18 +7,10 @@
 #include <vector>
 
 #include "sim/network_sim.h"
+#include "sim/note_test.h"
 
 namespace metastore::sim {
 namespace {
-
-struct Note final : port::Task {
-  Note(std::string& log, char letter) : log_(log), letter_(letter) {}
-  void run() override { log_ += letter_; }
-  std::string& log_;
-  char letter_;
-};
-
-Instant at_ms(std::int64_t ms) { return Instant::from_nanoseconds(ms * 1'000'000); }
 
 TEST_CASE("what is asked for happens in the order of time, then of asking, and time jumps in between") {
   World world;
