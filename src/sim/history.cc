@@ -88,6 +88,12 @@ void History::end_failed(Operation& operation, std::string error, Instant now) {
   operation.error = std::move(error);
 }
 
+void History::began_unasked_compaction(std::int64_t revision, Instant now) {
+  unasked_compactions_.push_back({revision, now});
+  newest_compaction_ = std::max(newest_compaction_, revision);
+  saw_revision(revision);
+}
+
 void History::learn_of_lease(std::int64_t id) {
   if (id != 0 && std::find(leases_.begin(), leases_.end(), id) == leases_.end()) leases_.push_back(id);
 }

@@ -43,6 +43,12 @@ struct Claim {
   Instant at;
 };
 
+/// The history is compacted without anybody's asking.
+struct UnaskedCompaction {
+  std::int64_t revision = 0;
+  Instant at;  ///< When a leader proposed it.
+};
+
 class History {
  public:
   /// The reference stays valid. `member` is the number of the one that is asked.
@@ -56,6 +62,7 @@ class History {
   KeepAlive& begin_keep_alive(std::int64_t lease, std::uint64_t member, Instant now) {
     return keep_alives_.emplace_back(KeepAlive{.lease = lease, .member = member, .asked = now});
   }
+  void began_unasked_compaction(std::int64_t revision, Instant now);
   void add_claim(Claim claim) { claims_.push_back(std::move(claim)); }
   /// The member of this number was started: it may know less than it did.
   void booted(std::uint64_t member, Instant now) { boots_[member].push_back(now); }
@@ -80,7 +87,9 @@ class History {
   std::int64_t newest_revision() const { return newest_revision_; }
   /// Every change up to here is known, by its writer's reply or by a survey.
   std::int64_t settled_revision() const { return settled_revision_; }
-  /// The largest revision that anybody asked to compact at; 0 if nobody did.
+  /// In the order of time.
+  const std::vector<UnaskedCompaction>& unasked_compactions() const { return unasked_compactions_; }
+  /// The largest revision to compact at that anybody asked for, or a leader by itself; 0 if nobody did.
   std::int64_t newest_compaction() const { return newest_compaction_; }
   std::uint64_t completed() const { return completed_; }
   /// By the request's index in Request.
@@ -100,6 +109,7 @@ class History {
   std::deque<Operation> operations_;
   std::map<std::int64_t, Survey> surveys_;
   std::deque<KeepAlive> keep_alives_;
+  std::vector<UnaskedCompaction> unasked_compactions_;
   std::vector<Claim> claims_;
   std::map<std::uint64_t, std::vector<Instant>> boots_;
   std::vector<Instant> renewals_;

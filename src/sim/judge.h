@@ -19,6 +19,7 @@
 #include "sim/checkers/locks.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/replies.h"
+#include "sim/checkers/retention.h"
 #include "sim/checkers/serializability.h"
 #include "sim/checkers/violation.h"
 #include "sim/checkers/watches.h"
@@ -78,6 +79,7 @@ class Judge {
     take(check_leases(history, truth, lease_terms_, leases_));
     take(check_hashes(history, hashes_));
     take(check_locks(history.claims(), truth.model, locks_));
+    take(check_retention(history, {plan_.retention_period, plan_.retention_revisions, plan_.clock_pace_ppm}));
   }
   /// The reference stays valid.
   WatchSession& begin_watch(WatchSession session) { return watch_sessions_.emplace_back(std::move(session)); }

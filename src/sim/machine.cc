@@ -7,6 +7,7 @@
 #include "core/base/assert.h"
 #include "core/base/crc32c.h"
 #include "core/base/encoder.h"
+#include "core/mvcc/store.h"
 #include "core/replica/membership_changes.h"
 #include "sim/chronicle.h"
 
@@ -17,6 +18,22 @@ namespace {
 constexpr std::uint64_t turns_between_invariants = 1'024;
 
 enum RecordKind : std::uint8_t { boot_record, input_record, effects_record };
+
+constexpr std::string_view auto_compaction_fact = "starting auto compaction";
+
+Survey survey_of(const mvcc::Store& store, Revision revision, Instant now) {
+  Survey survey{.invoked = now, .kvs = {}};
+  store.range(mvcc::KeyRange::all(), revision, [&survey](mvcc::Record record) {
+    survey.kvs.push_back({.key = std::string(record.key()),
+                          .value = std::string(record.value()),
+                          .create_revision = record.create_revision().value(),
+                          .mod_revision = record.mod_revision().value(),
+                          .version = record.version(),
+                          .lease = record.lease().value()});
+    return true;
+  });
+  return survey;
+}
 
 std::string field_text(const TraceField& field) {
   struct Visitor {
@@ -293,6 +310,7 @@ void Machine::on_effects(const Effects& effects) {
   around_.history.learns(number_, self != nullptr && self->is_learner, around_.world.now());
   judge_raft(status, effects);
   chart(status, effects);
+  announce_compactions(effects);
   if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
   if (around_.chronicle != nullptr) around_.chronicle->on_effects(number_, effects);
   if (around_.trace.is_wanted()) {
@@ -337,6 +355,22 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
   }
 }
 
+void Machine::announce_compactions(const Effects& effects) {
+  for (const TraceLine& line : effects.trace) {
+    if (line.message != auto_compaction_fact) continue;
+    const std::int64_t at = std::get<std::int64_t>(line.fields.front().value);
+    const mvcc::Store& store = member_->replica().store();
+    if (Revision(at) <= store.compact_revision()) continue;
+    around_.history.began_unasked_compaction(at, around_.world.now());
+    // The surveyor would come too late: what nobody was answered with is looked at beside the member.
+    while (around_.history.settled_revision() < at) {
+      const std::int64_t revision = around_.history.settled_revision() + 1;
+      if (!store.check_readable(Revision(revision)).ok()) return;
+      around_.history.add_survey(revision, survey_of(store, Revision(revision), around_.world.now()));
+    }
+  }
+}
+
 void Machine::trace(const std::vector<TraceLine>& lines) {
   for (const TraceLine& line : lines) {
     ++facts_[std::string(line.message)];
@@ -359,6 +393,7 @@ server::MemberOptions Machine::options(std::uint64_t configuration) const {
   options.config.watch_progress_interval = around_.plan.watch_progress_interval;
   options.config.limits = settings.limits;
   options.config.quota_bytes = around_.plan.quota_bytes;
+  options.config.retention = {.period = around_.plan.retention_period, .revisions = around_.plan.retention_revisions};
   options.new_cluster = {.self = id_, .cluster = ClusterId(0x5171), .members = {}};
   options.config.acquaintances = acquaintances_;
   const bool is_newcomer = number_ > around_.plan.members;

@@ -158,6 +158,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void chart_log();
   void chart(const ReplicaStatus& status, const Effects& effects);
   void judge_raft(const ReplicaStatus& status, const Effects& effects);
+  /// A compaction that nobody asked for tells the history of itself before it takes anything.
+  void announce_compactions(const Effects& effects);
 
   Surroundings around_;
   Door& door_;

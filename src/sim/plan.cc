@@ -233,6 +233,19 @@ void draw_maintenance(Plan& plan) {
   plan.traffic_compaction_interval = draw_scaled(prng, Duration::milliseconds(100), Duration::seconds(10));
 }
 
+/// The history is compacted without anybody's asking in some seeds.
+void draw_auto_compaction(Plan& plan) {
+  Prng prng(plan.seed, "plan auto-compaction");
+  const Duration period = draw_scaled(prng, Duration::milliseconds(500), Duration::seconds(60));
+  const std::uint64_t revisions = draw_scaled(prng, 1, 500);
+  if (!prng.chance(1, 4)) return;
+  if (prng.chance(2, 3)) {
+    plan.retention_period = period;
+  } else {
+    plan.retention_revisions = revisions;
+  }
+}
+
 /// Locks and elections in some seeds, which have leases then.
 void draw_contenders(Plan& plan) {
   Prng prng(plan.seed, "plan contenders");
@@ -328,6 +341,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   plan.limits = draw_limits(seed);
   plan.quota_bytes = draw_quota(seed);
   draw_maintenance(plan);
+  draw_auto_compaction(plan);
   Prng clocks(seed, "plan clocks");
   if (clocks.chance(1, 2)) plan.clock_pace_ppm = static_cast<std::uint32_t>(draw_scaled(clocks, 10, 100'000));
   Prng watchers(seed, "plan watchers");

@@ -133,6 +133,8 @@ struct Plan {
   bool makes_room = false;        ///< Whoever is told that there is no room deletes, compacts, defragments, disarms.
   std::uint32_t traffic_percent = 0;  ///< Of what is asked, as Kubernetes asks (traffic.h).
   Duration traffic_compaction_interval;
+  Duration retention_period;              ///< What automatic compaction leaves; zero: it is off, or counts the next.
+  std::uint64_t retention_revisions = 0;  ///< The same in revisions.
   Duration heartbeat_interval;
   Duration election_timeout;
   std::uint32_t clock_pace_ppm = 0;  ///< How much faster or slower than another one a member's clock may be.

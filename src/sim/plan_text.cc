@@ -58,6 +58,8 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("makes_room", plan.makes_room);
   field("traffic_percent", plan.traffic_percent);
   field("traffic_compaction_interval", plan.traffic_compaction_interval);
+  field("retention_period", plan.retention_period);
+  field("retention_revisions", plan.retention_revisions);
   field("heartbeat_interval", plan.heartbeat_interval);
   field("election_timeout", plan.election_timeout);
   field("disk_work_min", plan.disk.work_min);

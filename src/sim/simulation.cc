@@ -262,6 +262,12 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O2 hashes of compacted revisions", hashes.at_compaction});
   report.counts.push_back({"judged: O2 hashes refused as compacted", hashes.refused});
   if (plan_.members > 1) report.counts.push_back({"judged: O2 hashes told by several members", hashes.of_several});
+  const std::uint64_t unasked = history_.unasked_compactions().size();
+  if (plan_.retention_period > Duration()) {
+    report.counts.push_back({"mark: compactions by retention, of time", unasked});
+  } else if (plan_.retention_revisions > 0) {
+    report.counts.push_back({"mark: compactions by retention, of revisions", unasked});
+  }
   if (plan_.traffic_percent > 0) {
     const TrafficCounts& traffic = workload_.traffic().counts();
     report.counts.push_back({"done: traffic, transactions that won", traffic.won});

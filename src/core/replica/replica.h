@@ -73,6 +73,7 @@ class Replica {
   std::vector<raft::PeerStatus> peers() const { return raft_.peers(); }
   /// For whoever looks on.
   const raft::Raft& raft() const { return raft_; }
+  const mvcc::Store& store() const { return applier_->store(); }
   /// Of the whole replicated state, as far as it is applied.
   std::uint64_t hash() const;
   void check_invariants() const;

@@ -14,7 +14,11 @@ class HashCheck {
   HashCheck(const History& history, HashCounts& counts) : counts_(counts) {
     for (const Operation& operation : history.operations()) {
       const auto* compact = std::get_if<Compact>(&operation.request);
-      if (compact != nullptr && operation.ending != Ending::refused) compactions_.push_back(&operation);
+      if (compact == nullptr || operation.ending == Ending::refused) continue;
+      compactions_.push_back({compact->revision, operation.invoked});
+    }
+    for (const UnaskedCompaction& unasked : history.unasked_compactions()) {
+      compactions_.push_back({unasked.revision, unasked.at});
     }
   }
 
@@ -39,10 +43,15 @@ class HashCheck {
   }
 
  private:
+  struct Compaction {
+    std::int64_t revision = 0;
+    Instant begun;
+  };
+
   template <typename Condition>
   bool is_compaction(const Operation& before, Condition condition) const {
-    return std::any_of(compactions_.begin(), compactions_.end(), [&](const Operation* compaction) {
-      return compaction->invoked < before.returned && condition(std::get<Compact>(compaction->request).revision);
+    return std::any_of(compactions_.begin(), compactions_.end(), [&](const Compaction& compaction) {
+      return compaction.begun < before.returned && condition(compaction.revision);
     });
   }
 
@@ -54,7 +63,7 @@ class HashCheck {
   }
 
   HashCounts& counts_;
-  std::vector<const Operation*> compactions_;
+  std::vector<Compaction> compactions_;
   std::map<std::pair<std::int64_t, std::int64_t>, const Operation*> known_;  ///< By revision and compaction.
 };
 

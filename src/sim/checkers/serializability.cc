@@ -169,6 +169,10 @@ class SerializabilityCheck {
         unknown_.push_back(&operation);
       }
     }
+    std::uint64_t owner = history_.operations().size();
+    for (const UnaskedCompaction& own : history_.unasked_compactions()) {
+      compactions_asked_.add(own.at, own.revision, owner++);
+    }
     sort(placed_);
     revisions_seen_.seal();
     compactions_asked_.seal();
