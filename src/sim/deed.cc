@@ -231,9 +231,9 @@ std::string deed_text(const DeedKind& kind) { return std::visit(Writer(), kind);
 std::optional<DeedKind> parse_deed(const std::vector<std::string>& words, std::string& reason) {
   WordReader reader(words);
   const std::string verb = words.empty() ? "" : words.front();
-  constexpr std::string_view requests[] = {"put",    "range",  "delete",       "txn",    "compact",
-                                           "grant",  "revoke", "time_to_live", "leases", "hash_kv",
-                                           "alarms", "disarm", "defragment"};
+  constexpr std::string_view requests[] = {"put",    "range",  "delete",       "txn",       "compact",
+                                           "grant",  "revoke", "time_to_live", "leases",    "hash_kv",
+                                           "alarms", "disarm", "defragment",   "hash_state"};
   std::optional<DeedKind> deed;
   if (std::find(std::begin(requests), std::end(requests), verb) != std::end(requests)) {
     deed = parse_ask(reader);

@@ -20,6 +20,7 @@ bool changes(const LeasesReply&) { return false; }
 bool changes(const HashKvReply&) { return false; }
 bool changes(const AlarmReply&) { return false; }
 bool changes(const DefragmentReply&) { return false; }
+bool changes(const HashStateReply&) { return false; }
 bool changes(const TxnReply& txn) {
   return std::any_of(txn.replies.begin(), txn.replies.end(), [](const ActionReply& action) {
     if (const auto* nested = std::get_if<std::vector<TxnReply>>(&action)) return changes(nested->front());

@@ -60,6 +60,7 @@ class Judge {
   void on_applied(Instant now, std::uint64_t life, LogIndex applied, std::uint64_t hash) {
     take(replay_.on_applied(now, life, applied, hash));
   }
+  ReplayChecker& replay() { return replay_; }
   ElectionChecker& elections() { return elections_; }
   Atlas& atlas() { return atlas_; }
   void on_crash(MemberId member) {

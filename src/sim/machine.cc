@@ -10,6 +10,7 @@
 #include "core/mvcc/store.h"
 #include "core/replica/membership_changes.h"
 #include "sim/chronicle.h"
+#include "sim/wire.h"
 
 namespace metastore::sim {
 namespace {
@@ -255,6 +256,7 @@ void Machine::clear() {
   is_drained_ = false;
   has_failed_ = false;
   led_term_ = Term();
+  hashes_asked_.clear();
 }
 
 void Machine::dismiss() {
@@ -274,6 +276,7 @@ void Machine::on_input(const Input& input) {
   around_.hash.add(input_record, number_, encoded_);
   if (const auto* request = std::get_if<ClientRequest>(&input.event)) {
     around_.judge.take(around_.judge.replies_of(id_).on_request(input.now, request->id, request->deadline));
+    if (request->method == kv::Method::hash) hashes_asked_.insert(request->id);
   }
   if (const auto* written = std::get_if<CheckpointWritten>(&input.event)) {
     backlog_.on_checkpoint(written->applied_index);
@@ -309,6 +312,7 @@ void Machine::on_effects(const Effects& effects) {
   const Member* self = replica.members().find(id_);
   around_.history.learns(number_, self != nullptr && self->is_learner, around_.world.now());
   judge_raft(status, effects);
+  judge_hashes(status, effects);
   chart(status, effects);
   announce_compactions(effects);
   if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
@@ -352,6 +356,18 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
       if (change->kind != MembershipChange::Kind::promote) continue;
       around_.judge.take(matches_.on_promotion(now, change->member.id, entry.index));
     }
+  }
+}
+
+void Machine::judge_hashes(const ReplicaStatus& status, const Effects& effects) {
+  if (hashes_asked_.empty()) return;
+  for (const Reply& reply : effects.replies) {
+    const auto* message = std::get_if<Bytes>(&reply.result);
+    if (hashes_asked_.erase(reply.id) == 0 || message == nullptr) continue;
+    const std::optional<Response> response = decode_response(HashState{}, message->view());
+    if (!response) continue;
+    const std::uint32_t hash = std::get<HashStateReply>(response->reply).hash;
+    around_.judge.take(around_.judge.replay().on_told(around_.world.now(), status.applied_index, hash));
   }
 }
 

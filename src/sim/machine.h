@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -158,6 +159,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void chart_log();
   void chart(const ReplicaStatus& status, const Effects& effects);
   void judge_raft(const ReplicaStatus& status, const Effects& effects);
+  void judge_hashes(const ReplicaStatus& status, const Effects& effects);
   /// A compaction that nobody asked for tells the history of itself before it takes anything.
   void announce_compactions(const Effects& effects);
 
@@ -188,7 +190,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Drained drained_{is_drained_};
   bool has_failed_ = false;
   std::vector<std::vector<MemberId>> last_configurations_;
-  Term led_term_;  ///< The latest in which this run of its member led.
+  std::set<RequestId> hashes_asked_;  ///< Of the whole state, and not answered yet.
+  Term led_term_;                     ///< The latest in which this run of its member led.
   MatchChecker matches_;
   DiskChecker disk_checker_;
   BacklogChecker backlog_;

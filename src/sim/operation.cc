@@ -133,6 +133,7 @@ std::string describe_reply(const AlarmReply& reply) {
   return out;
 }
 std::string describe_reply(const DefragmentReply&) { return "ok"; }
+std::string describe_reply(const HashStateReply& reply) { return "hash " + std::to_string(reply.hash); }
 
 std::string describe_txn_reply(const TxnReply& reply) {
   std::string out = reply.succeeded ? "succeeded {" : "failed {";
@@ -196,7 +197,7 @@ bool is_about_leases(const Request& request) {
 
 bool is_about_members(const Request& request) {
   return std::holds_alternative<HashKv>(request) || std::holds_alternative<Alarm>(request) ||
-         std::holds_alternative<Defragment>(request);
+         std::holds_alternative<Defragment>(request) || std::holds_alternative<HashState>(request);
 }
 
 std::int64_t attached_lease(const Request& request) {
@@ -232,7 +233,8 @@ std::string describe(const Request& request) {
                [](const Alarm& alarm) {
                  return alarm.disarmed == 0 ? "list alarms" : "disarm member " + std::to_string(alarm.disarmed);
                },
-               [](const Defragment&) { return std::string("defragment"); }},
+               [](const Defragment&) { return std::string("defragment"); },
+               [](const HashState&) { return std::string("hash of the whole state"); }},
       request);
 }
 

@@ -113,8 +113,11 @@ struct Alarm {
 /// The member's file is written anew, without what it does not need any more.
 struct Defragment {};
 
-using Request =
-    std::variant<Get, Put, Delete, Txn, Compact, Grant, Revoke, TimeToLive, Leases, HashKv, Alarm, Defragment>;
+/// The hash of the member's whole state: keys, leases, members and all.
+struct HashState {};
+
+using Request = std::variant<Get, Put, Delete, Txn, Compact, Grant, Revoke, TimeToLive, Leases, HashKv, Alarm,
+                             Defragment, HashState>;
 
 struct GetReply {
   std::vector<KeyValue> kvs;
@@ -185,10 +188,15 @@ struct DefragmentReply {
   bool operator==(const DefragmentReply&) const = default;
 };
 
+struct HashStateReply {
+  std::uint32_t hash = 0;
+  bool operator==(const HashStateReply&) const = default;
+};
+
 struct Response {
   std::int64_t revision = 0;  ///< The header's.
   std::variant<GetReply, PutReply, DeleteReply, TxnReply, CompactReply, GrantReply, RevokeReply, TimeToLiveReply,
-               LeasesReply, HashKvReply, AlarmReply, DefragmentReply>
+               LeasesReply, HashKvReply, AlarmReply, DefragmentReply, HashStateReply>
       reply;
   bool operator==(const Response&) const = default;
 };

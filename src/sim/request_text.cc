@@ -197,7 +197,8 @@ std::string request_text(const Request& request) {
                  [](const Alarm& alarm) {
                    return alarm.disarmed == 0 ? "alarms" : "disarm " + std::to_string(alarm.disarmed);
                  },
-                 [](const Defragment&) { return std::string("defragment"); }},
+                 [](const Defragment&) { return std::string("defragment"); },
+                 [](const HashState&) { return std::string("hash_state"); }},
       request);
 }
 
@@ -231,6 +232,7 @@ std::optional<Request> parse_request(WordReader& words) {
   if (verb == "alarms") request = Alarm{};
   if (verb == "disarm") request = Alarm{static_cast<std::uint64_t>(take_id(words, is_wrong))};
   if (verb == "defragment") request = Defragment{};
+  if (verb == "hash_state") request = HashState{};
   if (!words.is_empty() || words.is_wrong() || is_wrong) return std::nullopt;
   return request;
 }

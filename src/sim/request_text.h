@@ -2,7 +2,7 @@
 //   put k value=v [fill=N] [prev_kv] [lease=N]      range k [end=K|to_end] [limit=N] [revision=N] [serializable] ...
 //   delete k [end=K|to_end] [prev_kv]               txn if version k = 1 then { put k value=v } else { range k }
 //   compact 7 [physical]    grant 7 ttl=2    revoke 7    time_to_live 7 [keys]    leases
-//   hash_kv [revision=N]    alarms    disarm 4097    defragment
+//   hash_kv [revision=N]    alarms    disarm 4097    defragment    hash_state
 #ifndef METASTORE_SIM_REQUEST_TEXT_H_
 #define METASTORE_SIM_REQUEST_TEXT_H_
 

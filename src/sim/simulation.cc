@@ -233,9 +233,9 @@ Report Simulation::report() const {
 
   count_faults(report);
   for (std::size_t kind = 0; kind < history_.done_by_kind().size(); ++kind) {
-    constexpr std::string_view names[] = {"get",         "put",         "delete",       "txn",
-                                          "compact",     "grant lease", "revoke lease", "time to live",
-                                          "list leases", "hash",        "alarm",        "defragment"};
+    constexpr std::string_view names[] = {"get",         "put",          "delete",           "txn",         "compact",
+                                          "grant lease", "revoke lease", "time to live",     "list leases", "hash",
+                                          "alarm",       "defragment",   "hash of the state"};
     report.counts.push_back({"done: " + std::string(names[kind]), history_.done_by_kind()[kind]});
   }
   report.counts.push_back({"done: refused", history_.refused()});
@@ -259,6 +259,7 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O6 lists of leases", judge_.leases().lists});
   const HashCounts& hashes = judge_.hashes();
   report.counts.push_back({"judged: O2 hashes", hashes.hashes});
+  report.counts.push_back({"judged: O2 hashes of the state told again", judge_.replay().told_again()});
   report.counts.push_back({"judged: O2 hashes of compacted revisions", hashes.at_compaction});
   report.counts.push_back({"judged: O2 hashes refused as compacted", hashes.refused});
   if (plan_.members > 1) report.counts.push_back({"judged: O2 hashes told by several members", hashes.of_several});

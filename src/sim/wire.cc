@@ -95,6 +95,7 @@ void fill(const Alarm& alarm, pb::AlarmRequest& out) {
   if (alarm.disarmed != 0) out.set_action(pb::AlarmRequest::DEACTIVATE);
 }
 void fill(const Defragment&, pb::DefragmentRequest&) {}
+void fill(const HashState&, pb::HashRequest&) {}
 
 template <typename Message, typename Part>
 std::string encode(const Part& part) {
@@ -116,6 +117,7 @@ struct Encoding {
   std::string operator()(const HashKv& asked) const { return encode<pb::HashKVRequest>(asked); }
   std::string operator()(const Alarm& alarm) const { return encode<pb::AlarmRequest>(alarm); }
   std::string operator()(const Defragment& asked) const { return encode<pb::DefragmentRequest>(asked); }
+  std::string operator()(const HashState& asked) const { return encode<pb::HashRequest>(asked); }
 };
 
 KeyValue read(const mvccpb::KeyValue& kv) {
@@ -164,6 +166,7 @@ AlarmReply read(const pb::AlarmResponse& message) {
   return reply;
 }
 DefragmentReply read(const pb::DefragmentResponse&) { return {}; }
+HashStateReply read(const pb::HashResponse& message) { return {message.hash()}; }
 
 TxnReply read(const pb::TxnResponse& message) {
   TxnReply reply;
@@ -195,7 +198,8 @@ kv::Method method_of(const Request& request) {
   constexpr kv::Method methods[] = {
       kv::Method::range,        kv::Method::put,         kv::Method::delete_range, kv::Method::txn,
       kv::Method::compact,      kv::Method::lease_grant, kv::Method::lease_revoke, kv::Method::lease_time_to_live,
-      kv::Method::lease_leases, kv::Method::hash_kv,     kv::Method::alarm,        kv::Method::defragment};
+      kv::Method::lease_leases, kv::Method::hash_kv,     kv::Method::alarm,        kv::Method::defragment,
+      kv::Method::hash};
   return methods[request.index()];
 }
 
@@ -227,6 +231,8 @@ std::optional<Response> decode_response(const Request& request, BytesView messag
       return decode<pb::AlarmResponse>(message);
     case kv::Method::defragment:
       return decode<pb::DefragmentResponse>(message);
+    case kv::Method::hash:
+      return decode<pb::HashResponse>(message);
     default:
       UNREACHABLE();
   }

@@ -40,8 +40,11 @@ Request Workload::draw(Instant now) {
       return TimeToLive{draw_lease(), prng_.chance(1, 2)};
     case Kind::leases:
       return Leases{};
-    case Kind::hash_kv:
-      return draw_hash();
+    case Kind::hash_kv: {
+      const HashKv hash = draw_hash();
+      if (whole_hashes_.chance(1, 4)) return HashState{};
+      return hash;
+    }
   }
   UNREACHABLE();
 }

@@ -22,7 +22,11 @@ inline constexpr std::int64_t long_ttl_seconds = 10'000'000;
 class Workload {
  public:
   Workload(const Plan& plan, const History& history)
-      : plan_(plan), history_(history), prng_(plan.seed, "workload"), traffic_(plan, history) {}
+      : plan_(plan),
+        history_(history),
+        prng_(plan.seed, "workload"),
+        whole_hashes_(plan.seed, "whole hashes"),
+        traffic_(plan, history) {}
 
   Request draw(Instant now);
   /// Lets later transactions compare with what was seen.
@@ -50,6 +54,7 @@ class Workload {
   const Plan& plan_;
   const History& history_;
   Prng prng_;
+  Prng whole_hashes_;
   std::uint64_t values_ = 0;
   std::int64_t leases_asked_ = 0;
   std::int64_t compacted_ = 0;  ///< Asked for last.

@@ -284,6 +284,11 @@ TEST_CASE("O2 names a log that leads to another state than before") {
   CHECK_FALSE(checker.on_applied(at(3), 2, LogIndex(4), 77));
   CHECK(checker.judged() == 1);
   CHECK(checker.on_applied(at(4), 2, LogIndex(5), 79)->oracle == "O2");
+  CHECK_FALSE(checker.on_told(at(5), LogIndex(4), 7));
+  CHECK_FALSE(checker.on_told(at(6), LogIndex(5), 8));
+  CHECK_FALSE(checker.on_told(at(7), LogIndex(4), 7));
+  CHECK(checker.told_again() == 1);
+  CHECK(checker.on_told(at(8), LogIndex(5), 7)->oracle == "O2");
 }
 
 TEST_CASE("O1 names two leaders, two votes, two entries, and a term or a commit index that falls") {

@@ -20,6 +20,7 @@ std::string_view keys_error(const Leases&) { return ""; }
 std::string_view keys_error(const HashKv&) { return ""; }
 std::string_view keys_error(const Alarm&) { return ""; }
 std::string_view keys_error(const Defragment&) { return ""; }
+std::string_view keys_error(const HashState&) { return ""; }
 std::string_view keys_error(const Grant& grant) {
   constexpr std::int64_t ttl_seconds_max = 9'000'000'000;
   return grant.ttl_seconds > ttl_seconds_max ? "etcdserver: too large lease TTL" : "";

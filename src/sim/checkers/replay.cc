@@ -18,4 +18,13 @@ std::optional<Violation> ReplayChecker::on_applied(Instant now, std::uint64_t li
       "O2", now, "entries up to " + std::to_string(applied.value()) + " led to another state than elsewhere or before"};
 }
 
+std::optional<Violation> ReplayChecker::on_told(Instant now, LogIndex applied, std::uint32_t hash) {
+  const auto [known, is_new] = told_.try_emplace(applied, hash);
+  if (!is_new) ++told_again_;
+  if (known->second == hash) return std::nullopt;
+  return Violation{"O2", now,
+                   "somebody was told another hash of the state after entry " + std::to_string(applied.value()) +
+                       " than somebody else or before"};
+}
+
 }  // namespace metastore::sim

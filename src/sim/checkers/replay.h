@@ -5,6 +5,7 @@
 #define METASTORE_SIM_CHECKERS_REPLAY_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,10 @@ class ReplayChecker {
   /// A member has applied everything up to `applied` and its state hashes to `hash`, in this of all members' lives.
   /// None of them is 0.
   std::optional<Violation> on_applied(Instant now, std::uint64_t life, LogIndex applied, std::uint64_t hash);
+  /// A member has told somebody what its whole state hashes to, having applied everything up to `applied`.
+  std::optional<Violation> on_told(Instant now, LogIndex applied, std::uint32_t hash);
+  /// How often it was told of a state of which it had been told before, by whomever.
+  std::uint64_t told_again() const { return told_again_; }
   /// How often a state of another life was met again.
   std::uint64_t judged() const { return judged_; }
 
@@ -29,6 +34,8 @@ class ReplayChecker {
 
   std::vector<State> states_;  ///< By applied index.
   std::uint64_t judged_ = 0;
+  std::map<LogIndex, std::uint32_t> told_;
+  std::uint64_t told_again_ = 0;
 };
 
 }  // namespace metastore::sim
