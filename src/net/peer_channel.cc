@@ -65,6 +65,12 @@ void PeerChannel::queue(raft::Envelope message) {
   queued_bytes_ += bytes;
 }
 
+PeerQueue PeerChannel::waiting() const {
+  PeerQueue queue{.lane = lane_, .messages = queue_.size(), .bytes = 0};
+  for (const Queued& queued : queue_) queue.bytes += size_bytes(queued.message);
+  return queue;
+}
+
 void PeerChannel::flush() {
   if (state_ != State::connected || is_writing_) return;
   std::string out;

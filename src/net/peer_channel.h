@@ -40,6 +40,13 @@ struct PeerCounts {
   std::uint64_t messages_dropped = 0;
 };
 
+/// Messages that wait to be sent.
+struct PeerQueue {
+  Lane lane = Lane::urgent;
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// What every part of one link sees.
 struct PeerSurroundings {
   PeerPorts ports;
@@ -62,6 +69,8 @@ class PeerChannel final : private port::Connector, private port::ConnectionUser,
   void queue(raft::Envelope message);
   void flush();
   bool is_connected() const { return state_ == State::connected; }
+  /// For whoever looks on.
+  PeerQueue waiting() const;
   /// Everything that was queued has reached the peer, so that what takes another way cannot overtake it.
   bool is_settled() const { return queue_.empty() && answered_ping_ >= settling_ping_; }
   /// As published, once it is known.

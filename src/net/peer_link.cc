@@ -95,6 +95,15 @@ void PeerLink::connect() {
   peers_ = std::move(next);
 }
 
+std::vector<PeerQueue> PeerLink::queues() const {
+  std::vector<PeerQueue> all;
+  for (const auto& [id, channels] : peers_) {
+    all.push_back(channels->urgent.waiting());
+    all.push_back(channels->bulk.waiting());
+  }
+  return all;
+}
+
 bool PeerLink::is_connected(MemberId peer) const {
   const auto found = peers_.find(peer);
   return found != peers_.end() && found->second->urgent.is_connected();

@@ -34,6 +34,8 @@ class PeerLink final : public port::PeerExecutor, private port::Task {
   /// Whether what is urgent reaches `peer` now, as far as one can know.
   bool is_connected(MemberId peer) const;
   const PeerCounts& counts() const { return around_.counts; }
+  /// For whoever looks on: what waits for all peers, on either way.
+  std::vector<PeerQueue> queues() const;
 
  private:
   /// An unknown member has called: while this one was away it may have been added, and lead by now. So the known ones

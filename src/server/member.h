@@ -98,7 +98,7 @@ class LocalMember final : private port::MemberFacts, private port::Task {
   const Replica& replica() const { return host_.replica(); }
   /// For clients that need no gateway.
   port::Inbox& inbox() { return host_; }
-  port::PeerExecutor& peer_link() { return *peers_.link; }
+  net::PeerLink& peer_link() { return *peers_.link; }
 
  private:
   /// Peers can be listened for before it is known who this member is; none is let in until then.

@@ -253,6 +253,14 @@ bool FilesSim::breaks(DiskFault fault, std::string_view path) {
   return true;
 }
 
+std::vector<std::string> FilesSim::names_in(std::string_view directory) const {
+  std::vector<std::string> names;
+  const Inode* const inode = find(directory);
+  if (inode == nullptr) return names;
+  for (const auto& [name, id] : inode->names) names.push_back(name);
+  return names;
+}
+
 std::vector<std::string> FilesSim::all_files() const {
   std::vector<std::string> files;
   std::vector<std::string> directories = {""};

@@ -71,6 +71,8 @@ class FilesSim final : public port::Files {
 
   /// Paths of all files, in order.
   std::vector<std::string> all_files() const;
+  /// What a directory shows now, in order; not counted as an operation. Nothing if there is none.
+  std::vector<std::string> names_in(std::string_view directory) const;
   /// Turns a bit over, durably. Requires: the file exists. Outside of it nothing happens.
   void flip(std::string_view path, std::uint64_t offset, unsigned bit);
 

@@ -11,12 +11,15 @@
 #include "core/replica/membership_changes.h"
 #include "sim/chronicle.h"
 #include "sim/wire.h"
+#include "storage/wal_segment.h"
 
 namespace metastore::sim {
 namespace {
 
 /// All invariants of a replica cost a walk over its state: asked every so many turns.
 constexpr std::uint64_t turns_between_invariants = 1'024;
+/// The same of what waits for peers.
+constexpr std::uint64_t turns_between_queues = 16;
 
 enum RecordKind : std::uint8_t { boot_record, input_record, effects_record };
 
@@ -60,7 +63,7 @@ Machine::Machine(const Surroundings& surroundings, Door& door, std::uint64_t num
       id_(member_id(number)),
       is_admitted_(number <= surroundings.plan.members),
       disk_checker_(surroundings.plan.disk.report_max),
-      backlog_(0) {}
+      backlog_(Limits()) {}
 
 Machine::~Machine() { clear(); }
 
@@ -77,8 +80,9 @@ void Machine::boot(std::string_view damaged_path, std::uint64_t configuration) {
   loop_ = std::make_unique<LoopSim>(around_.world, Prng(around_.plan.seed, "loop " + boot_name),
                                     around_.plan.clock_pace_ppm);
   loop_->jump(jumped_);
-  backlogs_judged_ += backlog_.judged();
-  backlog_ = BacklogChecker(settings_of(around_.plan, configuration).limits.log_entries_kept);
+  backlog_counts_ += backlog_.counts();
+  const MemberSettings settings = settings_of(around_.plan, configuration);
+  backlog_ = BacklogChecker(settings.limits);
   auto worker =
       std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "worker " + boot_name), around_.plan.disk);
   worker_ = worker.get();
@@ -281,8 +285,9 @@ void Machine::on_input(const Input& input) {
   if (const auto* written = std::get_if<CheckpointWritten>(&input.event)) {
     backlog_.on_checkpoint(written->applied_index);
   }
-  if (const auto* written = std::get_if<LogWritten>(&input.event); written != nullptr && is_on_own_disk()) {
-    around_.judge.atlas().on_written(id_, written->id);
+  if (const auto* written = std::get_if<LogWritten>(&input.event)) {
+    if (is_on_own_disk()) around_.judge.atlas().on_written(id_, written->id);
+    if (backlog_.on_log_written(written->id)) judge_log_files();
   }
   if (const auto* closed = std::get_if<StreamClosed>(&input.event)) {
     around_.judge.replies_of(id_).on_closed(closed->id);
@@ -312,6 +317,7 @@ void Machine::on_effects(const Effects& effects) {
   const Member* self = replica.members().find(id_);
   around_.history.learns(number_, self != nullptr && self->is_learner, around_.world.now());
   judge_raft(status, effects);
+  judge_backlog(status, effects);
   judge_hashes(status, effects);
   chart(status, effects);
   announce_compactions(effects);
@@ -342,11 +348,6 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
   for (const raft::PeerStatus& peer : member_->replica().peers()) {
     around_.judge.take(matches_.on_peer(now, status.term, peer.id, peer.match_index));
   }
-  // Whoever leads may hold more for those who take a snapshot, and for a time for those who took one.
-  const bool is_held = status.is_leader && around_.plan.machines() > 1;
-  const raft::Raft& raft = member_->replica().raft();
-  around_.judge.take(
-      backlog_.on_turn(now, status.applied_index, raft.compacted_index(), raft.persisted_index(), is_held));
   for (const raft::LogWrite& write : effects.log_writes) {
     for (const raft::Entry& entry : write.append) {
       const std::uint64_t contents = crc32c_extend(static_cast<std::uint32_t>(entry.type), entry.data.view());
@@ -357,6 +358,34 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
       around_.judge.take(matches_.on_promotion(now, change->member.id, entry.index));
     }
   }
+}
+
+void Machine::judge_backlog(const ReplicaStatus& status, const Effects& effects) {
+  const Instant now = around_.world.now();
+  // Whoever leads may hold more for those who take a snapshot, and for a time for those who took one.
+  const bool is_held = status.is_leader && around_.plan.machines() > 1;
+  const Replica& replica = member_->replica();
+  const raft::Raft& raft = replica.raft();
+  Judge& judge = around_.judge;
+  judge.take(backlog_.on_turn(now, status.applied_index, raft.compacted_index(), raft.persisted_index(), is_held));
+  judge.take(backlog_.on_proposals(now, replica.proposals_pending()));
+  for (const raft::LogWrite& write : effects.log_writes) backlog_.on_log_write(write.id, write.release_to);
+  if (turns_ % turns_between_queues != 0) return;
+  for (const net::PeerQueue& queue : member_->peer_link().queues()) {
+    judge.take(backlog_.on_queue(now, queue.lane == net::Lane::bulk, queue.messages, queue.bytes));
+  }
+}
+
+void Machine::judge_log_files() {
+  LogFiles log;
+  for (const std::string& name : files().names_in("member/wal")) {
+    const std::optional<storage::Segment> segment = storage::parse_segment_name(name);
+    if (!segment) continue;
+    ++log.count;
+    if (log.count == 1) log.oldest = segment->sequence;
+    if (log.count == 2) log.second_first = segment->first_index;
+  }
+  around_.judge.take(backlog_.on_files(around_.world.now(), log));
 }
 
 void Machine::judge_hashes(const ReplicaStatus& status, const Effects& effects) {

@@ -124,7 +124,10 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   const CourierCounts& messages() const { return courier_.counts(); }
   const EngineCounts& checkpoints() const { return disk_->engines.counts(); }
   const MatchChecker& matches() const { return matches_; }
-  std::uint64_t backlogs_judged() const { return backlogs_judged_ + backlog_.judged(); }
+  BacklogCounts backlogs() const {
+    BacklogCounts all = backlog_counts_;
+    return all += backlog_.counts();
+  }
   /// How often the member told this fact about itself.
   std::uint64_t told(std::string_view fact) const {
     const auto found = facts_.find(fact);
@@ -159,6 +162,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void chart_log();
   void chart(const ReplicaStatus& status, const Effects& effects);
   void judge_raft(const ReplicaStatus& status, const Effects& effects);
+  void judge_backlog(const ReplicaStatus& status, const Effects& effects);
+  void judge_log_files();
   void judge_hashes(const ReplicaStatus& status, const Effects& effects);
   /// A compaction that nobody asked for tells the history of itself before it takes anything.
   void announce_compactions(const Effects& effects);
@@ -195,7 +200,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   MatchChecker matches_;
   DiskChecker disk_checker_;
   BacklogChecker backlog_;
-  std::uint64_t backlogs_judged_ = 0;  ///< Of its former runs.
+  BacklogCounts backlog_counts_;  ///< Of its former runs.
   std::uint64_t boots_ = 0;
   std::uint64_t stillbirths_ = 0;
   std::uint64_t stalls_ = 0;

@@ -328,7 +328,11 @@ void Simulation::count_faults(Report& report) const {
     add("judged: O11 misdirected writes refused, log", nemesis.misplaced.log_refused);
     add("judged: O11 misdirected writes refused, engine", nemesis.misplaced.engine_refused);
     add("judged: O11 misdirected writes refused, identity", nemesis.misplaced.identity_refused);
-    add("judged: O10 logs in memory", machine.backlogs_judged());
+    const BacklogCounts backlogs = machine.backlogs();
+    add("judged: O10 logs in memory", backlogs.logs);
+    add("judged: O10 files of the log that had to go", backlogs.files);
+    add("judged: O10 proposals that wait", backlogs.proposals);
+    if (plan_.members > 1) add("judged: O10 queues to peers", backlogs.queues);
     add("mark: flipped bits that did not matter", nemesis.flips.accepted);
     add("mark: misdirected writes that did not matter", nemesis.misplaced.accepted);
     add("mark: a torn end of the log was cut off", machine.told("cut off a torn end of the log"));

@@ -74,6 +74,7 @@ class Replica {
   /// For whoever looks on.
   const raft::Raft& raft() const { return raft_; }
   const mvcc::Store& store() const { return applier_->store(); }
+  std::uint64_t proposals_pending() const { return waiting_.proposals(); }
   /// Of the whole replicated state, as far as it is applied.
   std::uint64_t hash() const;
   void check_invariants() const;

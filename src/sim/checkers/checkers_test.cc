@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "sim/checkers/backlog.h"
 #include "sim/checkers/disks.h"
 #include "sim/checkers/durability.h"
 #include "sim/checkers/elections.h"
@@ -420,19 +419,6 @@ TEST_CASE("law 5 gives a member that was paused that much more time, and no more
   checker.on_paused(Duration::seconds(10));
   CHECK_FALSE(checker.on_turn(at(13)));
   CHECK(checker.on_turn(at(14)));
-}
-
-TEST_CASE("O10 rejects a log of which more stays in memory than it may, once a checkpoint and the disk hold it") {
-  const auto judged = [](std::uint64_t checkpointed, std::uint64_t compacted, std::uint64_t persisted, bool is_held) {
-    BacklogChecker checker(5);
-    checker.on_checkpoint(LogIndex(checkpointed));
-    return checker.on_turn(at(1), LogIndex(20), LogIndex(compacted), LogIndex(persisted), is_held).has_value();
-  };
-  CHECK(judged(20, 14, 20, false));
-  CHECK_FALSE(judged(20, 15, 20, false));
-  CHECK_FALSE(judged(20, 14, 20, true));
-  CHECK_FALSE(judged(14, 14, 20, false));
-  CHECK_FALSE(judged(20, 14, 14, false));
 }
 
 }  // namespace
