@@ -1,5 +1,6 @@
 #include "sim/machine.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -7,6 +8,7 @@
 #include "core/base/assert.h"
 #include "core/base/crc32c.h"
 #include "core/base/encoder.h"
+#include "core/kv/request.h"
 #include "core/mvcc/store.h"
 #include "core/replica/membership_changes.h"
 #include "sim/chronicle.h"
@@ -22,6 +24,25 @@ constexpr std::uint64_t turns_between_invariants = 1'024;
 constexpr std::uint64_t turns_between_queues = 16;
 
 enum RecordKind : std::uint8_t { boot_record, input_record, effects_record };
+
+/// None for what refuses any question.
+std::optional<MoveAnswer> move_answer_of(const Reply& reply) {
+  const auto* error = std::get_if<ErrorCode>(&reply.result);
+  if (error == nullptr) return MoveAnswer::moved;
+  switch (*error) {
+    case ErrorCode::not_leader:
+      return MoveAnswer::not_leader;
+    case ErrorCode::bad_leader_transferee:
+      return MoveAnswer::bad_target;
+    case ErrorCode::transfer_timeout:
+      return MoveAnswer::gave_up;
+    case ErrorCode::timeout:
+    case ErrorCode::deadline_exceeded:
+      return MoveAnswer::too_late;
+    default:
+      return std::nullopt;
+  }
+}
 
 constexpr std::string_view auto_compaction_fact = "starting auto compaction";
 
@@ -83,6 +104,7 @@ void Machine::boot(std::string_view damaged_path, std::uint64_t configuration) {
   backlog_counts_ += backlog_.counts();
   const MemberSettings settings = settings_of(around_.plan, configuration);
   backlog_ = BacklogChecker(settings.limits);
+  election_timeout_ = settings.election_timeout;
   auto worker =
       std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "worker " + boot_name), around_.plan.disk);
   worker_ = worker.get();
@@ -281,6 +303,10 @@ void Machine::on_input(const Input& input) {
   if (const auto* request = std::get_if<ClientRequest>(&input.event)) {
     around_.judge.take(around_.judge.replies_of(id_).on_request(input.now, request->id, request->deadline));
     if (request->method == kv::Method::hash) hashes_asked_.insert(request->id);
+    kv::MoveLeaderRequest move;
+    if (request->method == kv::Method::move_leader && kv::read(request->message.view(), move)) {
+      around_.judge.elections().on_move_asked(input.now, id_, request->id, move.target);
+    }
   }
   if (const auto* written = std::get_if<CheckpointWritten>(&input.event)) {
     backlog_.on_checkpoint(written->applied_index);
@@ -319,6 +345,7 @@ void Machine::on_effects(const Effects& effects) {
   judge_raft(status, effects);
   judge_backlog(status, effects);
   judge_hashes(status, effects);
+  judge_moves(status, effects);
   chart(status, effects);
   announce_compactions(effects);
   if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
@@ -397,6 +424,19 @@ void Machine::judge_hashes(const ReplicaStatus& status, const Effects& effects) 
     if (!response) continue;
     const std::uint32_t hash = std::get<HashStateReply>(response->reply).hash;
     around_.judge.take(around_.judge.replay().on_told(around_.world.now(), status.applied_index, hash));
+  }
+}
+
+void Machine::judge_moves(const ReplicaStatus& status, const Effects& effects) {
+  ElectionChecker& elections = around_.judge.elections();
+  for (const Reply& reply : effects.replies) {
+    const std::optional<MoveAnswer> answer = move_answer_of(reply);
+    const std::optional<MemberId> target = elections.move_of(id_, reply.id);
+    if (!answer || !target) continue;
+    const std::vector<MemberId>& voters = member_->replica().raft().conf_state().voters;
+    const bool is_voter = std::find(voters.begin(), voters.end(), *target) != voters.end();
+    around_.judge.take(
+        elections.on_move_answered(loop_->now(), id_, reply.id, *answer, {status.leader, is_voter, election_timeout_}));
   }
 }
 

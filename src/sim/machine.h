@@ -165,6 +165,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void judge_backlog(const ReplicaStatus& status, const Effects& effects);
   void judge_log_files();
   void judge_hashes(const ReplicaStatus& status, const Effects& effects);
+  void judge_moves(const ReplicaStatus& status, const Effects& effects);
   /// A compaction that nobody asked for tells the history of itself before it takes anything.
   void announce_compactions(const Effects& effects);
 
@@ -195,6 +196,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Drained drained_{is_drained_};
   bool has_failed_ = false;
   std::vector<std::vector<MemberId>> last_configurations_;
+  Duration election_timeout_;         ///< In this life.
   std::set<RequestId> hashes_asked_;  ///< Of the whole state, and not answered yet.
   Term led_term_;                     ///< The latest in which this run of its member led.
   MatchChecker matches_;

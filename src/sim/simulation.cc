@@ -381,6 +381,8 @@ void Simulation::count_faults(Report& report) const {
     if (plan_.successions > 0) {
       add("fault: leadership was asked to move", succession_.counts().moves);
       add("mark: leaders that did not hear of their successor", succession_.counts().deposed);
+      add("judged: O1 moves of leadership that were done", judge_.elections().moves_done());
+      add("judged: O1 moves of leadership that were refused", judge_.elections().moves_refused());
     }
     add("judged: O1 votes", judge_.elections().votes());
     add("judged: O1 entries written again", judge_.elections().entries_met_again());

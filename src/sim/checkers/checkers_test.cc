@@ -334,6 +334,56 @@ TEST_CASE("O1 names an entry of a later term in the place of one that was commit
   CHECK_FALSE(checker.on_entry(at(5), LogIndex(9), Term(4), 82));
 }
 
+TEST_CASE("O1 names every answer about a move of leadership that is not true") {
+  const MemberId self(1);
+  const MemberId other(2);
+  struct Moment {
+    std::uint64_t term = 5;
+    bool leads = true;
+    Term other_leads = {};
+    MoveContext context = {.followed = {}, .is_target_voter = true, .election_timeout = Duration::seconds(3)};
+  };
+  // Asked in term 5, answered at second 2.
+  const auto said = [&](MemberId target, MoveAnswer answer, const Moment& moment) -> std::string {
+    ElectionChecker checker;
+    CHECK_FALSE(checker.on_turn(at(0), self, Term(5), LogIndex(), moment.leads));
+    checker.on_move_asked(at(0), self, RequestId(9), target);
+    if (moment.other_leads > Term()) {
+      CHECK_FALSE(checker.on_turn(at(1), other, moment.other_leads, LogIndex(), true));
+    }
+    CHECK_FALSE(checker.on_turn(at(2), self, Term(moment.term), LogIndex(), moment.leads));
+    CHECK(checker.move_of(self, RequestId(9)) == target);
+    const auto violation = checker.on_move_answered(at(2), self, RequestId(9), answer, moment.context);
+    CHECK_FALSE(checker.move_of(self, RequestId(9)));
+    CHECK(checker.moves_done() + checker.moves_refused() == 1);
+    return violation ? violation->message.substr(0, violation->message.find(',')) : "";
+  };
+  const Moment deposed = {.term = 6, .leads = false, .other_leads = Term(6)};
+  CHECK(said(other, MoveAnswer::moved, deposed) == "");
+  CHECK(said(self, MoveAnswer::moved, {}) == "");
+  CHECK(said(other, MoveAnswer::not_leader, {.leads = false}) == "");
+  CHECK(said(other, MoveAnswer::bad_target, {.context = {.is_target_voter = false}}) == "");
+  CHECK(said(other, MoveAnswer::gave_up, {.context = {.election_timeout = Duration::seconds(2)}}) == "");
+  CHECK(said(other, MoveAnswer::gave_up, {.term = 6}) == "");
+  CHECK(said(other, MoveAnswer::too_late, {.term = 7, .leads = false}) == "");
+
+  const std::string nobody = "a member says that somebody leads who does not";
+  CHECK(said(other, MoveAnswer::moved, {}) == nobody);
+  CHECK(said(other, MoveAnswer::moved, {.term = 7, .leads = false, .other_leads = Term(6)}) == nobody);
+  CHECK(said(other, MoveAnswer::moved, {.leads = false, .other_leads = Term(5)}) == nobody);
+  CHECK(said(self, MoveAnswer::moved, {.leads = false}) == nobody);
+  CHECK(said(other, MoveAnswer::not_leader, {}) == "a leader says that it is none");
+  CHECK(said(other, MoveAnswer::bad_target, {}) == "a leader says of a voter that it may not lead");
+  CHECK(said(self, MoveAnswer::bad_target, {}) == "a leader says that it may not lead");
+  CHECK(said(other, MoveAnswer::bad_target, {.leads = false}) ==
+        "who does not lead judges whom it is asked to hand over to");
+  CHECK(said(other, MoveAnswer::gave_up, {}) == "a leader gives up handing over before its time");
+  CHECK(said(other, MoveAnswer::gave_up, {.leads = false}) == "who does not lead gives up handing over");
+  CHECK(said(other, MoveAnswer::too_late,
+             {.term = 6, .leads = false, .other_leads = Term(6), .context = {.followed = other}}) ==
+        "a member says that it is too late");
+}
+
 TEST_CASE("O1 names what a leader knows of a peer and forgets, and neither another term nor a peer that joins anew") {
   MatchChecker checker;
   const MemberId peer(2);

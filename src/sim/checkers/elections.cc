@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <string>
+#include <utility>
 
 namespace metastore::sim {
 namespace {
@@ -15,7 +16,9 @@ std::optional<Violation> ElectionChecker::on_turn(Instant now, MemberId member, 
   Life& life = lives_[member];
   if (term < life.term) return Violation{"O1", now, "the term falls from " + text(life.term) + " to " + text(term)};
   if (commit < life.commit) return Violation{"O1", now, "the commit index falls in " + text(term)};
-  life = {term, commit};
+  life.term = term;
+  life.commit = commit;
+  life.leads = is_leader;
   this->commit(term, commit);
   if (!is_leader) return std::nullopt;
   const auto [leader, is_new] = leaders_.emplace(term, member);
@@ -39,6 +42,59 @@ std::optional<Violation> ElectionChecker::on_entry(Instant now, LogIndex index, 
   if (!is_new) ++entries_met_again_;
   if (entry->second == contents) return std::nullopt;
   return Violation{"O1", now, "two entries have index " + std::to_string(index.value()) + " and " + text(term)};
+}
+
+void ElectionChecker::on_move_asked(Instant now, MemberId member, RequestId id, MemberId target) {
+  Life& life = lives_[member];
+  life.moves[id] = {target, now, life.term, ++life.moves_asked};
+}
+
+std::optional<MemberId> ElectionChecker::move_of(MemberId member, RequestId id) const {
+  const auto life = lives_.find(member);
+  if (life == lives_.end()) return std::nullopt;
+  const auto move = life->second.moves.find(id);
+  return move == life->second.moves.end() ? std::nullopt : std::optional(move->second.target);
+}
+
+std::optional<Violation> ElectionChecker::on_move_answered(Instant now, MemberId member, RequestId id,
+                                                           MoveAnswer answer, const MoveContext& context) {
+  Life& life = lives_[member];
+  const auto move = life.moves.extract(id);
+  if (move.empty()) return std::nullopt;
+  ++(answer == MoveAnswer::moved ? moves_done_ : moves_refused_);
+  std::string why = objection_to(now, member, life, move.mapped(), answer, context);
+  if (why.empty()) return std::nullopt;
+  return Violation{"O1", now,
+                   std::move(why) + ", asked to let " + std::to_string(move.mapped().target.value()) + " lead in " +
+                       text(life.term)};
+}
+
+std::string ElectionChecker::objection_to(Instant now, MemberId member, const Life& life, const Move& move,
+                                          MoveAnswer answer, const MoveContext& context) const {
+  switch (answer) {
+    case MoveAnswer::moved: {
+      const auto leader = leaders_.find(life.term);
+      const bool leads = leader != leaders_.end() && leader->second == move.target;
+      // To itself it does not move: then it must lead, in whatever term that is.
+      const bool has_moved = move.target == member || life.term > move.asked_in;
+      return leads && has_moved ? "" : "a member says that somebody leads who does not";
+    }
+    case MoveAnswer::not_leader:
+      return life.leads ? "a leader says that it is none" : "";
+    case MoveAnswer::bad_target:
+      if (!life.leads) return "who does not lead judges whom it is asked to hand over to";
+      if (move.target == member) return "a leader says that it may not lead";
+      return context.is_target_voter ? "a leader says of a voter that it may not lead" : "";
+    case MoveAnswer::gave_up: {
+      if (!life.leads) return "who does not lead gives up handing over";
+      const bool is_in_time = now - move.asked < context.election_timeout;
+      const bool has_changed = life.term > move.asked_in || life.moves_asked > move.number || !context.is_target_voter;
+      return is_in_time && !has_changed ? "a leader gives up handing over before its time" : "";
+    }
+    case MoveAnswer::too_late:
+      return context.followed == move.target ? "a member says that it is too late, though it follows whom it was" : "";
+  }
+  return "";
 }
 
 LogIndex ElectionChecker::committed_before(Term term) const {
