@@ -19,7 +19,7 @@ Disasters::Disasters(const Plan& plan, World& world, std::vector<std::unique_ptr
     : plan_(plan), world_(world), machines_(machines), nemeses_(nemeses), trace_(trace), prng_(plan.seed, "disasters") {
   const auto& weights = plan.disaster_weights;
   const bool is_any = std::any_of(weights.begin(), weights.end(), [](auto weight) { return weight > 0; });
-  if (plan.members > 1 && is_any && !plan.is_scripted) {
+  if (plan.machines() > 1 && is_any && !plan.is_scripted) {
     ticket_ = world_.after(prng_.between(Duration(), plan_.disaster_interval_max), *this);
   }
 }

@@ -30,8 +30,8 @@ namespace metastore::sim {
 
 inline LeaseTerms lease_terms(const Plan& plan) {
   // A keep-alive that goes by way of a follower may renew its lease again, or only then, when it comes late.
-  const Duration underway = plan.members == 1 ? Duration() : plan.peers.messages.late_max + plan.peers.cut_max;
-  return {.is_alone = plan.members == 1,
+  const Duration underway = plan.machines() == 1 ? Duration() : plan.peers.messages.late_max + plan.peers.cut_max;
+  return {.is_alone = plan.machines() == 1,
           .clock_pace_ppm = plan.clock_pace_ppm,
           .ttl_seconds_min = shortest_ttl_seconds(plan.election_timeout),
           .grace = election_timeout_max(plan),

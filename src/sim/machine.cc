@@ -83,6 +83,7 @@ Machine::Machine(const Surroundings& surroundings, Door& door, std::uint64_t num
                                    surroundings.plan.crash_weights)),
       id_(member_id(number)),
       is_admitted_(number <= surroundings.plan.members),
+      is_newcomer_(!is_admitted_),
       disk_checker_(surroundings.plan.disk.report_max),
       backlog_(Limits()) {}
 
@@ -90,7 +91,7 @@ Machine::~Machine() { clear(); }
 
 void Machine::boot(std::string_view damaged_path, std::uint64_t configuration) {
   ASSERT(is_down() && files().powered());
-  ASSERT(is_admitted_ && !has_left_);
+  ASSERT(is_admitted_);
   ++boots_;
   around_.network.light(number_);
   around_.history.booted(number_, around_.world.now());
@@ -137,6 +138,7 @@ void Machine::boot(std::string_view damaged_path, std::uint64_t configuration) {
     return clear();
   }
   member_ = std::move(booted).value();
+  check_invariants();
   chart_log();
   door_.open(member_->inbox(), *loop_);
   courier_.open(member_->peer_link());
@@ -164,9 +166,14 @@ void Machine::chart(const ReplicaStatus& status, const Effects& effects) {
 }
 
 void Machine::admit(MemberId id) {
-  ASSERT(!is_admitted_);
+  ASSERT(!is_admitted_ && is_down());
+  if (!former_.empty()) {
+    const std::string name = "new disk " + std::to_string(number_) + " " + std::to_string(boots_);
+    disk_ = std::make_unique<Disk>(Prng(around_.plan.seed, name), around_.plan.crash_weights);
+    last_configurations_.clear();
+  }
   id_ = id;
-  is_admitted_ = true;
+  is_admitted_ = is_newcomer_ = true;
 }
 
 std::string peer_url_of(std::uint64_t number) { return "http://127.0.0.1:" + std::to_string(peer_port(number)); }
@@ -258,7 +265,10 @@ bool Machine::settle() {
   const bool is_over = !files().powered() || is_drained_ || has_failed_;
   if (!is_over) return false;
   if (!files().powered()) around_.network.darken(number_);
-  has_left_ = is_drained_ && is_removed_;
+  if (is_drained_ && is_removed_) {
+    is_admitted_ = false;
+    former_.push_back(id_);
+  }
   clear();
   return true;
 }
@@ -278,7 +288,7 @@ void Machine::clear() {
   if (was_paused) around_.network.thaw(number_);
   is_removed_ = false;
   is_draining_ = false;
-  has_image_step_ = false;
+  has_image_step_ = has_begun_to_lead_ = false;
   is_drained_ = false;
   has_failed_ = false;
   led_term_ = Term();
@@ -348,7 +358,7 @@ void Machine::on_effects(const Effects& effects) {
   judge_moves(status, effects);
   chart(status, effects);
   announce_compactions(effects);
-  if (++turns_ % turns_between_invariants == 0) replica.check_invariants();
+  if (++turns_ % turns_between_invariants == 0) check_invariants();
   if (around_.chronicle != nullptr) around_.chronicle->on_effects(number_, effects);
   if (around_.trace.is_wanted()) {
     around_.trace.add(around_.world.now(), name_, describe(effects));
@@ -362,6 +372,7 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
   around_.judge.take(elections.on_turn(now, self, status.term, status.commit_index, status.is_leader));
   if (status.is_leader && status.term != led_term_) {
     led_term_ = status.term;
+    has_begun_to_lead_ = true;
     around_.history.renewed_leases(now);
   }
   for (const raft::Envelope& envelope : effects.messages) {
@@ -481,8 +492,7 @@ server::MemberOptions Machine::options(std::uint64_t configuration) const {
   options.config.retention = {.period = around_.plan.retention_period, .revisions = around_.plan.retention_revisions};
   options.new_cluster = {.self = id_, .cluster = ClusterId(0x5171), .members = {}};
   options.config.acquaintances = acquaintances_;
-  const bool is_newcomer = number_ > around_.plan.members;
-  for (std::uint64_t number = 1; number <= around_.plan.members && !is_newcomer; ++number) {
+  for (std::uint64_t number = 1; number <= around_.plan.members && !is_newcomer_; ++number) {
     options.new_cluster->members.push_back({.id = member_id(number), .name = {}, .peer_urls = {peer_url_of(number)}});
   }
   options.peer_addresses = {{"127.0.0.1", peer_port(number_)}};

@@ -59,20 +59,21 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  /// Its member was added to the cluster, and may be started. Requires: it is a newcomer's.
+  /// Its member was added to the cluster, and may be started, on a disk of its own. Requires: !is_admitted().
   void admit(MemberId id);
   /// Whom the process is told of when it starts, as an inquiry would tell it.
   void acquaint(std::vector<Peer> others) { acquaintances_ = std::move(others); }
   MemberId id() const { return id_; }
   /// Where its member listens to others.
   std::string peer_url() const { return peer_url_of(number_); }
+  /// It has a member, which was not removed yet, or has not heard of it.
   bool is_admitted() const { return is_admitted_; }
   /// Its member was removed, and is asked to stop for good. Requires: !is_down().
   void dismiss();
-  /// It was removed, and has stopped for good.
-  bool has_left() const { return has_left_; }
+  /// Its members that were removed, and have stopped for good.
+  const std::vector<MemberId>& former() const { return former_; }
 
-  /// Starts the process. Requires: is_down(), it was admitted and has not left, and the power is on. It may be down
+  /// Starts the process. Requires: is_down(), is_admitted(), and the power is on. It may be down
   /// again afterwards, if the power went, the disk failed, or because `damaged_path`, a file that is not as it was
   /// written, is refused by name. `configuration`: settings_of().
   void boot(std::string_view damaged_path = "", std::uint64_t configuration = 0);
@@ -102,6 +103,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_draining() const { return is_draining_; }
   /// Whether it has begun to stage or to install a part of a snapshot since it was last asked.
   bool take_image_step() { return std::exchange(has_image_step_, false); }
+  /// Whether it has begun to lead since it was last asked.
+  bool take_leadership() { return std::exchange(has_begun_to_lead_, false); }
   /// What it says to the others is not lost, repeated or late any more.
   void heal() { courier_.heal(); }
 
@@ -117,6 +120,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   FilesSim& files() { return disk_->files; }
   bool has_working_disk() const { return files().powered() && !files().has_broken(); }
   const FilesSim& files() const { return disk_->files; }
+  /// Of its member, as it says itself: a walk over all that it holds. Requires: !is_down().
+  void check_invariants() const { member_->replica().check_invariants(); }
   std::uint64_t boots() const { return boots_; }
   /// Boots that ended before there was a member at all.
   std::uint64_t stillbirths() const { return stillbirths_; }
@@ -189,9 +194,11 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_admitted_ = false;
   std::vector<Peer> acquaintances_;
   bool is_removed_ = false;  ///< In this life.
-  bool has_left_ = false;
+  bool is_newcomer_;         ///< The cluster did not begin with it.
+  std::vector<MemberId> former_;
   bool is_draining_ = false;
   bool has_image_step_ = false;
+  bool has_begun_to_lead_ = false;
   bool is_drained_ = false;
   Drained drained_{is_drained_};
   bool has_failed_ = false;

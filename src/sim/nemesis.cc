@@ -141,7 +141,7 @@ void Nemesis::recover() {
 }
 
 void Nemesis::run() {
-  if (!machine_.is_admitted() || machine_.has_left() || broken_ == Rest::down) return;
+  if (!machine_.is_admitted() || broken_ == Rest::down) return;
   if (machine_.is_down()) return boot();
   strike();
 }
@@ -165,7 +165,7 @@ void Nemesis::boot() {
 }
 
 void Nemesis::perform(const Boot& boot) {
-  if (!machine_.is_down() || !machine_.is_admitted() || machine_.has_left()) return;
+  if (!machine_.is_down() || !machine_.is_admitted()) return;
   if (!machine_.files().powered()) machine_.files().power_on();
   if (boot.power_off_after > 0) {
     machine_.files().power_off_at(machine_.files().operations() + boot.power_off_after);

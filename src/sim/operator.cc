@@ -51,7 +51,7 @@ void Operator::retire() {
 }
 
 void Operator::run() {
-  for (std::uint64_t number = plan_.members + 1; number <= plan_.machines(); ++number) {
+  for (std::uint64_t number = 1; number <= plan_.machines(); ++number) {
     const Machine& machine = *machines_[number - 1];
     if (!machine.is_admitted() && added_as(machine)) decide(Admit{number});
   }
@@ -79,13 +79,18 @@ std::optional<ChangeMembers> Operator::draw_change() {
   const bool is_newcomer = prng_.chance(1, 2);
   const std::uint64_t target =
       is_newcomer ? plan_.members + 1 + prng_.below(plan_.newcomers) : 1 + prng_.below(machines_.size());
-  const bool is_removal = prng_.chance(1, 2);
+  // Clusters come down to a single member, and grow again.
+  if (prng_.chance(1, 6)) is_shrinking_ = !is_shrinking_;
+  const bool is_removal = prng_.chance(is_shrinking_ ? 7 : 1, 8);
   const bool is_learner = prng_.chance(2, 3);
   const bool is_update = prng_.chance(1, 4);
   const Machine& machine = *machines_[target - 1];
-  if (machines_[asked - 1]->is_down() || machine.has_left()) return std::nullopt;
+  if (machines_[asked - 1]->is_down()) return std::nullopt;
   using Change = ChangeMembers::Kind;
-  if (!machine.is_admitted()) return ChangeMembers{asked, is_learner ? Change::add_learner : Change::add, target};
+  if (!machine.is_admitted()) {
+    if (is_removal) return std::nullopt;
+    return ChangeMembers{asked, is_learner ? Change::add_learner : Change::add, target};
+  }
   if (is_update) return ChangeMembers{asked, Change::update, target};
   const Member* member = machines_[asked - 1]->members().find(machine.id());
   const bool learns = member != nullptr && member->is_learner;
@@ -130,10 +135,12 @@ void Operator::perform(const Admit& admit) {
 }
 
 std::optional<MemberId> Operator::added_as(const Machine& machine) const {
+  const std::vector<MemberId>& former = machine.former();
   for (const auto& other : machines_) {
     if (other->is_down()) continue;
     for (const auto& [id, member] : other->members().all()) {
-      if (member.peer_urls == std::vector<std::string>{machine.peer_url()}) return id;
+      const bool was_removed = std::find(former.begin(), former.end(), id) != former.end();
+      if (!was_removed && member.peer_urls == std::vector<std::string>{machine.peer_url()}) return id;
     }
   }
   return std::nullopt;
@@ -152,8 +159,7 @@ const Machine* Operator::best() const {
 bool Operator::is_forlorn(const Machine& machine) const {
   if (machine.is_down() || best()->members().find(machine.id()) != nullptr) return false;
   return std::none_of(machines_.begin(), machines_.end(), [&](const auto& other) {
-    return other.get() != &machine && other->is_admitted() && !other->has_left() &&
-           machine.members().find(other->id()) != nullptr;
+    return other.get() != &machine && other->is_admitted() && machine.members().find(other->id()) != nullptr;
   });
 }
 
@@ -174,7 +180,7 @@ void Operator::acquaint() {
 
 bool Operator::has_admitted_all() const {
   if (plan_.newcomers == 0) return true;
-  return std::all_of(machines_.begin() + static_cast<std::ptrdiff_t>(plan_.members), machines_.end(),
+  return std::all_of(machines_.begin(), machines_.end(),
                      [&](const auto& machine) { return machine->is_admitted() || !added_as(*machine); });
 }
 

@@ -68,6 +68,7 @@ class Operator final : private port::Task {
   std::uint64_t changes_left_;
   std::uint64_t admitted_ = 0;
   bool is_retired_ = false;
+  bool is_shrinking_ = false;  ///< It would rather remove somebody than add one, for now.
 };
 
 }  // namespace metastore::sim

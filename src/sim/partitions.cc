@@ -9,7 +9,7 @@ Partitions::Partitions(const Plan& plan, World& world, NetworkSim& network, Trac
     : plan_(plan), world_(world), network_(network), trace_(trace), deeds_(deeds), prng_(plan.seed, "partitions") {
   const auto& weights = plan.peers.cut_weights;
   const bool is_ever_cut = std::any_of(weights.begin(), weights.end(), [](auto weight) { return weight > 0; });
-  if (plan.members > 1 && is_ever_cut && !plan.is_scripted) {
+  if (plan.machines() > 1 && is_ever_cut && !plan.is_scripted) {
     ticket_ = world_.after(prng_.between(Duration(), plan_.peers.cut_interval_max), *this);
   }
 }

@@ -289,7 +289,7 @@ void draw_member_changes(Plan& plan) {
   Prng prng(plan.seed, "plan member changes");
   if (plan.members == 1 || plan.is_over_http2 || prng.chance(1, 2)) return;
   plan.newcomers = 1 + prng.below(2);
-  plan.member_changes = draw_scaled(prng, 2, 24);
+  plan.member_changes = draw_scaled(prng, 2, 32);
   plan.member_change_interval_max = draw_scaled(prng, Duration::milliseconds(200), Duration::seconds(3));
   // Five seconds without a broken connection are rare among faults: most changes would be refused.
   plan.limits.peer_settled_ms = std::min(plan.limits.peer_settled_ms, draw_scaled(prng, 1, 500));
@@ -306,10 +306,31 @@ void draw_successions(Plan& plan) {
   plan.succession_interval_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(4));
 }
 
+/// Two lead in some clusters, or believe so, and both are asked for changes. Four voters are the fewest that can be
+/// torn into two majorities by one removal each.
+void draw_schisms(Plan& plan, bool may_grow) {
+  Prng prng(plan.seed, "plan schisms");
+  const bool is_any = prng.chance(plan.newcomers > 0 ? 3 : 1, 4);
+  const bool is_alone = prng.chance(1, 4);
+  const bool is_even = prng.chance(1, 3);
+  if (plan.members == 1 || plan.is_over_http2 || !is_any) return;
+  plan.schisms = draw_scaled(prng, 2, 16);
+  plan.schism_interval_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(2));
+  // One cut at a time: the end of any is the end of all.
+  if (prng.chance(2, 3)) plan.peers.cut_weights = {};
+  if (!may_grow || plan.newcomers == 0) return;
+  if (is_alone) {
+    plan.members = 1;
+    plan.successions = 0;
+  } else if (is_even) {
+    plan.members = 4;
+  }
+}
+
 /// In some clusters whoever was away needs a snapshot, as a rule.
 void draw_short_log(Plan& plan) {
   Prng prng(plan.seed, "plan short log");
-  if (plan.members == 1 || prng.chance(2, 3)) return;
+  if (plan.machines() == 1 || prng.chance(2, 3)) return;
   plan.limits.log_entries_kept = draw_scaled(prng, 1, 64);
   plan.checkpoint_interval =
       std::min(plan.checkpoint_interval, draw_scaled(prng, Duration::milliseconds(1), Duration::milliseconds(500)));
@@ -362,6 +383,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   draw_successions(plan);
   // Where few vote, each newcomer's vote is soon needed.
   if (members == 0 && plan.newcomers > 0 && Prng(seed, "plan few members").chance(1, 4)) plan.members = 2;
+  draw_schisms(plan, members == 0);
   draw_short_log(plan);
   return plan;
 }
@@ -382,7 +404,7 @@ Plan without_faults(Plan plan) {
   plan.peers.cut_weights = {};
   plan.disaster_weights = {};
   plan.rest_weights = {};
-  plan.newcomers = plan.member_changes = 0;
+  plan.newcomers = plan.member_changes = plan.schisms = 0;
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.quota_bytes = -1;

@@ -114,6 +114,8 @@ struct Plan {
   std::uint64_t contenders = 0;   ///< Clients that take locks and are elected.
   std::uint64_t successions = 0;  ///< Times that somebody is asked to let another member lead.
   Duration succession_interval_max;
+  std::uint64_t schisms = 0;  ///< Times that the leader is cut off, and another one beside it asked for.
+  Duration schism_interval_max;
   Duration hold_max;           ///< How long such a client holds what it got.
   bool is_over_http2 = false;  ///< Requests travel as HTTP/2 bytes over simulated sockets.
   Duration think_max;          ///< A client pauses 0 to this long between two requests.

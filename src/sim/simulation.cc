@@ -36,6 +36,7 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       disasters_(plan_, world_, machines_, nemeses_, trace_),
       operator_(plan_, world_, machines_, nemeses_, doors_, trace_, deeds_),
       succession_(stage_, doors_, machines_, partitions_),
+      schism_(plan_, world_, machines_, nemeses_, operator_, partitions_, deeds_),
       auditor_(stage_, doors_, Client::Role::auditor, plan_.all_clients() + 1),
       writer_(stage_, doors_, Client::Role::writer, plan_.all_clients() + 2) {
   for (std::uint64_t number = 1; number <= plan_.machines(); ++number) {
@@ -78,6 +79,7 @@ bool Simulation::step() {
     } else if (machines_[i]->take_image_step()) {
       nemeses_[i]->on_image_step();
     }
+    if (machines_[i]->take_leadership()) schism_.on_leader(i + 1);
   }
   if (auto violation = liveness_.on_event(world_.now(), has_happened)) judge_.fail(with_recoverability(*violation));
   if (liveness_.have_faults_ended()) {
@@ -116,7 +118,7 @@ bool Simulation::are_members_equal() const {
   if (!operator_.has_admitted_all()) return false;
   std::optional<LogIndex> applied;
   return std::all_of(machines_.begin(), machines_.end(), [&](const auto& machine) {
-    if (!machine->is_admitted() || machine->has_left()) return true;
+    if (!machine->is_admitted()) return true;
     if (machine->is_down()) return false;
     const ReplicaStatus status = machine->status();
     if (!applied) applied = status.applied_index;
@@ -128,6 +130,7 @@ void Simulation::begin_final_phase() {
   disasters_.retire();
   operator_.retire();
   succession_.retire();
+  schism_.retire();
   for (const auto& nemesis : nemeses_) nemesis->retire();
   for (const auto& machine : machines_) machine->heal();
   partitions_.retire();
@@ -147,8 +150,7 @@ void Simulation::break_rest() {
   Prng prng(plan_.seed, "rest");
   std::vector<std::optional<MemberId>> running;
   for (const auto& machine : machines_) {
-    const bool is_there = machine->is_admitted() && !machine->has_left();
-    running.push_back(is_there ? std::optional(machine->id()) : std::nullopt);
+    running.push_back(machine->is_admitted() ? std::optional(machine->id()) : std::nullopt);
   }
   rest_ = draw_dispensable(running, configurations(), prng);
   for (const std::size_t i : rest_) {
@@ -180,6 +182,9 @@ void Simulation::judge_final_phase() {
                          .have_watchers_been_told = has_everything_been_told(),
                          .answers = history_.surveys().size() + auditor_.audited()};
   if (served.is_everybody_served() && rest_.empty() && are_members_equal()) {
+    for (const auto& machine : machines_) {
+      if (!machine->is_down()) machine->check_invariants();
+    }
     judge_.conclude(history_);
     is_over_ = true;
     return;
@@ -193,7 +198,7 @@ Violation Simulation::with_recoverability(Violation violation) const {
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     const Machine& machine = *machines_[i];
     const bool is_broken = std::find(rest_.begin(), rest_.end(), i) != rest_.end();
-    if (machine.is_admitted() && !machine.has_left() && !is_broken) running.push_back(machine.id());
+    if (machine.is_admitted() && !is_broken) running.push_back(machine.id());
   }
   violation.message += " (" + judge_.atlas().verdict(running, configurations()) + ")";
   return violation;
@@ -202,7 +207,7 @@ Violation Simulation::with_recoverability(Violation violation) const {
 std::vector<std::vector<MemberId>> Simulation::configurations() const {
   std::vector<std::vector<MemberId>> all;
   for (const auto& machine : machines_) {
-    if (!machine->is_admitted() || machine->has_left()) continue;
+    if (!machine->is_admitted()) continue;
     for (std::vector<MemberId>& voters : machine->configurations()) all.push_back(std::move(voters));
   }
   return all;
@@ -262,7 +267,7 @@ Report Simulation::report() const {
   report.counts.push_back({"judged: O2 hashes of the state told again", judge_.replay().told_again()});
   report.counts.push_back({"judged: O2 hashes of compacted revisions", hashes.at_compaction});
   report.counts.push_back({"judged: O2 hashes refused as compacted", hashes.refused});
-  if (plan_.members > 1) report.counts.push_back({"judged: O2 hashes told by several members", hashes.of_several});
+  if (plan_.machines() > 1) report.counts.push_back({"judged: O2 hashes told by several members", hashes.of_several});
   const std::uint64_t unasked = history_.unasked_compactions().size();
   if (plan_.retention_period > Duration()) {
     report.counts.push_back({"mark: compactions by retention, of time", unasked});
@@ -307,7 +312,7 @@ void Simulation::count_faults(Report& report) const {
     add("fault: restart", fault(Fault::restart));
     add("fault: pauses", fault(Fault::pause));
     add("fault: wall clocks that jump", fault(Fault::clock_jump));
-    if (plan_.members > 1)
+    if (plan_.machines() > 1)
       add("fault: pauses of a leader, longer than an election timeout", nemesis.long_pauses_of_leader);
     add("fault: un-synced writes lost", crash.writes_lost);
     add("fault: un-synced writes torn", crash.writes_torn);
@@ -336,7 +341,7 @@ void Simulation::count_faults(Report& report) const {
     add("mark: flipped bits that did not matter", nemesis.flips.accepted);
     add("mark: misdirected writes that did not matter", nemesis.misplaced.accepted);
     add("mark: a torn end of the log was cut off", machine.told("cut off a torn end of the log"));
-    if (plan_.members > 1) add("mark: snapshots of other members installed", machine.told("installed a snapshot"));
+    if (plan_.machines() > 1) add("mark: snapshots of other members installed", machine.told("installed a snapshot"));
     add("mark: the power went before there was a member", machine.stillbirths());
     add("mark: checkpoints written", machine.checkpoints().checkpoints);
     add("mark: boots from a checkpoint", machine.checkpoints().reopened);
@@ -374,7 +379,7 @@ void Simulation::count_faults(Report& report) const {
         add("mark: members that promoted a learner", machine->told("promoted member"));
         add("mark: members that updated one", machine->told("updated member"));
         add("mark: members that removed one", machine->told("removed member"));
-        add("mark: members that left", machine->has_left() ? 1 : 0);
+        add("mark: members that left", machine->former().size());
       }
       add("mark: newcomers that were started", operator_.admitted());
     }
@@ -383,6 +388,15 @@ void Simulation::count_faults(Report& report) const {
       add("mark: leaders that did not hear of their successor", succession_.counts().deposed);
       add("judged: O1 moves of leadership that were done", judge_.elections().moves_done());
       add("judged: O1 moves of leadership that were refused", judge_.elections().moves_refused());
+    }
+    if (plan_.schisms > 0) {
+      add("fault: schisms", schism_.counts().schisms);
+      add("mark: schisms, the others elected a leader", schism_.counts().led_twice);
+      add("mark: schisms, torn apart again", schism_.counts().torn);
+      if (plan_.newcomers > 0) {
+        add("mark: schisms, changes of members", schism_.counts().changes);
+        add("mark: schisms, who was alone dies behind a change", schism_.counts().lone);
+      }
     }
     add("judged: O1 votes", judge_.elections().votes());
     add("judged: O1 entries written again", judge_.elections().entries_met_again());

@@ -30,6 +30,7 @@
 #include "sim/partitions.h"
 #include "sim/plan.h"
 #include "sim/rolling_hash.h"
+#include "sim/schism.h"
 #include "sim/succession.h"
 #include "sim/trace_log.h"
 #include "sim/watcher.h"
@@ -142,6 +143,7 @@ class Simulation {
   Disasters disasters_;
   Operator operator_;
   Succession succession_;
+  Schism schism_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first; those of contenders come last.
   Client auditor_;
   Client writer_;
