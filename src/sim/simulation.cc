@@ -245,6 +245,31 @@ Report Simulation::report() const {
   }
   report.counts.push_back({"done: refused", history_.refused()});
   report.counts.push_back({"done: unknown", history_.unknown()});
+  count_judged(report);
+  if (plan_.traffic_percent > 0) {
+    const TrafficCounts& traffic = workload_.traffic().counts();
+    report.counts.push_back({"done: traffic, transactions that won", traffic.won});
+    report.counts.push_back({"done: traffic, transactions that lost", traffic.lost});
+    report.counts.push_back({"done: traffic, further pages of lists", traffic.pages});
+    report.counts.push_back({"done: traffic, turns of the compactor", traffic.compactions});
+  }
+  if (plan_.contenders > 0) {
+    ContenderCounts locks;
+    for (const auto& contender : contenders_) locks += contender->counts();
+    report.counts.push_back({"done: locks taken at once", locks.taken_at_once});
+    report.counts.push_back({"done: locks taken after waiting", locks.taken_after_waiting});
+    report.counts.push_back({"done: proclamations of who was elected", locks.proclaimed});
+    report.counts.push_back({"mark: contenders that were next, and gone", locks.found_gone});
+    report.counts.push_back({"judged: locks held", judge_.locks().claims});
+    report.counts.push_back({"judged: locks that passed on", judge_.locks().successions});
+  }
+  report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies_judged()});
+  report.counts.push_back({"door: decoded", plan_.is_over_http2 ? 0u : 1u});
+  report.counts.push_back({"door: http2", plan_.is_over_http2 ? 1u : 0u});
+  return report;
+}
+
+void Simulation::count_judged(Report& report) const {
   report.counts.push_back({"judged: O1 leaders", judge_.elections().leaders()});
   report.counts.push_back({"judged: O2 states met again", judge_.replay().judged()});
   report.counts.push_back({"judged: O3 replies", judge_.durability().judged()});
@@ -274,32 +299,11 @@ Report Simulation::report() const {
   } else if (plan_.retention_revisions > 0) {
     report.counts.push_back({"mark: compactions by retention, of revisions", unasked});
   }
-  if (plan_.traffic_percent > 0) {
-    const TrafficCounts& traffic = workload_.traffic().counts();
-    report.counts.push_back({"done: traffic, transactions that won", traffic.won});
-    report.counts.push_back({"done: traffic, transactions that lost", traffic.lost});
-    report.counts.push_back({"done: traffic, further pages of lists", traffic.pages});
-    report.counts.push_back({"done: traffic, turns of the compactor", traffic.compactions});
-  }
-  if (plan_.contenders > 0) {
-    ContenderCounts locks;
-    for (const auto& contender : contenders_) locks += contender->counts();
-    report.counts.push_back({"done: locks taken at once", locks.taken_at_once});
-    report.counts.push_back({"done: locks taken after waiting", locks.taken_after_waiting});
-    report.counts.push_back({"done: proclamations of who was elected", locks.proclaimed});
-    report.counts.push_back({"mark: contenders that were next, and gone", locks.found_gone});
-    report.counts.push_back({"judged: locks held", judge_.locks().claims});
-    report.counts.push_back({"judged: locks that passed on", judge_.locks().successions});
-  }
-  report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies_judged()});
-  report.counts.push_back({"door: decoded", plan_.is_over_http2 ? 0u : 1u});
-  report.counts.push_back({"door: http2", plan_.is_over_http2 ? 1u : 0u});
-  return report;
 }
 
 void Simulation::count_faults(Report& report) const {
   std::map<std::string, std::uint64_t> counts;
-  const auto add = [&counts](std::string_view name, std::uint64_t count) { counts[std::string(name)] += count; };
+  const Add add = [&counts](std::string_view name, std::uint64_t count) { counts[std::string(name)] += count; };
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     const Machine& machine = *machines_[i];
     const NemesisCounts& nemesis = nemeses_[i]->counts();
@@ -348,60 +352,62 @@ void Simulation::count_faults(Report& report) const {
   }
   add("fault: connections reset", network_.counts().resets);
   add("fault: connections refused", network_.counts().refused);
-  if (machines_.size() > 1) {
-    for (const auto& machine : machines_) add("judged: O1 matches that rose", machine->matches().judged());
-    constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"};
-    for (std::size_t kind = 0; kind < cut_kinds; ++kind) {
-      add("fault: partition, " + std::string(cuts[kind]), partitions_.counts()[kind]);
-    }
-    constexpr std::string_view disasters[] = {
-        "the power goes for a majority", "the power goes for all",           "the leader is killed",
-        "the leader's disk stalls",      "a member starts on an empty disk", "the leader is paused"};
-    for (std::size_t kind = 0; kind < disaster_kinds; ++kind) {
-      add("fault: " + std::string(disasters[kind]), disasters_.counts()[kind]);
-    }
-    constexpr std::string_view rests[] = {"down", "cut off", "its disk fails", "paused"};
-    for (std::size_t kind = 0; kind < rest_kinds; ++kind) {
-      add("fault: stays broken while a quorum serves, " + std::string(rests[kind]), rest_counts_[kind]);
-    }
-    for (const auto& machine : machines_) {
-      add("fault: messages between members lost", machine->messages().lost);
-      add("fault: messages between members repeated", machine->messages().repeated);
-      add("fault: messages between members late", machine->messages().late);
-    }
-    add("fault: connections between members reset", network_.counts_between_machines().resets);
-    add("fault: connections between members refused", network_.counts_between_machines().refused);
-    add("fault: bytes between members held up by a cut", network_.counts_between_machines().held);
-    if (plan_.newcomers > 0) {
-      for (const auto& machine : machines_) {
-        add("mark: members that added a voter", machine->told("added member"));
-        add("mark: members that added a learner", machine->told("added learner"));
-        add("mark: members that promoted a learner", machine->told("promoted member"));
-        add("mark: members that updated one", machine->told("updated member"));
-        add("mark: members that removed one", machine->told("removed member"));
-        add("mark: members that left", machine->former().size());
-      }
-      add("mark: newcomers that were started", operator_.admitted());
-    }
-    if (plan_.successions > 0) {
-      add("fault: leadership was asked to move", succession_.counts().moves);
-      add("mark: leaders that did not hear of their successor", succession_.counts().deposed);
-      add("judged: O1 moves of leadership that were done", judge_.elections().moves_done());
-      add("judged: O1 moves of leadership that were refused", judge_.elections().moves_refused());
-    }
-    if (plan_.schisms > 0) {
-      add("fault: schisms", schism_.counts().schisms);
-      add("mark: schisms, the others elected a leader", schism_.counts().led_twice);
-      add("mark: schisms, torn apart again", schism_.counts().torn);
-      if (plan_.newcomers > 0) {
-        add("mark: schisms, changes of members", schism_.counts().changes);
-        add("mark: schisms, who was alone dies behind a change", schism_.counts().lone);
-      }
-    }
-    add("judged: O1 votes", judge_.elections().votes());
-    add("judged: O1 entries written again", judge_.elections().entries_met_again());
-  }
+  if (machines_.size() > 1) count_faults_of_clusters(add);
   for (const auto& [name, count] : counts) report.counts.push_back({name, count});
+}
+
+void Simulation::count_faults_of_clusters(const Add& add) const {
+  for (const auto& machine : machines_) add("judged: O1 matches that rose", machine->matches().judged());
+  constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"};
+  for (std::size_t kind = 0; kind < cut_kinds; ++kind) {
+    add("fault: partition, " + std::string(cuts[kind]), partitions_.counts()[kind]);
+  }
+  constexpr std::string_view disasters[] = {
+      "the power goes for a majority", "the power goes for all",           "the leader is killed",
+      "the leader's disk stalls",      "a member starts on an empty disk", "the leader is paused"};
+  for (std::size_t kind = 0; kind < disaster_kinds; ++kind) {
+    add("fault: " + std::string(disasters[kind]), disasters_.counts()[kind]);
+  }
+  constexpr std::string_view rests[] = {"down", "cut off", "its disk fails", "paused"};
+  for (std::size_t kind = 0; kind < rest_kinds; ++kind) {
+    add("fault: stays broken while a quorum serves, " + std::string(rests[kind]), rest_counts_[kind]);
+  }
+  for (const auto& machine : machines_) {
+    add("fault: messages between members lost", machine->messages().lost);
+    add("fault: messages between members repeated", machine->messages().repeated);
+    add("fault: messages between members late", machine->messages().late);
+  }
+  add("fault: connections between members reset", network_.counts_between_machines().resets);
+  add("fault: connections between members refused", network_.counts_between_machines().refused);
+  add("fault: bytes between members held up by a cut", network_.counts_between_machines().held);
+  if (plan_.newcomers > 0) {
+    for (const auto& machine : machines_) {
+      add("mark: members that added a voter", machine->told("added member"));
+      add("mark: members that added a learner", machine->told("added learner"));
+      add("mark: members that promoted a learner", machine->told("promoted member"));
+      add("mark: members that updated one", machine->told("updated member"));
+      add("mark: members that removed one", machine->told("removed member"));
+      add("mark: members that left", machine->former().size());
+    }
+    add("mark: newcomers that were started", operator_.admitted());
+  }
+  if (plan_.successions > 0) {
+    add("fault: leadership was asked to move", succession_.counts().moves);
+    add("mark: leaders that did not hear of their successor", succession_.counts().deposed);
+    add("judged: O1 moves of leadership that were done", judge_.elections().moves_done());
+    add("judged: O1 moves of leadership that were refused", judge_.elections().moves_refused());
+  }
+  if (plan_.schisms > 0) {
+    add("fault: schisms", schism_.counts().schisms);
+    add("mark: schisms, the others elected a leader", schism_.counts().led_twice);
+    add("mark: schisms, torn apart again", schism_.counts().torn);
+    if (plan_.newcomers > 0) {
+      add("mark: schisms, changes of members", schism_.counts().changes);
+      add("mark: schisms, who was alone dies behind a change", schism_.counts().lone);
+    }
+  }
+  add("judged: O1 votes", judge_.elections().votes());
+  add("judged: O1 entries written again", judge_.elections().entries_met_again());
 }
 
 }  // namespace metastore::sim

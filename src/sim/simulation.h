@@ -8,9 +8,11 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/calling.h"
@@ -124,7 +126,10 @@ class Simulation {
   Duration final_bound() const;
   /// The sets of voters that members go by.
   std::vector<std::vector<MemberId>> configurations() const;
+  void count_judged(Report& report) const;
   void count_faults(Report& report) const;
+  using Add = std::function<void(std::string_view name, std::uint64_t count)>;
+  void count_faults_of_clusters(const Add& add) const;
 
   const Plan plan_;
   World world_;
