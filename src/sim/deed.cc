@@ -53,7 +53,8 @@ struct Writer {
   }
   std::string operator()(const SwapDisk& swap) const { return "swap_disk" + named("member", swap.member); }
   std::string operator()(const StallDisk& stall) const {
-    return "stall_disk" + named("member", stall.member) + " longer=" + duration_text(stall.longer);
+    return "stall_disk" + named("member", stall.member) + " longer=" + duration_text(stall.longer) +
+           flag("engine", stall.is_engine);
   }
   std::string operator()(const Pause& pause) const {
     return "pause" + named("member", pause.member) + " length=" + duration_text(pause.length);
@@ -178,7 +179,8 @@ std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
   if (verb == "break_disk") return parse_break(words);
   if (verb == "swap_disk") return SwapDisk{words.take_count("member", 1)};
   if (verb == "stall_disk") {
-    return StallDisk{words.take_count("member", 1), words.take_duration("longer", Duration::seconds(1))};
+    return StallDisk{words.take_count("member", 1), words.take_duration("longer", Duration::seconds(1)),
+                     words.take_flag("engine")};
   }
   if (verb == "pause") {
     return Pause{words.take_count("member", 1), words.take_duration("length", Duration::seconds(1))};

@@ -83,10 +83,11 @@ struct SwapDisk {
   std::uint64_t member = 0;
 };
 
-/// The next thing that its disk does takes so much longer.
+/// The next thing that its disk does for the log, or for the engine, takes so much longer.
 struct StallDisk {
   std::uint64_t member = 0;
   Duration longer;
+  bool is_engine = false;
 };
 
 /// The process does nothing for so long, and then goes on as if nothing had been.

@@ -86,8 +86,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   /// Another disk is put in, first an empty one, then the own one again. Requires: is_down().
   void swap_disk();
   bool is_on_own_disk() const { return own_disk_ == nullptr; }
-  /// The next job of its disk takes so much longer. Requires: !is_down().
-  void stall(Duration stall) { worker_->stall_next(stall); }
+  /// The next job of its disk for the log, or for the engine, takes so much longer. Requires: !is_down().
+  void stall(Duration stall, bool is_engine) { (is_engine ? engine_worker_ : worker_)->stall_next(stall); }
 
   /// The process does nothing for so long; its clock and its system go on. Requires: !is_down().
   void pause(Duration length);
@@ -110,6 +110,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
 
   /// Requires: !is_down().
   ReplicaStatus status() const { return member_->replica().status(); }
+  /// The newest entry that has left its log. Requires: !is_down().
+  LogIndex compacted_index() const { return member_->replica().raft().compacted_index(); }
   /// Requires: !is_down().
   const Members& members() const { return member_->replica().members(); }
   /// The sets of voters that its member may go by now, or when it is started: those of its log and of its table, when

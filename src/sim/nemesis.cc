@@ -64,16 +64,30 @@ void Nemesis::on_down() {
 }
 
 void Nemesis::on_image_step() {
-  if (is_spent() || plan_.is_scripted || !images_.chance(1, 8)) return;
+  if (is_spent() || plan_.is_scripted || has_stalled_ || !images_.chance(1, 6)) return;
+  interrupt_within(plan_.disk.work_max);
+}
+
+void Nemesis::interrupt_within(Duration longest) {
   world_.cancel(interruption_ticket_);
-  interruption_ticket_ = world_.after(images_.between(Duration::microseconds(1), plan_.disk.work_max), interruption_);
+  interruption_ticket_ = world_.after(images_.between(Duration::microseconds(1), longest), interruption_);
 }
 
 void Nemesis::interrupt() {
+  const bool is_behind_stall = std::exchange(has_stalled_, false);
+  const bool is_stall = images_.chance(1, 3);
   const bool is_killed = images_.chance(1, 2);
-  const std::uint64_t operations_ahead = 1 + images_.below(8);
+  const std::uint64_t operations_ahead = is_behind_stall ? 0 : 1 + images_.below(8);
   const Fault fault = is_killed ? Fault::kill : Fault::power_at_operation;
   if (is_spent() || machine_.is_down() || machine_.is_draining()) return;
+  if (is_stall && !is_behind_stall) {
+    // Log and engine are written by threads of their own: the one waits, and the other goes on, for longer than an
+    // election. The power may go meanwhile.
+    const Duration longer = draw_pause(plan_, images_);
+    has_stalled_ = true;
+    suffer(StallDisk{number_, longer, images_.chance(1, 2)});
+    return interrupt_within(longer * 2);
+  }
   if (plan_.fault_weights[static_cast<std::size_t>(fault)] == 0) return;
   ++strikes_;
   if (is_killed) return suffer(Kill{number_});
@@ -406,7 +420,7 @@ void Nemesis::perform(const SwapDisk&) {
 void Nemesis::perform(const StallDisk& stall) {
   if (machine_.is_down()) return;
   note("the disk stalls");
-  machine_.stall(stall.longer);
+  machine_.stall(stall.longer, stall.is_engine);
 }
 
 void Nemesis::schedule(Duration longest) {

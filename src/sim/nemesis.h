@@ -114,6 +114,7 @@ class Nemesis final : private port::Task {
   /// The disk that goes on failing does so again, soon.
   void fail_again();
   void interrupt();
+  void interrupt_within(Duration longest);
   /// No fault is left to be done.
   bool is_spent() const;
   void schedule(Duration longest);
@@ -132,6 +133,7 @@ class Nemesis final : private port::Task {
   World::Ticket ticket_;
   Interruption interruption_{*this};
   World::Ticket interruption_ticket_;
+  bool has_stalled_ = false;  ///< Its disk does, because of an image.
   std::deque<std::uint64_t> crash_operations_;
   std::uint64_t strikes_ = 0;
   bool is_retired_ = false;

@@ -9,6 +9,8 @@ namespace {
 /// So many election timeouts the others have for electing, and both leaders for what they were asked.
 constexpr std::int64_t timeouts_to_elect = 4;
 constexpr std::int64_t timeouts_max = 6;
+/// In an election timeout, whether the end has come.
+constexpr std::int64_t looks = 16;
 /// How soon the power goes at a member without company, in operations of its disk.
 constexpr std::uint64_t operations_ahead_max = 8;
 
@@ -58,7 +60,10 @@ std::optional<std::uint64_t> Schism::leader() const {
 }
 
 void Schism::run() {
-  if (deposed_ != 0) return end();
+  if (deposed_ != 0) {
+    const bool goes_on = elected_ != 0 && world_.now() < until_ && !(is_short_ && is_left_behind());
+    return goes_on ? wait(plan_.election_timeout / looks) : end();
+  }
   const std::optional<std::uint64_t> leading = leader();
   if (!leading) return wait(plan_.schism_interval_max);
   if (left_ == 0) return;
@@ -66,6 +71,8 @@ void Schism::run() {
   ++counts_.schisms;
   deposed_ = *leading;
   elected_ = 0;
+  is_removing_ = prng_.chance(2, 3);
+  is_short_ = prng_.chance(1, 3);
   begin();
 }
 
@@ -79,9 +86,9 @@ void Schism::begin() {
     strike(deposed_);
     return end();
   }
-  // With a minority, or without anybody.
-  const std::uint64_t company_max = (configurations.front().size() - 1) / 2;
-  Numbers ones = take_some(others, prng_.chance(1, 2) ? 0 : prng_.below(company_max + 1));
+  // The others must still be a majority.
+  const std::uint64_t company_max = std::max<std::uint64_t>(configurations.front().size() - 1, 2) / 2 - 1;
+  Numbers ones = take_some(others, prng_.below(company_max + 1));
   ones.push_back(deposed_);
   part(ones, others);
   ask_for_changes(deposed_, others);
@@ -102,10 +109,14 @@ void Schism::go_on() {
   Numbers ones;
   if (prng_.chance(2, 3)) {
     ++counts_.torn;
-    ones = draw_order(plan_, prng_);
-    std::erase(ones, deposed_);
-    std::erase(ones, elected_);
-    Numbers others = take_some(ones, (ones.size() + prng_.below(2)) / 2);
+    // Members in halves; who is none yet counts for nothing.
+    Numbers halves;
+    for (const std::uint64_t number : draw_order(plan_, prng_)) {
+      if (number == deposed_ || number == elected_) continue;
+      (machines_[number - 1]->is_admitted() ? halves : ones).push_back(number);
+    }
+    Numbers others = take_some(halves, (halves.size() + prng_.below(2)) / 2);
+    ones.insert(ones.end(), halves.begin(), halves.end());
     ones.push_back(deposed_);
     others.push_back(elected_);
     part(ones, others);
@@ -113,7 +124,15 @@ void Schism::go_on() {
     ones.push_back(deposed_);
   }
   ask_for_changes(elected_, ones);
-  wait(plan_.election_timeout * timeouts_max);
+  until_ = world_.now() + prng_.between(plan_.election_timeout, plan_.election_timeout * timeouts_max);
+  wait(plan_.election_timeout / looks);
+}
+
+bool Schism::is_left_behind() const {
+  const Machine& deposed = *machines_[deposed_ - 1];
+  const Machine& elected = *machines_[elected_ - 1];
+  if (deposed.is_down() || elected.is_down()) return true;
+  return elected.compacted_index() > deposed.status().commit_index;
 }
 
 void Schism::end() {
@@ -143,7 +162,7 @@ void Schism::part(const Numbers& ones, const Numbers& others) {
 void Schism::ask_for_changes(std::uint64_t asked, const Numbers& away) {
   if (plan_.newcomers == 0) return;
   // A second one does not wait for the first.
-  const std::uint64_t changes = prng_.below(3);
+  const std::uint64_t changes = prng_.chance(1, 4) ? 0 : 1 + prng_.below(2);
   Numbers left = away;
   for (std::uint64_t i = 0; i < changes; ++i) {
     const std::optional<ChangeMembers> change = draw_change(asked, left);
@@ -158,7 +177,7 @@ void Schism::ask_for_changes(std::uint64_t asked, const Numbers& away) {
 std::optional<ChangeMembers> Schism::draw_change(std::uint64_t asked, const Numbers& away) {
   using Change = ChangeMembers::Kind;
   if (machines_[asked - 1]->is_down()) return std::nullopt;
-  const bool is_removal = prng_.chance(2, 3);
+  const bool is_removal = is_removing_ ? !prng_.chance(1, 8) : prng_.chance(1, 4);
   const bool is_learner = prng_.chance(1, 3);
   const std::uint64_t first = prng_.below(machines_.size());
   Numbers candidates = away;

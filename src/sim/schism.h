@@ -64,6 +64,8 @@ class Schism final : private port::Task {
   /// Draws `count` of `numbers` into a party of their own.
   Numbers take_some(Numbers& numbers, std::uint64_t count);
   void wait(Duration longest);
+  /// Whether who was cut off needs a snapshot by now.
+  bool is_left_behind() const;
   template <typename Kind>
   void note(const Kind& kind);
 
@@ -81,6 +83,9 @@ class Schism final : private port::Task {
   std::uint64_t left_;
   std::uint64_t deposed_ = 0;  ///< Who led before the schism that is under way; 0: none is.
   std::uint64_t elected_ = 0;  ///< Who led the others since.
+  bool is_removing_ = false;   ///< Both are asked for removals.
+  bool is_short_ = false;      ///< It ends as soon as who was cut off is left behind.
+  Instant until_;
   SchismCounts counts_;
 };
 
