@@ -44,6 +44,7 @@ constexpr DrawnLimit drawn_limits[] = {
     METASTORE_DRAWN(range_chunk_bytes, 1, 10'000),
     METASTORE_DRAWN(ranges_credit_bytes, 1, 100'000),
     METASTORE_DRAWN(compaction_wait_ms, 1, 3'000),
+    METASTORE_DRAWN(retention_look_ms, 100, 300'000),
     METASTORE_DRAWN(state_hash_entries, 1, 1'000),
     METASTORE_DRAWN(lease_checkpoint_ms, 1, 16'000),
     METASTORE_DRAWN(lease_checkpoints_a_step, 1, 1'000),

@@ -303,7 +303,7 @@ void Simulation::count_judged(Report& report) const {
 
 void Simulation::count_faults(Report& report) const {
   std::map<std::string, std::uint64_t> counts;
-  const Add add = [&counts](std::string_view name, std::uint64_t count) { counts[std::string(name)] += count; };
+  const auto add = [&counts](std::string_view name, std::uint64_t count) { counts[std::string(name)] += count; };
   for (std::size_t i = 0; i < machines_.size(); ++i) {
     const Machine& machine = *machines_[i];
     const NemesisCounts& nemesis = nemeses_[i]->counts();
@@ -352,11 +352,12 @@ void Simulation::count_faults(Report& report) const {
   }
   add("fault: connections reset", network_.counts().resets);
   add("fault: connections refused", network_.counts().refused);
-  if (machines_.size() > 1) count_faults_of_clusters(add);
+  if (machines_.size() > 1) count_faults_of_clusters(counts);
   for (const auto& [name, count] : counts) report.counts.push_back({name, count});
 }
 
-void Simulation::count_faults_of_clusters(const Add& add) const {
+void Simulation::count_faults_of_clusters(std::map<std::string, std::uint64_t>& counts) const {
+  const auto add = [&counts](std::string_view name, std::uint64_t count) { counts[std::string(name)] += count; };
   for (const auto& machine : machines_) add("judged: O1 matches that rose", machine->matches().judged());
   constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"};
   for (std::size_t kind = 0; kind < cut_kinds; ++kind) {

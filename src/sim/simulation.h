@@ -8,11 +8,10 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "sim/calling.h"
@@ -128,8 +127,7 @@ class Simulation {
   std::vector<std::vector<MemberId>> configurations() const;
   void count_judged(Report& report) const;
   void count_faults(Report& report) const;
-  using Add = std::function<void(std::string_view name, std::uint64_t count)>;
-  void count_faults_of_clusters(const Add& add) const;
+  void count_faults_of_clusters(std::map<std::string, std::uint64_t>& counts) const;
 
   const Plan plan_;
   World world_;

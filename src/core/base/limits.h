@@ -36,6 +36,7 @@ namespace metastore {
   X(snapshot_silence_ms, 10'000, "milliseconds", "without a word from a peer that takes a snapshot: given up")        \
   X(snapshot_hold_ms, 600'000, "milliseconds", "a compaction waits for snapshots that read behind it")                \
   X(snapshot_held_bytes_max, 268'435'456, "bytes", "that a compaction gave up and snapshots read; past it: given up") \
+  X(retention_look_ms, 300'000, "milliseconds", "between compactions that keep a number of revisions; as etcd")       \
   X(promotion_lag_entries_max, 1'000, "entries", "that a learner lacks when it is promoted")                          \
   X(peer_settled_ms, 5'000, "milliseconds", "connected for so long it counts for changes of members; as etcd")        \
   X(append_message_bytes_max, 1'048'576, "bytes", "entries in one message to a peer, unless one alone is larger")     \

@@ -10,17 +10,16 @@ constexpr Duration wait_max = Duration::seconds(3'600);
 constexpr std::int64_t looks_a_wait = 10;
 /// However short the period, the loop has other things to do.
 constexpr Duration look_interval_min = Duration::milliseconds(10);
-constexpr Duration revisions_look_interval = Duration::seconds(300);
 
 }  // namespace
 
-AutoCompaction::AutoCompaction(const Retention& retention, Instant now)
+AutoCompaction::AutoCompaction(const Retention& retention, const Limits& limits, Instant now)
     : retention_(retention), wait_(retention.period), compacted_at_(now) {
   if (retention.period > Duration()) {
     look_interval_ = std::max(std::min(retention.period, wait_max) / looks_a_wait, look_interval_min);
     look_at_ = now;
   } else if (retention.revisions > 0) {
-    look_interval_ = revisions_look_interval;
+    look_interval_ = Duration::milliseconds(static_cast<std::int64_t>(limits.retention_look_ms));
     look_at_ = now + look_interval_;
   }
 }

@@ -9,6 +9,7 @@
 #include <deque>
 #include <optional>
 
+#include "core/base/limits.h"
 #include "core/base/tagged.h"
 #include "core/base/time.h"
 
@@ -23,7 +24,7 @@ struct Retention {
 
 class AutoCompaction {
  public:
-  AutoCompaction(const Retention& retention, Instant now);
+  AutoCompaction(const Retention& retention, const Limits& limits, Instant now);
 
   /// When due() wants to be asked next.
   Instant wake_at() const { return look_at_; }

@@ -20,7 +20,7 @@ struct Compacted {
 };
 
 std::vector<Compacted> run(const Retention& retention, int looks) {
-  AutoCompaction compaction(retention, start);
+  AutoCompaction compaction(retention, Limits(), start);
   std::vector<Compacted> done;
   for (int look = 0; look < looks; ++look) {
     const Instant at = compaction.wake_at();
@@ -33,7 +33,7 @@ std::vector<Compacted> run(const Retention& retention, int looks) {
 }
 
 TEST_CASE("without a retention nothing is compacted, and nobody is woken") {
-  CHECK(AutoCompaction({}, start).wake_at() == Instant::never());
+  CHECK(AutoCompaction({}, Limits(), start).wake_at() == Instant::never());
 }
 
 TEST_CASE("by time, what is compacted is the revision of a period ago, once a period") {
@@ -48,7 +48,7 @@ TEST_CASE("by a longer time, the first comes after all of it, and then one each 
 
 TEST_CASE("by revisions, so many stay") {
   CHECK(run({.revisions = 101}, 4) == std::vector<Compacted>{{2, 1}, {3, 2}});
-  AutoCompaction compaction({.revisions = 10}, start);
+  AutoCompaction compaction({.revisions = 10}, Limits(), start);
   CHECK(compaction.wake_at() == start + Duration::seconds(300));
   CHECK(compaction.due(compaction.wake_at(), Revision(50), leads) == Revision(40));
   CHECK(!compaction.due(compaction.wake_at(), Revision(50), leads).has_value());
@@ -56,7 +56,7 @@ TEST_CASE("by revisions, so many stay") {
 }
 
 TEST_CASE("who does not lead remembers revisions and compacts nothing") {
-  AutoCompaction compaction({.period = Duration::seconds(10)}, start);
+  AutoCompaction compaction({.period = Duration::seconds(10)}, Limits(), start);
   for (int look = 0; look < 40; ++look) {
     CHECK(!compaction.due(compaction.wake_at(), Revision(100 + look), !leads).has_value());
   }

@@ -74,7 +74,7 @@ Replica::Replica(const Config& config, Recovered recovered, Instant now)
       last_call_(config.incarnation << 32),
       snapshots_(config.member, config.incarnation, config.election_timeout, config.limits),
       snapshot_(config.member, config.incarnation, config.limits),
-      auto_compaction_(config.retention, now),
+      auto_compaction_(config.retention, config.limits, now),
       quota_(config.quota_bytes),
       state_hashes_(config.request_timeout()),
       last_proposal_id_(config.incarnation << 32) {

@@ -102,6 +102,18 @@ TEST_CASE("a learner that a follower is asked for joins, catches up and is promo
   CHECK(cluster.at(follower).error(5) == ErrorCode::member_not_learner);
 }
 
+TEST_CASE("the last voter stays, whether or not changes are checked strictly") {
+  Cluster cluster(1, unchecked());
+  cluster.begin();
+  added(cluster, 1, 1, "http://p2:1", true);
+  cluster.ask(1, 2, Method::member_remove, remove(MemberId(1)));
+  REQUIRE(has_answered(cluster, 1, 2));
+  CHECK(cluster.at(1).error(2) == ErrorCode::not_enough_started);
+  CHECK(cluster.at(1).replica.members().find(MemberId(1)) != nullptr);
+  CHECK(puts(cluster, 1, 3));
+  cluster.at(1).replica.check_invariants();
+}
+
 TEST_CASE("who is alone gets company that has not started yet, and waits for it then") {
   Cluster cluster(1);
   cluster.begin();
