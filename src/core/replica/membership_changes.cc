@@ -63,6 +63,12 @@ struct Voters {
   std::size_t quorum() const { return all / 2 + 1; }
 };
 
+/// Without it nobody would be left to lead. Deviates: etcd, unless it checks strictly, takes its removal and panics.
+bool is_only_voter(const Members& members, MemberId id) {
+  return std::all_of(members.all().begin(), members.all().end(),
+                     [id](const auto& entry) { return entry.second.is_learner == (entry.first != id); });
+}
+
 std::size_t settled(const Members& members, const Connections& connections, Instant settled_by) {
   std::size_t count = 0;
   for (const auto& [id, member] : members.all()) {
@@ -137,16 +143,6 @@ MembershipChange membership_change(const kv::Request& request, WallTime asked_at
   std::visit(read, request.body());
   return change;
 }
-
-namespace {
-
-/// Without it nobody would be left to lead. Deviates: etcd, unless it checks strictly, takes its removal and panics.
-bool is_only_voter(const Members& members, MemberId id) {
-  return std::all_of(members.all().begin(), members.all().end(),
-                     [id](const auto& entry) { return entry.second.is_learner == (entry.first != id); });
-}
-
-}  // namespace
 
 std::optional<ErrorCode> objection(const Members& members, const MembershipChange& change, std::uint64_t max_learners) {
   const Member* named = members.find(change.member.id);
