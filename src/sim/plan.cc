@@ -227,7 +227,7 @@ void draw_schisms(Plan& plan, bool may_grow) {
   Prng prng(plan.seed, "plan schisms");
   const bool is_any = prng.chance(plan.newcomers > 0 ? 3 : 1, 4);
   const bool is_alone = prng.chance(1, 4);
-  const bool is_even = prng.chance(1, 3);
+  const bool is_even = prng.chance(1, 2);
   if (plan.members == 1 || plan.is_over_http2 || !is_any) return;
   plan.schisms = draw_scaled(prng, 2, 16);
   plan.schism_interval_max = draw_scaled(prng, Duration::milliseconds(50), Duration::seconds(2));

@@ -118,7 +118,10 @@ void Succession::look_soon() {
 
 void Succession::begin_contest(std::uint64_t leader, std::uint64_t successor) {
   stage_.world.cancel(turn_);
-  contest_ = Contest{leader, stage_.world.now() + stage_.plan.election_timeout * 3 / 2};
+  // What was said to the deposed leader may reach it while it still believes that it leads.
+  const Duration timeout = stage_.plan.election_timeout;
+  contest_ =
+      Contest{leader, stage_.world.now() + prng_.between(timeout / 4, timeout * 3 / 2) + Duration::nanoseconds(1)};
   CutLinks cut;
   for (std::uint64_t other = 1; other <= machines_.size(); ++other) {
     if (other != leader) cut.links.emplace_back(other, leader);
