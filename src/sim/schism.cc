@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t timeouts_to_elect = 4;
 constexpr std::int64_t timeouts_max = 6;
 /// In an election timeout, whether the end has come.
-constexpr std::int64_t looks = 16;
+constexpr std::int64_t looks_a_timeout = 16;
 /// How soon the power goes at a member without company, in operations of its disk.
 constexpr std::uint64_t operations_ahead_max = 8;
 
@@ -62,7 +62,7 @@ std::optional<std::uint64_t> Schism::leader() const {
 void Schism::run() {
   if (deposed_ != 0) {
     const bool goes_on = elected_ != 0 && world_.now() < until_ && !(is_short_ && is_left_behind());
-    return goes_on ? wait(plan_.election_timeout / looks) : end();
+    return goes_on ? wait(plan_.election_timeout / looks_a_timeout) : end();
   }
   const std::optional<std::uint64_t> leading = leader();
   if (!leading) return wait(plan_.schism_interval_max);
@@ -125,7 +125,7 @@ void Schism::go_on() {
   }
   ask_for_changes(elected_, ones);
   until_ = world_.now() + prng_.between(plan_.election_timeout, plan_.election_timeout * timeouts_max);
-  wait(plan_.election_timeout / looks);
+  wait(plan_.election_timeout / looks_a_timeout);
 }
 
 bool Schism::is_left_behind() const {
