@@ -94,8 +94,8 @@ class Membership(unittest.TestCase):
             load = Load(GRPC_CLIENT, serving[0], 600)
             load.wait_for(50)
             self.add(serving[0], added, "--learner")
-            added.start(wait=False)
             learner = ids(serving[0])[added.peer_url]
+            added.start(wait=False)
             self.check(eventually(lambda: etcdctl(serving[1].endpoint, "member", "promote", learner), "in sync"))
             for count, removed in ((300, follower), (400, leader)):
                 load.wait_for(count)
