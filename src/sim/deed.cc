@@ -70,6 +70,9 @@ struct Writer {
   std::string operator()(const MoveLeader& move) const {
     return "move_leader" + named("target", move.target) + named("member", move.member);
   }
+  std::string operator()(const Flood& flood) const {
+    return "flood" + named("requests", flood.requests) + named("member", flood.member);
+  }
   std::string operator()(const Admit& admit) const { return "admit" + named("member", admit.member); }
   std::string operator()(const CutLinks& cut) const {
     std::string out = "cut";
@@ -196,6 +199,7 @@ std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
     return ChangeMembers{words.take_count("member", 1), kind, target};
   }
   if (verb == "move_leader") return MoveLeader{words.take_count("member", 1), words.take_count("target", 1)};
+  if (verb == "flood") return Flood{words.take_count("member", 1), words.take_count("requests", 1)};
   if (verb == "admit") return Admit{words.take_count("member", 1)};
   if (verb == "cut") return parse_cut(words);
   if (verb == "mend") return Mend{};

@@ -117,6 +117,12 @@ struct MoveLeader {
   std::uint64_t target = 0;  ///< The number of that other one.
 };
 
+/// A member is told so often to take back a lease that nobody was granted: entries of the log that change nothing.
+struct Flood {
+  std::uint64_t member = 0;
+  std::uint64_t requests = 0;
+};
+
 /// Who was added is made ready to start, knowing whom it is to talk to.
 struct Admit {
   std::uint64_t member = 0;
@@ -181,8 +187,8 @@ struct CloseKeeper {
 };
 
 using DeedKind = std::variant<Ask, Boot, PowerOff, Kill, Stop, BreakDisk, SwapDisk, StallDisk, Pause, JumpClock,
-                              ChangeMembers, MoveLeader, Admit, CutLinks, Mend, OpenStream, AddWatch, CancelWatch,
-                              AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
+                              ChangeMembers, MoveLeader, Flood, Admit, CutLinks, Mend, OpenStream, AddWatch,
+                              CancelWatch, AskProgress, ReadStream, CloseStream, Renew, CloseKeeper>;
 
 struct Deed {
   Instant at;

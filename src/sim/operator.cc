@@ -13,6 +13,8 @@ namespace {
 
 /// How long the member that is asked may take.
 constexpr Duration patience = Duration::seconds(5);
+/// Clients count theirs from 1.
+constexpr std::int64_t lease_of_nobody = 1'000'000'000'000;
 /// How often it looks at the tables in the end.
 constexpr Duration look_interval = Duration::milliseconds(100);
 
@@ -121,6 +123,13 @@ void Operator::perform(const ChangeMembers& change) {
     case ChangeMembers::Kind::remove:
       return door.submit(kv::Method::member_remove, Bytes::copy_of(encode_member_remove(machine.id())), patience);
   }
+}
+
+void Operator::perform(const Flood& flood) {
+  Door& door = doors_.of(flood.member);
+  if (!door.is_open() || door.network() != nullptr) return;
+  const Bytes message = Bytes::copy_of(encode_request(Revoke{lease_of_nobody}));
+  for (std::uint64_t i = 0; i < flood.requests; ++i) door.submit(kv::Method::lease_revoke, message, patience);
 }
 
 void Operator::perform(const Admit& admit) {

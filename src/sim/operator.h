@@ -31,6 +31,7 @@ class Operator final : private port::Task {
   Operator& operator=(const Operator&) = delete;
 
   void perform(const ChangeMembers& change);
+  void perform(const Flood& flood);
   void perform(const Admit& admit);
   /// Asks for nothing more, goes on starting those who were added, however late that is, and stops those who were
   /// removed where nobody is left who could tell them so.

@@ -319,7 +319,7 @@ Plan without_faults(Plan plan) {
   plan.peers.cut_weights = {};
   plan.disaster_weights = {};
   plan.rest_weights = {};
-  plan.newcomers = plan.member_changes = plan.schisms = 0;
+  plan.newcomers = plan.member_changes = plan.schisms = plan.successions = 0;
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.quota_bytes = -1;

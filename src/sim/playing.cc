@@ -20,6 +20,7 @@ void Simulation::perform(const DeedKind& deed) {
                         [&](const Mend& mend) { partitions_.perform(mend); },
                         [&](const ChangeMembers& change) { operator_.perform(change); },
                         [&](const MoveLeader& move) { succession_.perform(move); },
+                        [&](const Flood& flood) { operator_.perform(flood); },
                         [&](const Admit& admit) { operator_.perform(admit); },
                         [&](const Renew& renew) { at(keepers_, renew.keeper).perform(renew); },
                         [&](const CloseKeeper& close) { at(keepers_, close.keeper).perform(close); },

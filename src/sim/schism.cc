@@ -13,6 +13,8 @@ constexpr std::int64_t timeouts_max = 6;
 constexpr std::int64_t looks_a_timeout = 16;
 /// How soon the power goes at a member without company, in operations of its disk.
 constexpr std::uint64_t operations_ahead_max = 8;
+/// What a leader is told that cannot commit it.
+constexpr std::uint64_t requests_max = 400;
 
 }  // namespace
 
@@ -27,6 +29,7 @@ Schism::Schism(const Plan& plan, World& world, std::vector<std::unique_ptr<Machi
       partitions_(partitions),
       deeds_(deeds),
       prng_(plan.seed, "schism"),
+      floods_(plan.seed, "schism floods"),
       left_(plan.schisms) {
   if (plan.schisms > 0 && !plan.is_scripted) wait(plan_.schism_interval_max);
 }
@@ -92,6 +95,7 @@ void Schism::begin() {
   ones.push_back(deposed_);
   part(ones, others);
   ask_for_changes(deposed_, others);
+  if (floods_.chance(1, 2)) flood();
   world_.cancel(ticket_);
   ticket_ = world_.after(plan_.election_timeout * timeouts_to_elect + Duration::nanoseconds(1), *this);
 }
@@ -194,6 +198,15 @@ std::optional<ChangeMembers> Schism::draw_change(std::uint64_t asked, const Numb
     if (is_removal && is_away) return ChangeMembers{asked, Change::remove, number};
   }
   return std::nullopt;
+}
+
+void Schism::flood() {
+  // Its log is to be longer than theirs when it hears of them again.
+  is_short_ = true;
+  ++counts_.floods;
+  const Flood flood{deposed_, 1 + floods_.below(requests_max)};
+  note(flood);
+  operator_.perform(flood);
 }
 
 void Schism::strike(std::uint64_t number) {

@@ -29,6 +29,7 @@ struct SchismCounts {
   std::uint64_t led_twice = 0;  ///< Of them, those in which the others elected a leader.
   std::uint64_t torn = 0;       ///< Of these, those in which that one lost some of its party at once.
   std::uint64_t changes = 0;    ///< Asked for meanwhile.
+  std::uint64_t floods = 0;     ///< Those in which who was cut off was told more than it can commit.
   std::uint64_t lone = 0;       ///< Deaths of a member that had just been asked for company.
 };
 
@@ -59,6 +60,7 @@ class Schism final : private port::Task {
   /// Some changes, mostly about those that the one who is asked does not hear.
   void ask_for_changes(std::uint64_t asked, const Numbers& away);
   std::optional<ChangeMembers> draw_change(std::uint64_t asked, const Numbers& away);
+  void flood();
   void strike(std::uint64_t number);
   std::optional<std::uint64_t> leader() const;
   /// Draws `count` of `numbers` into a party of their own.
@@ -77,6 +79,7 @@ class Schism final : private port::Task {
   Partitions& partitions_;
   DeedLog& deeds_;
   Prng prng_;
+  Prng floods_;
   Calling<&Schism::go_on> going_on_{*this};
   World::Ticket ticket_;
   World::Ticket continuation_;

@@ -402,6 +402,7 @@ void Simulation::count_faults_of_clusters(std::map<std::string, std::uint64_t>& 
     add("fault: schisms", schism_.counts().schisms);
     add("mark: schisms, the others elected a leader", schism_.counts().led_twice);
     add("mark: schisms, torn apart again", schism_.counts().torn);
+    add("mark: schisms, the former leader was flooded", schism_.counts().floods);
     if (plan_.newcomers > 0) {
       add("mark: schisms, changes of members", schism_.counts().changes);
       add("mark: schisms, who was alone dies behind a change", schism_.counts().lone);
