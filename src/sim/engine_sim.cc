@@ -24,7 +24,7 @@ constexpr std::string_view rows_path = "member/db/rows";
 constexpr std::string_view staged_path = "member/db/staged";
 constexpr std::string_view path_before = "member/db/rows.tmp";
 /// The file begins with two slots that say how far the rows behind them reach. One is written, and synced, after the
-/// other, so that a write that fails spoils one at most.
+/// other, and that first which is not known to be good, so that a write that fails leaves one.
 constexpr std::uint64_t slots = 2;
 constexpr std::uint64_t rows_begin = slots * sector_bytes;
 /// Rows that nobody needs any more may be as many as the others, and so many bytes beyond.
@@ -77,7 +77,10 @@ class EngineSim final : public port::Engine {
     std::optional<Slot> newest;
     for (std::uint64_t i = 0; i < slots && i * sector_bytes < bytes.size(); ++i) {
       const std::optional<Slot> slot = decode_slot(BytesView(bytes).substr(i * sector_bytes, field_bytes * 4));
-      if (slot && (!newest || slot->sequence > newest->sequence)) newest = slot;
+      if (slot && (!newest || slot->sequence > newest->sequence)) {
+        newest = slot;
+        good_slot_ = i;
+      }
     }
     // Without any rows the file ends with the slots.
     const std::uint64_t rows_end_max = std::max<std::uint64_t>(rows_begin, bytes.size());
@@ -156,7 +159,8 @@ class EngineSim final : public port::Engine {
     const std::string slot = encode(newest_);
     const BytesView slot_parts[] = {slot};
     for (std::uint64_t i = 0; i < slots; ++i) {
-      if (const StorageStatus status = file_->write_at(i * sector_bytes, slot_parts); !status) return status;
+      good_slot_ = (good_slot_ + 1) % slots;
+      if (const StorageStatus status = file_->write_at(good_slot_ * sector_bytes, slot_parts); !status) return status;
       if (const StorageStatus status = file_->sync(); !status) return status;
     }
     return Done{};
@@ -203,6 +207,7 @@ class EngineSim final : public port::Engine {
   std::uint64_t live_bytes_ = 0;      ///< Of all keys and values.
   std::unique_ptr<port::File> file_;  ///< None before anything was written.
   Slot newest_;
+  std::uint64_t good_slot_ = 0;  ///< Where it stands for certain.
 };
 
 }  // namespace

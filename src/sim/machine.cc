@@ -292,8 +292,7 @@ void Machine::on_effects(const Effects& effects) {
   const ReplicaStatus status = replica.status();
   judge.on_applied(around_.world.now(), boots_ * around_.plan.machines() + number_, status.applied_index,
                    replica.hash());
-  const Member* self = replica.members().find(id_);
-  around_.history.learns(number_, self != nullptr && self->is_learner, around_.world.now());
+  around_.history.learns(number_, status.is_learner, around_.world.now());
   judge_raft(status, effects);
   judge_backlog(status, effects);
   judge_hashes(status, effects);

@@ -146,13 +146,15 @@ void Simulation::begin_final_phase() {
 
 void Simulation::break_rest() {
   const auto& weights = plan_.rest_weights;
-  if (machines_.size() == 1 || weights == std::array<std::uint32_t, rest_kinds>{}) return;
+  const std::vector<std::vector<MemberId>> known = configurations();
+  // Before anybody has started nobody knows who votes, and all would seem dispensable.
+  if (machines_.size() == 1 || known.empty() || weights == std::array<std::uint32_t, rest_kinds>{}) return;
   Prng prng(plan_.seed, "rest");
   std::vector<std::optional<MemberId>> running;
   for (const auto& machine : machines_) {
     running.push_back(machine->is_admitted() ? std::optional(machine->id()) : std::nullopt);
   }
-  rest_ = draw_dispensable(running, configurations(), prng);
+  rest_ = draw_dispensable(running, known, prng);
   for (const std::size_t i : rest_) {
     const auto kind = static_cast<Rest>(prng.weighted(weights.data(), weights.size()));
     ++rest_counts_[static_cast<std::size_t>(kind)];

@@ -162,6 +162,33 @@ TEST_CASE("the simulated engine opens again, though it was written without any r
   CHECK(engines.counts().reopened == 1);
 }
 
+TEST_CASE("the simulated engine opens again after two writes that failed, one behind the other, wherever that was") {
+  constexpr std::uint64_t operations = 16;
+  for (std::uint64_t first = 1; first <= operations; ++first) {
+    for (std::uint64_t second = 1; second <= operations; ++second) {
+      CAPTURE(first);
+      CAPTURE(second);
+      sim::FilesSim files(Prng(first * operations + second, "disk"));
+      REQUIRE(files.create_directory("member"));
+      REQUIRE(files.sync_directory(""));
+      sim::EnginesSim engines(files);
+      for (const std::uint64_t failing : {std::uint64_t{0}, first, second}) {
+        auto engine = engines.open();
+        REQUIRE_MESSAGE(engine, engine.error().message);
+        if (failing > 0) files.break_at(files.operations() + failing, sim::DiskFault::write_error);
+        RowWriter writer;
+        writer.put(Table::state, "row", std::to_string(failing));
+        const bool is_written = engine.value()->write({LogIndex(), writer.take()}).ok();
+        CHECK((failing > 0 || is_written));
+        engine.value().reset();
+        if (files.has_broken()) files.power_off(), files.power_on();
+        files.repair();
+      }
+      CHECK(engines.open());
+    }
+  }
+}
+
 TEST_CASE("a power cut at any operation of a snapshot's installation leaves the former state or the snapshot") {
   std::uint64_t finished = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {

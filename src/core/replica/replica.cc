@@ -461,6 +461,8 @@ kv::Header Replica::header() const {
 std::uint64_t Replica::next_proposal_id() { return (std::uint64_t{1} << 63) | ++last_proposal_id_; }
 
 bool Replica::is_learner() const {
+  // Who leads has a vote, though its table may not say so yet.
+  if (raft_.role() == raft::Role::leader) return false;
   const Member* self = members_.find(config_.member);
   return self != nullptr && self->is_learner;
 }

@@ -102,6 +102,31 @@ TEST_CASE("a learner that a follower is asked for joins, catches up and is promo
   CHECK(cluster.at(follower).error(5) == ErrorCode::member_not_learner);
 }
 
+TEST_CASE("who leads is no learner, though its table does not say so yet") {
+  Cluster cluster(2, unchecked());
+  cluster.begin();
+  const MemberId id = added(cluster, cluster.leader(), 1, "http://p3:1", true);
+  cluster.join(id);
+  REQUIRE(cluster.run_until([&] { return cluster.at(id.value()).replica.status().is_published; }));
+  // It is to be the first that loses patience.
+  cluster.crash(id.value());
+  cluster.config(id.value()).election_timeout = cluster.config(id.value()).election_timeout / 2;
+  cluster.restart(id.value());
+  cluster.run(Duration::seconds(3));
+  const std::uint64_t leader = cluster.leader();
+  cluster.ask(leader, 2, Method::member_promote, promote(id));
+  const Replica& promoted = cluster.at(id.value()).replica;
+  REQUIRE(cluster.run_until([&] { return promoted.raft().conf_state().learners.empty(); }));
+  CHECK(promoted.status().is_learner);
+  cluster.crash(leader);
+  cluster.isolated.insert(3 - leader);
+  cluster.run(Duration::seconds(5));
+  cluster.isolated.clear();
+  REQUIRE(cluster.run_until([&] { return promoted.status().is_leader; }));
+  CHECK(promoted.members().find(id)->is_learner);
+  CHECK_FALSE(promoted.status().is_learner);
+}
+
 TEST_CASE("the last voter stays, whether or not changes are checked strictly") {
   Cluster cluster(1, unchecked());
   cluster.begin();
