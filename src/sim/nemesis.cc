@@ -199,7 +199,9 @@ void Nemesis::start(const Boot& boot) {
   if (!damage) return machine_.boot("", boot.configuration);
   DamageCounts& counts = boot.flip ? counts_.flips : counts_.misplaced;
   ++counts.done;
-  machine_.boot(damage->path, boot.configuration);
+  // Of a segment with another's head and the one behind it nobody can tell which does not belong there.
+  const bool has_other_head = boot.misplaced && damage->offset == 0 && is_segment(damage->path);
+  machine_.boot(has_other_head ? "member/wal/" : damage->path, boot.configuration);
   undo(*damage);
   if (!machine_.is_down()) {
     ++counts.accepted;

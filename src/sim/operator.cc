@@ -108,6 +108,7 @@ void Operator::perform(const ChangeMembers& change) {
   const bool is_addition = change.kind == ChangeMembers::Kind::add || change.kind == ChangeMembers::Kind::add_learner;
   if (!door.is_open() || is_addition == machine.is_admitted() || door.network() != nullptr) return;
   if (trace_.is_wanted()) trace_.add(world_.now(), "operator", deed_text(change));
+  asked_until_ = world_.now() + patience;
   switch (change.kind) {
     case ChangeMembers::Kind::add:
     case ChangeMembers::Kind::add_learner:

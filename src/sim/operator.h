@@ -39,6 +39,8 @@ class Operator final : private port::Task {
   /// Whoever stands in the table of a member that runs may run, too.
   bool has_admitted_all() const;
   std::uint64_t admitted() const { return admitted_; }
+  /// Whether a change that was asked for may still be made.
+  bool may_change() const { return world_.now() <= asked_until_; }
 
  private:
   void run() override;
@@ -66,6 +68,7 @@ class Operator final : private port::Task {
   World::Ticket ticket_;
   std::vector<Peer> known_;  ///< All who were members at
   LogIndex known_at_;        ///< the furthest that anybody had applied.
+  Instant asked_until_;      ///< The last change may be made until then.
   std::uint64_t changes_left_;
   std::uint64_t admitted_ = 0;
   bool is_retired_ = false;

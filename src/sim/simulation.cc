@@ -147,8 +147,11 @@ void Simulation::begin_final_phase() {
 void Simulation::break_rest() {
   const auto& weights = plan_.rest_weights;
   const std::vector<std::vector<MemberId>> known = configurations();
-  // Before anybody has started nobody knows who votes, and all would seem dispensable.
-  if (machines_.size() == 1 || known.empty() || weights == std::array<std::uint32_t, rest_kinds>{}) return;
+  // Before anybody has started nobody knows who votes, and all would seem dispensable; nor is it known while that may
+  // change.
+  if (machines_.size() == 1 || known.empty() || operator_.may_change() ||
+      weights == std::array<std::uint32_t, rest_kinds>{})
+    return;
   Prng prng(plan_.seed, "rest");
   std::vector<std::optional<MemberId>> running;
   for (const auto& machine : machines_) {
