@@ -53,7 +53,7 @@ bool Disasters::strike(Disaster kind) {
   constexpr std::string_view names[] = {
       "the power goes for a majority", "the power goes for all", "the leader is to die",
       "the leader's disk stalls",      "a disk is lost",         "the leader pauses"};
-  const std::optional<std::size_t> leading = leader();
+  const std::optional<std::uint64_t> leading = leading_machine(machines_);
   const bool needs_leader =
       kind == Disaster::leader_dies || kind == Disaster::leader_stalls || kind == Disaster::leader_pauses;
   if (needs_leader && !leading.has_value()) return false;
@@ -67,14 +67,14 @@ bool Disasters::strike(Disaster kind) {
       take_power(plan_.machines());
       return true;
     case Disaster::leader_dies:
-      nemeses_[*leading]->suffer(Kill{*leading + 1});
+      nemeses_[*leading - 1]->suffer(Kill{*leading});
       return true;
     case Disaster::leader_stalls:
-      nemeses_[*leading]->suffer(
-          StallDisk{*leading + 1, prng_.between(plan_.election_timeout / 2, plan_.election_timeout * 6)});
+      nemeses_[*leading - 1]->suffer(
+          StallDisk{*leading, prng_.between(plan_.election_timeout / 2, plan_.election_timeout * 6)});
       return true;
     case Disaster::leader_pauses:
-      nemeses_[*leading]->suffer(Pause{*leading + 1, draw_pause(plan_, prng_)});
+      nemeses_[*leading - 1]->suffer(Pause{*leading, draw_pause(plan_, prng_)});
       return true;
     case Disaster::empty_disk:
       swapped_ = static_cast<std::size_t>(prng_.below(plan_.members));
@@ -88,15 +88,6 @@ void Disasters::take_power(std::uint64_t machines) {
   std::vector<std::uint64_t> numbers = draw_order(plan_, prng_);
   numbers.resize(machines);
   for (const std::uint64_t number : numbers) nemeses_[number - 1]->suffer(PowerOff{number});
-}
-
-std::optional<std::size_t> Disasters::leader() const {
-  const auto found = std::find_if(machines_.begin(), machines_.end(), [](const auto& machine) {
-    // One that is paused may only believe that it leads.
-    return !machine->is_down() && !machine->is_paused() && machine->status().is_leader;
-  });
-  if (found == machines_.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - machines_.begin());
 }
 
 bool Disasters::are_all_known() {

@@ -37,7 +37,6 @@ class Disasters final : private port::Task {
   /// False if nobody is there whom it could befall.
   bool strike(Disaster kind);
   void take_power(std::uint64_t machines);
-  std::optional<std::size_t> leader() const;
   /// Whether all members know who is who, so that nobody lets in a member that has lost its memory.
   bool are_all_known();
 

@@ -1,19 +1,13 @@
 #include "sim/machine.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
 
 #include "core/base/assert.h"
-#include "core/base/crc32c.h"
 #include "core/base/encoder.h"
 #include "core/kv/request.h"
-#include "core/mvcc/store.h"
-#include "core/replica/membership_changes.h"
 #include "sim/chronicle.h"
-#include "sim/wire.h"
-#include "storage/wal_segment.h"
 
 namespace metastore::sim {
 namespace {
@@ -80,15 +74,14 @@ void Machine::boot(std::string_view damaged_path, std::uint64_t configuration) {
                                        .engines = disk_->engines,
                                        .log_worker = std::move(worker),
                                        .engine_worker = std::move(engine_worker)});
-  auto booted =
-      server::LocalMember::boot(options(configuration), {.loop = *loop_,
-                                                         .storage = std::move(storage),
-                                                         .network = *network_,
-                                                         .trace = *this,
-                                                         .supervisor = *this,
-                                                         .observer = this,
-                                                         .clients = around_.plan.is_over_http2 ? nullptr : &door_,
-                                                         .peers = &courier_});
+  auto booted = server::LocalMember::boot(options(settings), {.loop = *loop_,
+                                                              .storage = std::move(storage),
+                                                              .network = *network_,
+                                                              .trace = *this,
+                                                              .supervisor = *this,
+                                                              .observer = this,
+                                                              .clients = around_.plan.is_over_http2 ? nullptr : &door_,
+                                                              .peers = &courier_});
   if (!booted) {
     if (!facts_.contains("starting a new member")) ++stillbirths_;
     worker_ = engine_worker_ = nullptr;
@@ -316,8 +309,7 @@ void Machine::trace(const std::vector<TraceLine>& lines) {
   }
 }
 
-server::MemberOptions Machine::options(std::uint64_t configuration) const {
-  MemberSettings settings = settings_of(around_.plan, configuration);
+server::MemberOptions Machine::options(const MemberSettings& settings) const {
   const std::string name = "m" + std::to_string(number_);
   server::MemberOptions options;
   options.config.name = name;
@@ -337,6 +329,16 @@ server::MemberOptions Machine::options(std::uint64_t configuration) const {
   options.peer_addresses = {{"127.0.0.1", peer_port(number_)}};
   options.client_addresses = {{"127.0.0.1", door_.port()}};
   return options;
+}
+
+std::optional<std::uint64_t> leading_machine(const std::vector<std::unique_ptr<Machine>>& machines) {
+  std::optional<std::uint64_t> leading;
+  for (std::uint64_t number = 1; number <= machines.size(); ++number) {
+    const Machine& machine = *machines[number - 1];
+    if (machine.is_down() || machine.is_paused() || !machine.status().is_leader) continue;
+    if (!leading || machines[*leading - 1]->status().term < machine.status().term) leading = number;
+  }
+  return leading;
 }
 
 }  // namespace metastore::sim

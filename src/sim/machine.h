@@ -163,7 +163,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void on_effects(const Effects& effects) override;
   void trace(const std::vector<TraceLine>& lines) override;
 
-  server::MemberOptions options(std::uint64_t configuration) const;
+  server::MemberOptions options(const MemberSettings& settings) const;
   void clear();
   /// What its disk holds, when it has just been started and as it goes.
   void chart_log();
@@ -219,6 +219,10 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::map<std::string, std::uint64_t, std::less<>> facts_;
   std::string encoded_;  ///< Scratch.
 };
+
+/// The number of the machine whose member leads; of several, that of the latest term. One that is paused may only
+/// believe that it leads.
+std::optional<std::uint64_t> leading_machine(const std::vector<std::unique_ptr<Machine>>& machines);
 
 /// Of the member that the cluster begins with on the machine of this number.
 constexpr MemberId member_id(std::uint64_t number) { return MemberId(0x1000 + number); }

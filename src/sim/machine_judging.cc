@@ -1,12 +1,9 @@
 // What a machine tells the oracles of its member's turns. Beside machine.cc, since it is one subject.
 #include <algorithm>
 #include <optional>
-#include <utility>
 #include <variant>
 
-#include "core/base/assert.h"
 #include "core/base/crc32c.h"
-#include "core/kv/request.h"
 #include "core/mvcc/store.h"
 #include "core/replica/membership_changes.h"
 #include "sim/machine.h"

@@ -52,22 +52,12 @@ void Schism::note(const Kind& kind) {
   deeds_.add(world_.now(), kind);
 }
 
-std::optional<std::uint64_t> Schism::leader() const {
-  std::optional<std::uint64_t> latest;
-  for (std::uint64_t number = 1; number <= machines_.size(); ++number) {
-    const Machine& machine = *machines_[number - 1];
-    if (machine.is_down() || machine.is_paused() || !machine.status().is_leader) continue;
-    if (!latest || machines_[*latest - 1]->status().term < machine.status().term) latest = number;
-  }
-  return latest;
-}
-
 void Schism::run() {
   if (deposed_ != 0) {
     const bool goes_on = elected_ != 0 && world_.now() < until_ && !(is_short_ && is_left_behind());
     return goes_on ? wait(plan_.election_timeout / looks_a_timeout) : end();
   }
-  const std::optional<std::uint64_t> leading = leader();
+  const std::optional<std::uint64_t> leading = leading_machine(machines_);
   if (!leading) return wait(plan_.schism_interval_max);
   if (left_ == 0) return;
   --left_;

@@ -62,7 +62,6 @@ class Schism final : private port::Task {
   std::optional<ChangeMembers> draw_change(std::uint64_t asked, const Numbers& away);
   void flood();
   void strike(std::uint64_t number);
-  std::optional<std::uint64_t> leader() const;
   /// Draws `count` of `numbers` into a party of their own.
   Numbers take_some(Numbers& numbers, std::uint64_t count);
   void wait(Duration longest);

@@ -54,17 +54,6 @@ void Succession::decide(const Kind& kind) {
   }
 }
 
-std::optional<std::uint64_t> Succession::leader() const {
-  std::optional<std::uint64_t> latest;
-  for (std::uint64_t number = 1; number <= machines_.size(); ++number) {
-    if (machines_[number - 1]->is_down()) continue;
-    const ReplicaStatus status = machines_[number - 1]->status();
-    if (!status.is_leader) continue;
-    if (!latest || machines_[*latest - 1]->status().term < status.term) latest = number;
-  }
-  return latest;
-}
-
 std::uint64_t Succession::draw_successor(std::uint64_t leader) {
   // Now and then itself.
   if (prng_.chance(1, 16)) return leader;
@@ -76,7 +65,7 @@ void Succession::run() {
   if (stage_.operations_left == 0) return;
   if (contest_) return go_on(*contest_);
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), stage_.plan.succession_interval_max), *this);
-  const std::optional<std::uint64_t> leading = leader();
+  const std::optional<std::uint64_t> leading = leading_machine(machines_);
   if (!leading || moves_left_ == 0 || !hands_.client->is_idle()) return;
   if (prng_.chance(1, 8)) {
     // Somebody who may lead nothing is asked.
@@ -139,7 +128,7 @@ void Succession::go_on(Contest& contest) {
     return;
   }
   look_soon();
-  const std::optional<std::uint64_t> leading = leader();
+  const std::optional<std::uint64_t> leading = leading_machine(machines_);
   const Machine& deposed = *machines_[contest.deposed - 1];
   if (leading && *leading != contest.deposed && !contest.has_revoked && hands_.client->is_idle() &&
       doors_.of(*leading).is_open()) {

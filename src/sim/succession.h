@@ -62,8 +62,6 @@ class Succession final : private port::Task {
   void look_soon();
   template <typename Kind>
   void decide(const Kind& kind);
-  /// The number of the one that leads in the latest term.
-  std::optional<std::uint64_t> leader() const;
   std::uint64_t draw_successor(std::uint64_t leader);
 
   Stage& stage_;
