@@ -27,7 +27,7 @@ KeyRange under(const std::string& prefix) {
 Get first_of(const std::string& prefix) {
   Get get{.keys = under(prefix)};
   get.limit = 1;
-  get.is_by_creation = true;
+  get.sorted_by = SortBy::creation;
   return get;
 }
 

@@ -43,15 +43,20 @@ std::string describe_get(const Get& get) {
   if (get.is_serializable) out += " serializable";
   if (get.is_count_only) out += " count_only";
   if (get.is_keys_only) out += " keys_only";
-  if (get.is_by_creation) out += " by_creation";
+  constexpr std::string_view orders[] = {"", " by_version", " by_creation", " by_modification", " by_value"};
+  out += orders[static_cast<std::size_t>(get.sorted_by)];
   if (get.is_descending) out += " descending";
+  if (get.create_revision_min != 0) out += " created_from=" + std::to_string(get.create_revision_min);
   if (get.create_revision_max != 0) out += " created_up_to=" + std::to_string(get.create_revision_max);
+  if (get.mod_revision_min != 0) out += " changed_from=" + std::to_string(get.mod_revision_min);
+  if (get.mod_revision_max != 0) out += " changed_up_to=" + std::to_string(get.mod_revision_max);
   return out;
 }
 
 std::string describe_put(const Put& put) {
   return "put " + quoted(put.key) + "=" + quoted(put.value) + (put.wants_previous ? " prev_kv" : "") +
-         (put.lease != 0 ? " lease=" + std::to_string(put.lease) : "");
+         (put.lease != 0 ? " lease=" + std::to_string(put.lease) : "") + (put.keeps_value ? " keeps_value" : "") +
+         (put.keeps_lease ? " keeps_lease" : "");
 }
 
 std::string describe_delete(const Delete& remove) {
@@ -59,11 +64,12 @@ std::string describe_delete(const Delete& remove) {
 }
 
 std::string describe_txn(const Txn& txn) {
-  constexpr std::string_view targets[] = {"version", "create", "mod", "value"};
+  constexpr std::string_view targets[] = {"version", "create", "mod", "value", "lease"};
   constexpr std::string_view results[] = {"=", ">", "<", "!="};
   std::string out = "txn if ";
   for (const Comparison& comparison : txn.comparisons) {
-    out += std::string(targets[static_cast<std::size_t>(comparison.target)]) + "(" + quoted(comparison.key) + ")" +
+    out += std::string(targets[static_cast<std::size_t>(comparison.target)]) + "(" +
+           describe_keys({comparison.key, comparison.end}) + ")" +
            std::string(results[static_cast<std::size_t>(comparison.result)]) +
            (comparison.target == CompareTarget::value ? quoted(comparison.value) : std::to_string(comparison.number)) +
            " ";
@@ -153,6 +159,19 @@ std::int64_t attached_lease(const Txn& txn) {
   return lease;
 }
 
+void collect_kept_keys(const Put& put, std::vector<std::string>& out) {
+  if (put.keeps_value || put.keeps_lease) out.push_back(put.key);
+}
+
+void collect_kept_keys(const Txn& txn, std::vector<std::string>& out) {
+  for (const auto* actions : {&txn.success, &txn.failure}) {
+    for (const Action& action : *actions) {
+      if (const auto* put = std::get_if<Put>(&action)) collect_kept_keys(*put, out);
+      if (const auto* nested = std::get_if<std::vector<Txn>>(&action)) collect_kept_keys(nested->front(), out);
+    }
+  }
+}
+
 bool writes(const std::vector<Action>& actions) {
   return std::any_of(actions.begin(), actions.end(),
                      [](const Action& action) { return !std::holds_alternative<Get>(action); });
@@ -169,6 +188,11 @@ KeyRange all_keys() { return {std::string(open_end), std::string(open_end)}; }
 
 bool TxnReply::operator==(const TxnReply& other) const {
   return succeeded == other.succeeded && replies == other.replies;
+}
+
+bool has_bounds(const Get& get) {
+  return get.create_revision_min != 0 || get.create_revision_max != 0 || get.mod_revision_min != 0 ||
+         get.mod_revision_max != 0;
 }
 
 bool is_refusal(std::string_view error) {
@@ -204,6 +228,13 @@ std::int64_t attached_lease(const Request& request) {
   if (const auto* put = std::get_if<Put>(&request)) return put->lease;
   const auto* txn = std::get_if<Txn>(&request);
   return txn != nullptr ? attached_lease(*txn) : 0;
+}
+
+std::vector<std::string> kept_keys(const Request& request) {
+  std::vector<std::string> keys;
+  if (const auto* put = std::get_if<Put>(&request)) collect_kept_keys(*put, keys);
+  if (const auto* txn = std::get_if<Txn>(&request)) collect_kept_keys(*txn, keys);
+  return keys;
 }
 
 bool may_be_stale(const Request& request) {

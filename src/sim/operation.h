@@ -34,6 +34,8 @@ struct KeyRange {
 };
 KeyRange all_keys();
 
+enum class SortBy : std::uint8_t { key = 0, version = 1, creation = 2, modification = 3, value = 4 };
+
 struct Get {
   KeyRange keys;
   std::int64_t limit = 0;
@@ -41,16 +43,24 @@ struct Get {
   bool is_serializable = false;
   bool is_count_only = false;
   bool is_keys_only = false;
-  bool is_by_creation = false;  ///< Sorted by the revision that created the key, in place of the key.
+  SortBy sorted_by = SortBy::key;
   bool is_descending = false;
-  std::int64_t create_revision_max = 0;  ///< What was created later is left out; 0: nothing is.
+  /// What was created, or changed, earlier or later is left out; 0: nothing is.
+  std::int64_t create_revision_min = 0;
+  std::int64_t create_revision_max = 0;
+  std::int64_t mod_revision_min = 0;
+  std::int64_t mod_revision_max = 0;
 };
+bool has_bounds(const Get& get);
 
 struct Put {
   std::string key;
   std::string value;
   bool wants_previous = false;
   std::int64_t lease = 0;  ///< 0: none.
+  /// The key must be there, and its value, or its lease, stays.
+  bool keeps_value = false;
+  bool keeps_lease = false;
 };
 
 struct Delete {
@@ -58,11 +68,13 @@ struct Delete {
   bool wants_previous = false;
 };
 
-enum class CompareTarget : std::uint8_t { version = 0, create = 1, mod = 2, value = 3 };
+enum class CompareTarget : std::uint8_t { version = 0, create = 1, mod = 2, value = 3, lease = 4 };
 enum class CompareResult : std::uint8_t { equal = 0, greater = 1, less = 2, not_equal = 3 };
 
+/// Holds for every key of the range; where there is none, for one that is not there.
 struct Comparison {
   std::string key;
+  std::string end = {};  ///< As a KeyRange's.
   CompareTarget target = CompareTarget::version;
   CompareResult result = CompareResult::equal;
   std::int64_t number = 0;
@@ -231,6 +243,8 @@ bool is_about_members(const Request& request);
 /// The lease that a put, or a put of a transaction, hangs its key on; 0 for none. The workload lets a transaction name
 /// one lease at most.
 std::int64_t attached_lease(const Request& request);
+/// The keys of puts that keep what is there, those of all branches of a transaction.
+std::vector<std::string> kept_keys(const Request& request);
 /// Whether its member may answer from its own state, however old: a serializable read, a list of leases and, as in
 /// etcd, a transaction without operations (contract 1.7, 5.3).
 bool may_be_stale(const Request& request);

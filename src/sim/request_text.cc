@@ -9,7 +9,9 @@ namespace metastore::sim {
 namespace {
 
 constexpr std::string_view to_end("\0", 1);
-constexpr std::array<std::string_view, 4> targets = {"version", "create", "mod", "value"};
+constexpr std::array<std::string_view, 5> targets = {"version", "create", "mod", "value", "lease"};
+constexpr std::array<std::string_view, 5> orders = {"by_key", "by_version", "by_creation", "by_modification",
+                                                    "by_value"};
 constexpr std::array<std::string_view, 4> results = {"=", ">", "<", "!="};
 
 std::string number_text(std::string_view name, std::int64_t number) {
@@ -30,13 +32,17 @@ std::string value_text(const std::string& value) {
 std::string get_text(const Get& get) {
   return "range " + keys_text(get.keys) + number_text("limit", get.limit) + number_text("revision", get.revision) +
          flag_text("serializable", get.is_serializable) + flag_text("count_only", get.is_count_only) +
-         flag_text("keys_only", get.is_keys_only) + flag_text("by_creation", get.is_by_creation) +
-         flag_text("descending", get.is_descending) + number_text("created_up_to", get.create_revision_max);
+         flag_text("keys_only", get.is_keys_only) +
+         flag_text(orders[static_cast<std::size_t>(get.sorted_by)], get.sorted_by != SortBy::key) +
+         flag_text("descending", get.is_descending) + number_text("created_from", get.create_revision_min) +
+         number_text("created_up_to", get.create_revision_max) + number_text("changed_from", get.mod_revision_min) +
+         number_text("changed_up_to", get.mod_revision_max);
 }
 
 std::string put_text(const Put& put) {
   return "put " + quoted_word(put.key) + " " + value_text(put.value) + flag_text("prev_kv", put.wants_previous) +
-         number_text("lease", put.lease);
+         number_text("lease", put.lease) + flag_text("keeps_value", put.keeps_value) +
+         flag_text("keeps_lease", put.keeps_lease);
 }
 
 std::string delete_text(const Delete& remove) {
@@ -50,7 +56,8 @@ std::string txn_text(const Txn& txn) {
   for (const Comparison& comparison : txn.comparisons) {
     const bool is_value = comparison.target == CompareTarget::value;
     out += " if " + std::string(targets[static_cast<std::size_t>(comparison.target)]) + " " +
-           quoted_word(comparison.key) + " " + std::string(results[static_cast<std::size_t>(comparison.result)]) + " " +
+           keys_text({comparison.key, comparison.end}) + " " +
+           std::string(results[static_cast<std::size_t>(comparison.result)]) + " " +
            (is_value ? quoted_word(comparison.value) : std::to_string(comparison.number));
   }
   for (const Action& action : txn.success) out += " then { " + action_text(action) + " }";
@@ -74,9 +81,14 @@ Get take_get(WordReader& words) {
   get.is_serializable = words.take_flag("serializable");
   get.is_count_only = words.take_flag("count_only");
   get.is_keys_only = words.take_flag("keys_only");
-  get.is_by_creation = words.take_flag("by_creation");
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    if (words.take_flag(orders[i])) get.sorted_by = static_cast<SortBy>(i);
+  }
   get.is_descending = words.take_flag("descending");
+  get.create_revision_min = words.take_number("created_from", 0);
   get.create_revision_max = words.take_number("created_up_to", 0);
+  get.mod_revision_min = words.take_number("changed_from", 0);
+  get.mod_revision_max = words.take_number("changed_up_to", 0);
   return get;
 }
 
@@ -89,6 +101,8 @@ Put take_put(WordReader& words) {
   if (filled > put.value.size() && filled < filled_max) put.value.resize(filled, 'x');
   put.wants_previous = words.take_flag("prev_kv");
   put.lease = words.take_number("lease", 0);
+  put.keeps_value = words.take_flag("keeps_value");
+  put.keeps_lease = words.take_flag("keeps_lease");
   return put;
 }
 
@@ -103,10 +117,18 @@ std::optional<Comparison> take_comparison(WordReader& words) {
   Comparison comparison;
   const std::string target = words.take();
   comparison.key = words.take();
-  const std::string result = words.take();
+  std::string result = words.take();
+  // By its place alone: what follows may be a range, too.
+  constexpr std::string_view end_word = "end=";
+  if (result == "to_end" || result.starts_with(end_word)) {
+    comparison.end = result == "to_end" ? std::string(to_end) : result.substr(end_word.size());
+    result = words.take();
+  }
   std::size_t known = 0;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (target == targets[i]) comparison.target = static_cast<CompareTarget>(i), ++known;
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
     if (result == results[i]) comparison.result = static_cast<CompareResult>(i), ++known;
   }
   if (comparison.target == CompareTarget::value) {

@@ -18,10 +18,13 @@ void fill(const Get& get, pb::RangeRequest& out) {
   out.set_serializable(get.is_serializable);
   out.set_count_only(get.is_count_only);
   out.set_keys_only(get.is_keys_only);
-  if (get.is_by_creation) out.set_sort_target(pb::RangeRequest::CREATE);
-  if (get.is_by_creation) out.set_sort_order(pb::RangeRequest::ASCEND);
+  out.set_sort_target(static_cast<pb::RangeRequest::SortTarget>(get.sorted_by));
+  if (get.sorted_by != SortBy::key) out.set_sort_order(pb::RangeRequest::ASCEND);
   if (get.is_descending) out.set_sort_order(pb::RangeRequest::DESCEND);
+  out.set_min_create_revision(get.create_revision_min);
   out.set_max_create_revision(get.create_revision_max);
+  out.set_min_mod_revision(get.mod_revision_min);
+  out.set_max_mod_revision(get.mod_revision_max);
 }
 
 void fill(const Put& put, pb::PutRequest& out) {
@@ -29,6 +32,8 @@ void fill(const Put& put, pb::PutRequest& out) {
   out.set_value(put.value);
   out.set_prev_kv(put.wants_previous);
   out.set_lease(put.lease);
+  out.set_ignore_value(put.keeps_value);
+  out.set_ignore_lease(put.keeps_lease);
 }
 
 void fill(const Delete& remove, pb::DeleteRangeRequest& out) {
@@ -53,6 +58,7 @@ void fill(const Action& action, pb::RequestOp& out) {
 
 void fill(const Comparison& comparison, pb::Compare& out) {
   out.set_key(comparison.key);
+  out.set_range_end(comparison.end);
   out.set_result(static_cast<pb::Compare::CompareResult>(comparison.result));
   out.set_target(static_cast<pb::Compare::CompareTarget>(comparison.target));
   switch (comparison.target) {
@@ -64,6 +70,8 @@ void fill(const Comparison& comparison, pb::Compare& out) {
       return out.set_mod_revision(comparison.number);
     case CompareTarget::value:
       return out.set_value(comparison.value);
+    case CompareTarget::lease:
+      return out.set_lease(comparison.number);
   }
 }
 

@@ -112,11 +112,18 @@ std::int64_t Workload::draw_lease() {
 
 Put Workload::draw_put(std::string key) {
   Put put{std::move(key), draw_value(), prng_.chance(1, 3)};
+  keep_some(put);
   if (prng_.below(100) >= plan_.leased_percent || history_.leases().empty()) return put;
-  put.lease = draw_lease();
+  if (!put.keeps_lease) put.lease = draw_lease();
   // Most of them keep away from the keys whose loss the other oracles look for.
   if (prng_.chance(2, 3)) put.key.insert(0, "leased ");
   return put;
+}
+
+void Workload::keep_some(Put& put) {
+  put.keeps_value = rarities_.chance(1, 16);
+  put.keeps_lease = rarities_.chance(1, 16);
+  if (put.keeps_value) put.value.clear();
 }
 
 void Workload::learn(const Operation& operation) {
@@ -182,6 +189,11 @@ Get Workload::draw_get(bool is_list) {
   get.is_count_only = prng_.chance(1, 10);
   get.is_keys_only = prng_.chance(1, 5);
   get.is_descending = prng_.chance(1, 5);
+  if (rarities_.chance(1, 4)) get.sorted_by = static_cast<SortBy>(rarities_.below(5));
+  for (std::int64_t* bound :
+       {&get.create_revision_min, &get.create_revision_max, &get.mod_revision_min, &get.mod_revision_max}) {
+    if (rarities_.chance(1, 16)) *bound = rarities_.between(1, history_.newest_revision());
+  }
   return get;
 }
 
@@ -189,6 +201,7 @@ Comparison Workload::draw_comparison() {
   Comparison comparison;
   comparison.key = draw_key();
   comparison.target = static_cast<CompareTarget>(prng_.below(4));
+  if (rarities_.chance(1, 12)) comparison.target = CompareTarget::lease;
   comparison.result = static_cast<CompareResult>(prng_.below(4));
   const auto seen = seen_.find(comparison.key);
   if (seen == seen_.end() || prng_.chance(1, 5)) {
@@ -200,8 +213,16 @@ Comparison Workload::draw_comparison() {
   const KeyValue& kv = seen->second;
   comparison.number = comparison.target == CompareTarget::version  ? kv.version
                       : comparison.target == CompareTarget::create ? kv.create_revision
+                      : comparison.target == CompareTarget::lease  ? kv.lease
                                                                    : kv.mod_revision;
   comparison.value = kv.value;
+  if (rarities_.chance(1, 6)) {
+    const KeyRange keys = draw_range();
+    comparison.key = keys.begin;
+    comparison.end = keys.end;
+    // Some number that all, or none, or some of them exceed.
+    if (rarities_.chance(1, 2)) comparison.number = rarities_.chance(1, 2) ? 0 : history_.newest_revision() / 2;
+  }
   return comparison;
 }
 
@@ -214,10 +235,19 @@ Action Workload::draw_action(std::set<std::string>& used, bool may_write, bool m
   }
   if (kind < 7) {
     Put put{draw_new_key(used), draw_value(), prng_.chance(1, 3)};
-    if (prng_.below(100) < plan_.leased_percent) put.lease = lease_of_txn_;
+    keep_some(put);
+    if (prng_.below(100) < plan_.leased_percent && !put.keeps_lease) put.lease = lease_of_txn_;
     return put;
   }
-  if (kind < 9 || !may_nest) return Delete{{draw_new_key(used), ""}, prng_.chance(1, 3)};
+  if (kind < 9 || !may_nest) {
+    Delete remove{{draw_new_key(used), ""}, prng_.chance(1, 3)};
+    if (rarities_.chance(1, 8)) {
+      // A few keys: one that is put besides makes a duplicate.
+      remove.keys.end = remove.keys.begin;
+      remove.keys.end.back() += 2;
+    }
+    return remove;
+  }
   // Its keys are nobody else's, so that only its own siblings could clash with it.
   Txn nested;
   nested.comparisons.push_back(draw_comparison());
@@ -253,8 +283,11 @@ Request Workload::draw_malformed() {
   switch (prng_.below(5)) {
     case 4:
       return Grant{++leases_asked_, ttl_seconds_too_large};
-    case 0:
-      return Put{"", draw_value(), false};
+    case 0: {
+      Put put{"", draw_value(), false};
+      if (rarities_.chance(1, 2)) put.key = draw_key(), put.keeps_value = true;
+      return put;
+    }
     case 1:
       return Get{};
     case 2:

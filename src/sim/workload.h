@@ -25,6 +25,7 @@ class Workload {
       : plan_(plan),
         history_(history),
         prng_(plan.seed, "workload"),
+        rarities_(plan.seed, "workload rarities"),
         whole_hashes_(plan.seed, "whole hashes"),
         traffic_(plan, history) {}
 
@@ -48,12 +49,14 @@ class Workload {
   /// One that was asked for lately, or long ago, or never; 0 if none was.
   std::int64_t draw_lease();
   Put draw_put(std::string key);
+  void keep_some(Put& put);
   HashKv draw_hash();
   Request make_room();
 
   const Plan& plan_;
   const History& history_;
   Prng prng_;
+  Prng rarities_;  ///< What few requests ask for besides.
   Prng whole_hashes_;
   std::uint64_t values_ = 0;
   std::int64_t leases_asked_ = 0;

@@ -257,8 +257,8 @@ class Teller {
         return Delete{{key, ""}};
       case 4: {
         Txn txn;
-        txn.comparisons.push_back(
-            {key, CompareTarget::mod, CompareResult::equal, prng_.between(0, 1) * prng_.between(1, newest), ""});
+        const std::int64_t number = prng_.between(0, 1) * prng_.between(1, newest);
+        txn.comparisons.push_back({.key = key, .target = CompareTarget::mod, .number = number});
         txn.success.emplace_back(Put{key, draw_value()});
         txn.failure.emplace_back(Get{.keys = {draw_key(), ""}});
         return txn;

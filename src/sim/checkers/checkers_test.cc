@@ -212,13 +212,27 @@ TEST_CASE("O4 rejects errors without a reason, and success without a right to it
         "it read what was compacted before");
 }
 
+TEST_CASE("O4 rejects a put that keeps what is not there, and a refusal of one whose key was there all the time") {
+  const std::string missing = "etcdserver: key not found";
+  const Put keeping{.key = "a", .value = "2", .keeps_lease = true};
+  CHECK(Story().put(1, 2, "a", "1", 2).done(3, 4, keeping, {3, PutReply{}}).get(5, 6, "a", 3, {a2}).judge() == "");
+  CHECK(Story().done(1, 2, keeping, {2, PutReply{}}).judge() == "the store must refuse it");
+  CHECK(Story().failed(1, 2, keeping, missing).judge() == "");
+  Story deleting;
+  deleting.put(1, 2, "a", "1", 2).done(3, 6, Delete{{"a", ""}}, {3, DeleteReply{1, {}}});
+  CHECK(Story(deleting).failed(4, 5, keeping, missing).judge() == "");
+  CHECK(Story().put(1, 2, "a", "1", 2).failed(3, 4, keeping, missing).judge() == "its keys were there all the time");
+  CHECK(form_error(Put{.key = "a", .value = "1", .keeps_value = true}, 1) == "etcdserver: value is provided");
+  CHECK(form_error(Put{.key = "a", .lease = 1, .keeps_lease = true}, 1) == "etcdserver: lease is provided");
+}
+
 TEST_CASE("O4 judges transactions: branches, nested ones, what inner reads see, and the form") {
   Txn txn;
-  txn.comparisons.push_back({"a", CompareTarget::mod, CompareResult::equal, 2, ""});
+  txn.comparisons.push_back({.key = "a", .target = CompareTarget::mod, .number = 2});
   txn.success.emplace_back(Put{"a", "2", true});
   txn.success.emplace_back(Get{.keys = {"a", ""}});
   Txn nested;
-  nested.comparisons.push_back({"a", CompareTarget::version, CompareResult::equal, 1, ""});
+  nested.comparisons.push_back({.key = "a", .number = 1});
   nested.success.emplace_back(Delete{{"b", ""}});
   txn.success.emplace_back(std::vector<Txn>{nested});
   TxnReply reply{true, {PutReply{a1}, GetReply{{a2}, false, 1}, std::vector<TxnReply>{{true, {DeleteReply{0, {}}}}}}};

@@ -110,7 +110,7 @@ void DurabilityChecker::record(const Put& put, const Operation& operation) {
 }
 
 std::optional<Violation> DurabilityChecker::judge_read(const Get& get, const Operation& operation) const {
-  if (get.revision != 0 || get.limit != 0 || get.is_count_only) return std::nullopt;
+  if (get.revision != 0 || get.limit != 0 || get.is_count_only || has_bounds(get)) return std::nullopt;
   const auto& kvs = std::get<GetReply>(operation.response.reply).kvs;
   for (const auto& entry : written_) {
     const std::string& key = entry.first;

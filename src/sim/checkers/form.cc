@@ -11,7 +11,11 @@ namespace {
 constexpr std::string_view empty_key = "etcdserver: key is not provided";
 
 std::string_view keys_error(const Get& get) { return get.keys.begin.empty() ? empty_key : ""; }
-std::string_view keys_error(const Put& put) { return put.key.empty() ? empty_key : ""; }
+std::string_view keys_error(const Put& put) {
+  if (put.key.empty()) return empty_key;
+  if (put.keeps_value && !put.value.empty()) return "etcdserver: value is provided";
+  return put.keeps_lease && put.lease != 0 ? "etcdserver: lease is provided" : "";
+}
 std::string_view keys_error(const Delete& remove) { return remove.keys.begin.empty() ? empty_key : ""; }
 std::string_view keys_error(const Compact&) { return ""; }
 std::string_view keys_error(const Revoke&) { return ""; }

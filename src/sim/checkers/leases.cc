@@ -314,9 +314,10 @@ class LeaseCheck {
     if (reply.remaining_seconds < floor_seconds(earliest - operation.returned)) {
       return fail(operation.returned, id, "less time is left than was promised: " + describe(operation));
     }
+    // Whatever it was answered in the end: its first answer may have been lost, and the lease may have ended since.
     const bool is_renewal_open =
         std::any_of(story.keep_alives.begin(), story.keep_alives.end(), [&](const KeepAlive* asked) {
-          return asked->returned == Instant::never() && asked->asked <= operation.returned;
+          return asked->asked <= operation.returned && asked->returned > operation.invoked;
         });
     // A leader that began since then has given it its whole time again, and some more.
     if (earliest == Instant() || is_renewal_open || last_renewal(operation.returned) > renewal_asked) return;

@@ -47,6 +47,12 @@ class Story {
     keep_alive.ttl_seconds = ttl;
     return *this;
   }
+  /// Answered long after it was asked, and not with the first answer that was given.
+  Story& too_late(std::int64_t asked, std::int64_t answered) {
+    KeepAlive& keep_alive = history_.begin_keep_alive(lease, member_, at(asked));
+    keep_alive.returned = at(answered);
+    return *this;
+  }
   Story& unanswered_keep_alive(std::int64_t asked) {
     history_.begin_keep_alive(lease, member_, at(asked));
     return *this;
@@ -184,6 +190,7 @@ TEST_CASE("O6 rejects a lease that lives on although nobody keeps it alive") {
 TEST_CASE("O6 rejects a time to live that is no countdown from what was promised") {
   CHECK(Story().grant(1, 10, 10).time(4, 5, 10).verdict() == "lease 7: less time is left than was promised:");
   CHECK(Story().grant(1, 10, 10).time(4, 9, 10).verdict() == "lease 7: more time is left than it was given:");
+  CHECK(Story().grant(1, 10, 10).too_late(8, 40).time(15, 4, 10).verdict() == "");
   CHECK(Story().grant(1, 10, 10).time(4, 7, 11).verdict() == "lease 7: another time was granted:");
   CHECK(Story().grant(1, 10, 10).kept(4, 11).verdict() == "lease 7: it was promised two times to live");
   CHECK(Story().grant(1, 3, 3).time(9, 1, 0).verdict() == "lease 7: it is gone, but has time left");

@@ -20,6 +20,30 @@ auto span(Map& map, const KeyRange& range) {
   return std::pair(begin, range.end <= range.begin ? begin : map.lower_bound(range.end));
 }
 
+/// A total order: of those that are equal the smaller key comes first, in descending order too.
+bool precedes(const Get& get, const KeyValue& a, const KeyValue& b) {
+  std::strong_ordering order = std::strong_ordering::equal;
+  switch (get.sorted_by) {
+    case SortBy::key:
+      order = a.key <=> b.key;
+      break;
+    case SortBy::version:
+      order = a.version <=> b.version;
+      break;
+    case SortBy::creation:
+      order = a.create_revision <=> b.create_revision;
+      break;
+    case SortBy::modification:
+      order = a.mod_revision <=> b.mod_revision;
+      break;
+    case SortBy::value:
+      order = a.value <=> b.value;
+      break;
+  }
+  if (order == 0) return a.key < b.key;
+  return get.is_descending ? order > 0 : order < 0;
+}
+
 }  // namespace
 
 /// One request against the present state. Remembers what the keys that it touched were before.
@@ -48,6 +72,7 @@ class Model::Evaluation {
   }
 
   Former& touched() { return touched_; }
+  bool is_refused() const { return is_refused_; }
 
   static GetReply get_from(const Model& model, const Get& get) {
     GetReply reply;
@@ -64,26 +89,26 @@ class Model::Evaluation {
         if (const KeyValue* kv = model.find(at->first, get.revision)) take(*kv);
       }
     }
-    if (get.create_revision_max != 0) {
-      // The count is still that of all.
-      std::erase_if(reply.kvs, [&get](const KeyValue& kv) { return kv.create_revision > get.create_revision_max; });
-    }
-    if (get.is_by_creation) {
-      // A total order: keys of one creation stand in their own.
-      std::sort(reply.kvs.begin(), reply.kvs.end(), [](const KeyValue& a, const KeyValue& b) {
-        return std::tie(a.create_revision, a.key) < std::tie(b.create_revision, b.key);
-      });
-    }
-    if (get.is_descending) std::reverse(reply.kvs.begin(), reply.kvs.end());
+    // The count is still that of all.
+    std::erase_if(reply.kvs, [&get](const KeyValue& kv) {
+      const auto is_out = [](std::int64_t revision, std::int64_t least, std::int64_t most) {
+        return (least != 0 && revision < least) || (most != 0 && revision > most);
+      };
+      return is_out(kv.create_revision, get.create_revision_min, get.create_revision_max) ||
+             is_out(kv.mod_revision, get.mod_revision_min, get.mod_revision_max);
+    });
+    // Keys are unique: a total order.
+    std::sort(reply.kvs.begin(), reply.kvs.end(),
+              [&get](const KeyValue& a, const KeyValue& b) { return precedes(get, a, b); });
     if (get.limit > 0 && reply.kvs.size() > static_cast<std::size_t>(get.limit)) {
       reply.kvs.resize(static_cast<std::size_t>(get.limit));
       reply.more = true;
     }
     if (get.is_keys_only) {
-      // As etcd's index, which knows no lease.
+      // As etcd's index, which knows no lease; what is sorted by values it does not serve.
       for (KeyValue& kv : reply.kvs) {
         kv.value.clear();
-        kv.lease = 0;
+        if (get.sorted_by != SortBy::value) kv.lease = 0;
       }
     }
     return reply;
@@ -96,9 +121,10 @@ class Model::Evaluation {
     KeyValue& kv = keys_[put.key];
     touched_.try_emplace(put.key, kv);
     if (kv.version > 0 && put.wants_previous) reply.previous = kv;
+    is_refused_ = is_refused_ || (kv.version == 0 && (put.keeps_value || put.keeps_lease));
     kv.key = put.key;
-    kv.value = put.value;
-    kv.lease = put.lease;
+    if (!put.keeps_value) kv.value = put.value;
+    if (!put.keeps_lease) kv.lease = put.lease;
     kv.mod_revision = model_.revision_ + 1;
     if (kv.version == 0) kv.create_revision = kv.mod_revision;
     ++kv.version;
@@ -160,22 +186,28 @@ class Model::Evaluation {
   }
 
   bool holds(const Comparison& comparison) const {
-    const auto found = keys_.find(comparison.key);
-    const bool exists = found != keys_.end();
+    const auto [begin, end] = span(keys_, KeyRange{comparison.key, comparison.end});
+    if (begin == end) return comparison.target != CompareTarget::value && holds(comparison, KeyValue());
+    return std::all_of(begin, end, [&comparison](const auto& entry) { return holds(comparison, entry.second); });
+  }
+
+  static bool holds(const Comparison& comparison, const KeyValue& kv) {
     std::strong_ordering order = std::strong_ordering::equal;
     switch (comparison.target) {
       case CompareTarget::version:
-        order = (exists ? found->second.version : 0) <=> comparison.number;
+        order = kv.version <=> comparison.number;
         break;
       case CompareTarget::create:
-        order = (exists ? found->second.create_revision : 0) <=> comparison.number;
+        order = kv.create_revision <=> comparison.number;
         break;
       case CompareTarget::mod:
-        order = (exists ? found->second.mod_revision : 0) <=> comparison.number;
+        order = kv.mod_revision <=> comparison.number;
         break;
       case CompareTarget::value:
-        if (!exists) return false;
-        order = found->second.value <=> comparison.value;
+        order = kv.value <=> comparison.value;
+        break;
+      case CompareTarget::lease:
+        order = kv.lease <=> comparison.number;
         break;
     }
     switch (comparison.result) {
@@ -194,6 +226,7 @@ class Model::Evaluation {
   const Model& model_;
   Keys& keys_;
   Former touched_;
+  bool is_refused_ = false;
   std::vector<bool> decisions_;
   std::size_t next_decision_ = 0;
 };
@@ -202,6 +235,7 @@ Response Model::apply(const Request& request) {
   Evaluation evaluation(*this);
   Response response = evaluation.answer(request);
   former_ = std::move(evaluation.touched());
+  is_refused_ = evaluation.is_refused();
   if (has_changed()) ++revision_;
   for (const auto& [key, former] : former_) {
     const auto found = keys_.find(key);
@@ -221,6 +255,7 @@ void Model::undo() {
     }
   }
   former_.clear();
+  is_refused_ = false;
 }
 
 Response Model::read(const Get& get) const { return {revision_, Evaluation::get_from(*this, get)}; }

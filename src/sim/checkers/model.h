@@ -31,6 +31,8 @@ class Model {
   Response apply(const Request& request);
   /// Whether what was applied last changed anything.
   bool has_changed() const { return !former_.empty(); }
+  /// Whether what was applied last should have been refused: it would keep what is not there.
+  bool is_refused() const { return is_refused_; }
   /// Takes back what was applied last. Requires: nothing has ended since.
   void undo();
   Response read(const Get& get) const;
@@ -54,7 +56,8 @@ class Model {
 
   std::int64_t revision_ = 1;
   Keys keys_;
-  Former former_;  ///< Of what was applied last.
+  Former former_;  ///< Of what was applied last, as the next.
+  bool is_refused_ = false;
   std::map<std::string, std::vector<Past>, std::less<>> past_;
 };
 

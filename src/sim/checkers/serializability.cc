@@ -1,6 +1,7 @@
 #include "sim/checkers/serializability.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -17,6 +18,7 @@ constexpr std::string_view oracle = "O4";
 /// Choices among writes that did the same are rare: whoever needs more of them has failed.
 constexpr int tries_max = 1'000;
 constexpr std::string_view compacted_error = "etcdserver: mvcc: required revision has been compacted";
+constexpr std::string_view missing_error = "etcdserver: key not found";
 constexpr std::string_view learner_error = "etcdserver: rpc not supported for learner";
 constexpr std::string_view future_error = "etcdserver: mvcc: required revision is a future revision";
 
@@ -247,6 +249,7 @@ class SerializabilityCheck {
 
   std::optional<Violation> judge(const Operation& operation, const Response& expected) {
     ++counts_.replies_judged;
+    if (model_.is_refused()) return violation(operation, "the store must refuse it: a key is not there");
     if (operation.response == expected) return std::nullopt;
     return violation(operation, "the store must answer " + describe(expected));
   }
@@ -259,7 +262,8 @@ class SerializabilityCheck {
     std::vector<std::vector<const Operation*>::iterator> candidates;
     for (auto candidate = unknown_left_.begin(); candidate != unknown_left_.end(); ++candidate) {
       model_.apply((*candidate)->request);
-      if (model_.has_changed() && is_equal(model_.keys(), survey->second)) candidates.push_back(candidate);
+      if (model_.has_changed() && !model_.is_refused() && is_equal(model_.keys(), survey->second))
+        candidates.push_back(candidate);
       model_.undo();
     }
     if (const std::optional<std::int64_t> lease = find_ended_lease(survey->second)) {
@@ -409,6 +413,14 @@ class SerializabilityCheck {
         return std::nullopt;
       }
       return violation(operation, "that revision had been seen before");
+    }
+    if (const std::vector<std::string> keys = kept_keys(operation.request); error == missing_error && !keys.empty()) {
+      const bool may_be = std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
+        constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+        return model_.find(key, seen) == nullptr || model_.gone_after(key, seen) != never;
+      });
+      if (may_be) return std::nullopt;
+      return violation(operation, "its keys were there all the time");
     }
     return violation(operation, "no reason for this error");
   }
