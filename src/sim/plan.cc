@@ -284,6 +284,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   if (watchers.chance(2, 3)) plan.watchers = draw_scaled(watchers, 1, 6);
   if (watchers.chance(1, 3)) {
     // What is told is cut into pieces no larger than the largest request that anybody asks.
+    if (watchers.chance(1, 2)) plan.limits.txn_ops_max = std::min<std::uint64_t>(plan.limits.txn_ops_max, 4);
     plan.limits.request_bytes_max = plan.limits.txn_ops_max * 3 * (plan.value_bytes_max + 300);
     plan.limits.receive_slack_bytes = 1;
   }

@@ -114,6 +114,7 @@ void Watcher::perform(const OpenStream& open) {
   call_ = std::make_unique<StreamCall>(*door_, kv::Method::watch, news_);
   is_slow_ = false;
   is_eager_ = open.is_eager;
+  fragments_.reset();
   responses_ = 0;
   watches_asked_ = 0;
 }
@@ -224,6 +225,10 @@ void Watcher::on_message(WatchMessage message) {
   const auto wrong = [&](const std::string& what) {
     stage_.judge.fail({"O5", stage_.world.now(), name_ + ": " + what});
   };
+  if (fragments_ && (message.watch_id != fragments_->watch_id || message.revision != fragments_->revision ||
+                     message.events.empty())) {
+    return wrong("something else in the middle of a response");
+  }
   if (message.is_created) {
     const auto next = std::find_if(watches_.begin(), watches_.end(), [](const Watch& watch) { return !watch.id; });
     if (next == watches_.end()) return wrong("a watch was created that nobody asked for");
@@ -256,11 +261,11 @@ void Watcher::on_message(WatchMessage message) {
   if (message.is_fragment && !session.wants_fragments) return wrong("a fragment that nobody asked for");
   stage_.history.saw_revision(message.revision);
   // What goes on with a fragment counts as one response with it.
-  const std::uint64_t number = watch->is_in_fragments ? session.events.back().response : responses_;
-  watch->is_in_fragments = message.is_fragment;
+  const Fragments whole = fragments_.value_or(Fragments{message.watch_id, message.revision, responses_});
+  fragments_ = message.is_fragment ? std::optional(whole) : std::nullopt;
   if (message.is_fragment) ++session.fragments;
   for (WatchEvent& event : message.events) {
-    event.response = number;
+    event.response = whole.response;
     session.events.push_back(std::move(event));
   }
 }

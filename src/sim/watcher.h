@@ -54,8 +54,14 @@ class Watcher final : private port::Task {
     WatchSession* session = nullptr;
     std::optional<std::int64_t> id;  ///< Once it is created.
     std::int64_t told_up_to = 0;
-    bool is_in_fragments = false;
     bool is_cancel_asked = false;
+  };
+
+  /// A response that is not whole yet: what goes on with it comes next on the stream.
+  struct Fragments {
+    std::int64_t watch_id = 0;
+    std::int64_t revision = 0;  ///< The header's.
+    std::uint64_t response = 0;
   };
 
   void run() override;
@@ -83,6 +89,7 @@ class Watcher final : private port::Task {
   std::vector<Watch> watches_;  ///< In the order of asking; those that are open.
   std::optional<std::int64_t> resume_at_;
   Contender* contender_ = nullptr;  ///< Who waits for what it is told.
+  std::optional<Fragments> fragments_;
   std::uint64_t responses_ = 0;
   std::uint64_t watches_asked_ = 0;  ///< On this stream.
   bool is_slow_ = false;
