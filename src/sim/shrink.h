@@ -15,28 +15,10 @@
 #include <vector>
 
 #include "sim/scenario.h"
+#include "sim/simpler_run.h"
 #include "sim/words.h"
 
 namespace metastore::sim {
-
-/// A run as two lists of which anything may be taken away.
-struct ShrinkableRun {
-  std::vector<std::string> settings;  ///< But for its seed.
-  std::vector<Deed> deeds;
-  std::uint64_t seed = 0;  ///< Of the noise.
-
-  std::size_t faults() const { return static_cast<std::size_t>(std::count_if(deeds.begin(), deeds.end(), is_fault)); }
-  std::size_t events() const { return deeds.size() - faults(); }
-  /// None if its settings contradict each other.
-  std::optional<Plan> plan() const {
-    Plan plan = story_plan();
-    std::string lines;
-    for (const std::string& line : settings) lines += line + "\n";
-    if (!read_plan(lines, plan).empty()) return std::nullopt;
-    plan.seed = seed;
-    return plan;
-  }
-};
 
 /// `Judge` has `std::optional<std::size_t> first_failing(const std::vector<ShrinkableRun>&)`, the index of one that
 /// fails in the same way, `bool is_late()`, after which nothing more is tried, and `void tell(const ShrinkableRun&)`,
@@ -48,15 +30,22 @@ class Shrinker {
 
   /// Requires: the run fails. The result does too.
   ShrinkableRun shrink() {
+    take_away_tail();
+    take_away_members();
+    take_away_noise();
     take_away_actors();
     do {
       for (std::size_t before = 0; before != size() && !judge_.is_late();) {
         before = size();
         take_away_deeds(true);
+        unfold_transactions(true);
+        unfold_transactions(false);
         take_away_deeds(false);
+        take_away_members();
         take_away_settings();
       }
       tighten_settings();
+      lengthen_values();
       // What is left needs luck: the more of it is tried, the less is needed of anything else.
       seeds_min_ *= 4;
     } while (seeds_min_ <= seeds_max && best_.events() > events_wanted && !judge_.is_late());
@@ -65,12 +54,70 @@ class Shrinker {
 
  private:
   static constexpr std::size_t events_wanted = 12;
+  static constexpr std::size_t few_deeds = 16;
   static constexpr std::uint64_t seeds_max = 128;
 
   /// Which deeds one of these did.
   enum class Actor : std::uint8_t { client, watcher, keeper };
 
   std::size_t size() const { return best_.deeds.size() + best_.settings.size(); }
+
+  /// The shortest beginning that fails is looked for from short ones on: a run takes as long as it has deeds.
+  void take_away_tail() {
+    for (bool has_shrunk = true; has_shrunk && !judge_.is_late();) {
+      has_shrunk = false;
+      for (std::size_t parts = 32; parts > 1 && !has_shrunk; parts /= 2) {
+        ShrinkableRun smaller = best_;
+        smaller.deeds.resize(best_.deeds.size() / parts);
+        has_shrunk = smaller.deeds.size() >= few_deeds && try_run(smaller);
+      }
+    }
+  }
+
+  /// What befell many members befalls few.
+  void take_away_members() {
+    for (std::uint64_t left = 1; left <= 3 && !judge_.is_late(); ++left) {
+      const auto smaller = with_members(best_, left);
+      if (smaller && try_run(*smaller)) return;
+    }
+  }
+
+  /// All that is set goes at once, but who there is.
+  void take_away_noise() {
+    constexpr std::string_view people[] = {
+        "members=", "newcomers=", "clients=", "watchers=", "keepers=", "contenders=", "successions="};
+    ShrinkableRun smaller = best_;
+    std::erase_if(smaller.settings, [&](const std::string& line) {
+      return std::none_of(std::begin(people), std::end(people),
+                          [&](std::string_view name) { return line.starts_with(name); });
+    });
+    try_run(smaller);
+  }
+
+  /// Of transactions one branch is left, whatever they compare: that is often a revision, which is another one when
+  /// anything before it is taken away.
+  void unfold_transactions(bool is_success) {
+    std::vector<std::pair<std::size_t, Request>> simpler;
+    const auto look = [&] {
+      simpler.clear();
+      for (std::size_t i = 0; i < best_.deeds.size(); ++i) {
+        const auto* ask = std::get_if<Ask>(&best_.deeds[i].kind);
+        if (ask == nullptr) continue;
+        if (auto branch = unfolded(ask->request, is_success)) simpler.emplace_back(i, std::move(*branch));
+      }
+    };
+    look();
+    reduce(
+        simpler.size(),
+        [&](std::size_t begin, std::size_t end) {
+          ShrinkableRun smaller = best_;
+          for (std::size_t i = begin; i < end; ++i) {
+            std::get<Ask>(smaller.deeds[simpler[i].first].kind).request = simpler[i].second;
+          }
+          return smaller;
+        },
+        [&](std::size_t, std::size_t) { look(); });
+  }
 
   /// All that one client, watcher or keeper did goes at once.
   void take_away_actors() {
@@ -158,6 +205,21 @@ class Shrinker {
         if (!try_run(tighter)) break;
       }
     }
+  }
+
+  /// Large values fill files and queues sooner, so that fewer of them do.
+  void lengthen_values() {
+    constexpr std::size_t long_bytes = 1'500;
+    ShrinkableRun longer = best_;
+    bool is_longer = false;
+    for (Deed& deed : longer.deeds) {
+      auto* ask = std::get_if<Ask>(&deed.kind);
+      auto* put = ask == nullptr ? nullptr : std::get_if<Put>(&ask->request);
+      if (put == nullptr || put->value.size() >= long_bytes) continue;
+      put->value.resize(long_bytes, 'x');
+      is_longer = true;
+    }
+    if (is_longer && best_.events() > events_wanted && try_run(longer)) take_away_deeds(false);
   }
 
   /// Takes ranges of `count` things away, from all of them down to single ones. `without(begin, end)` is the best run

@@ -1,4 +1,6 @@
 // `shrink`: writes a failing run down while it fails in a child, and takes away what it does not need to fail.
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -11,6 +13,7 @@
 #include "sim/text_file_posix.h"
 #include "sim/tools_posix.h"
 #include "sim/trace_log.h"
+#include "sim/words.h"
 
 namespace metastore::sim {
 namespace {
@@ -24,6 +27,7 @@ constexpr int first_seconds_max = 300;
 struct Failure {
   std::string oracle;  ///< "": it did not.
   std::string message;
+  Instant at = Instant::never();  ///< never(): nobody knows.
 };
 
 std::string after(const std::string& text, std::string_view mark) {
@@ -36,13 +40,14 @@ std::string after(const std::string& text, std::string_view mark) {
 Failure failure_of(const ChildEnd& end) {
   if (end.is_late) return {"late", "it does not end"};
   if (end.is_killed) return {"assertion", after(end.output, "assertion failed: ")};
-  return {after(end.output, "\nORACLE "), after(end.output, "\nMESSAGE ")};
+  const auto at = parse_duration(after(end.output, "\nAT "));
+  return {after(end.output, "\nORACLE "), after(end.output, "\nMESSAGE "), at ? Instant() + *at : Instant::never()};
 }
 
 void write_failure(const Report& report, std::FILE* out) {
   if (!report.violation) return;
-  std::fprintf(out, "\nORACLE %s\nMESSAGE %s\n", std::string(report.violation->oracle).c_str(),
-               report.violation->message.c_str());
+  std::fprintf(out, "\nORACLE %s\nMESSAGE %s\nAT %s\n", std::string(report.violation->oracle).c_str(),
+               report.violation->message.c_str(), duration_text(report.violation->at - Instant()).c_str());
 }
 
 void play(const Plan& plan, const std::vector<Deed>& deeds, std::FILE* out) {
@@ -55,6 +60,10 @@ void play(const Plan& plan, const std::vector<Deed>& deeds, std::FILE* out) {
   write_failure(simulation.run(), out);
 }
 
+std::string output_path(const ToolOptions& options) {
+  return options.output_path.empty() ? "shrunk.txt" : options.output_path;
+}
+
 /// Plays the smaller runs, and shows how small they have become.
 class ChildJudge {
  public:
@@ -62,20 +71,29 @@ class ChildJudge {
       : failure_(std::move(failure)), options_(options), began_(Clock::now()) {}
 
   std::optional<std::size_t> first_failing(const std::vector<ShrinkableRun>& runs) {
-    runs_ += runs.size();
-    return first_child(
-        runs.size(), options_.jobs, candidate_seconds_max,
-        [&runs](std::size_t i, std::FILE* out) {
-          const ShrinkableRun& run = runs[i];
-          if (const auto plan = run.plan()) play(*plan, run.deeds, out);
-        },
-        [this](const ChildEnd& end) {
-          Failure failure = failure_of(end);
-          const bool is_same = failure.oracle == failure_.oracle &&
-                               (failure.oracle != "assertion" || failure.message == failure_.message);
-          if (is_same) failure_.message = std::move(failure.message);
-          return is_same;
-        });
+    for (std::size_t begin = 0; begin < runs.size();) {
+      Failure failure;
+      const auto failing = first_child(
+          runs.size() - begin, options_.jobs, candidate_seconds_max,
+          [&](std::size_t i, std::FILE* out) {
+            const ShrinkableRun& run = runs[begin + i];
+            if (const auto plan = run.plan()) play(*plan, run.deeds, out);
+          },
+          [&](const ChildEnd& end) {
+            failure = failure_of(end);
+            return failure.oracle == failure_.oracle &&
+                   (failure.oracle != "assertion" || failure.message == failure_.message);
+          });
+      runs_ += failing ? *failing + 1 : runs.size() - begin;
+      if (!failing) return std::nullopt;
+      begin += *failing;
+      if (passes_elsewhere(runs[begin])) {
+        failure_ = std::move(failure);
+        return begin;
+      }
+      ++begin;
+    }
+    return std::nullopt;
   }
   bool is_late() const { return Clock::now() - began_ > std::chrono::seconds(options_.seconds); }
   void tell(const ShrinkableRun& run) {
@@ -85,6 +103,18 @@ class ChildJudge {
   double seconds() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
   std::size_t runs() const { return runs_; }
   const Failure& failure() const { return failure_; }
+  /// Whether the binary that does not fail, if there is one, does not fail in this run.
+  bool passes_elsewhere(const ShrinkableRun& run) const {
+    if (options_.other_binary.empty()) return true;
+    const std::string path = output_path(options_) + ".candidate";
+    if (!write_text_file(path, scenario_text("", *run.plan(), run.deeds))) return false;
+    const ChildEnd end = run_child(candidate_seconds_max, [&](std::FILE* out) {
+      ::dup2(::fileno(out), STDOUT_FILENO);
+      ::execl(options_.other_binary.c_str(), options_.other_binary.c_str(), "run", "--plan", path.c_str(), nullptr);
+    });
+    std::remove(path.c_str());
+    return end.output.find("\nPASS plan=") != std::string::npos;
+  }
 
  private:
   Failure failure_;
@@ -151,14 +181,19 @@ int shrink_run(const ToolOptions& options) {
   std::erase_if(whole.settings, [](const std::string& line) { return line.starts_with("seed="); });
   ChildJudge judge(failure, options);
   judge.tell(whole);
-  if (!judge.first_failing({whole})) {
+  // What came behind the violation did not lead to it.
+  ShrinkableRun beginning = whole;
+  std::erase_if(beginning.deeds, [&](const Deed& deed) { return deed.at > failure.at; });
+  if (judge.first_failing({beginning})) {
+    whole = std::move(beginning);
+  } else if (!judge.first_failing({whole})) {
     std::fprintf(stderr, "written down it fails no more\n");
     return 1;
   }
   const ShrinkableRun small = Shrinker(whole, judge).shrink();
   const std::string about = "What is left of " + origin + ". It was found by " + judge.failure().oracle +
                             ", which said:\n" + judge.failure().message;
-  const std::string path = !options.output_path.empty() ? options.output_path : "shrunk.txt";
+  const std::string path = output_path(options);
   if (!write_text_file(path, scenario_text(about, *small.plan(), small.deeds))) return 1;
   std::printf("SHRUNK to=%s oracle=%s events=%zu faults=%zu settings=%zu runs=%zu seconds=%.1f\n", path.c_str(),
               judge.failure().oracle.c_str(), small.events(), small.faults(), small.settings.size(), judge.runs(),
