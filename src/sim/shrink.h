@@ -34,21 +34,26 @@ class Shrinker {
     take_away_members();
     take_away_noise();
     take_away_actors();
-    do {
-      for (std::size_t before = 0; before != size() && !judge_.is_late();) {
-        before = size();
-        take_away_deeds(true);
-        unfold_transactions(true);
-        unfold_transactions(false);
-        take_away_deeds(false);
-        take_away_members();
-        take_away_settings();
-      }
+    while (!judge_.is_late()) {
+      const std::size_t before = size();
+      take_away_deeds(true);
+      unfold_transactions(true);
+      unfold_transactions(false);
+      take_away_settings();
+      take_away_deeds(false);
+      take_away_members();
       tighten_settings();
       lengthen_values();
-      // What is left needs luck: the more of it is tried, the less is needed of anything else.
-      seeds_min_ *= 4;
-    } while (seeds_min_ <= seeds_max && best_.events() > events_wanted && !judge_.is_late());
+      if (size() < before) continue;
+      if (parts_max_ < size()) {
+        parts_max_ *= 8;
+      } else if (best_.events() > events_wanted && seeds_min_ < seeds_max) {
+        // What is left needs luck: the more of it is tried, the less is needed of anything else.
+        seeds_min_ *= 4;
+      } else {
+        break;
+      }
+    }
     return best_;
   }
 
@@ -171,6 +176,7 @@ class Shrinker {
           for (std::size_t i = end; i > begin; --i) {
             smaller.deeds.erase(smaller.deeds.begin() + static_cast<std::ptrdiff_t>(places[i - 1]));
           }
+          lowered_ = without_revisions(best_, smaller, places[begin]);
           return smaller;
         },
         [&](std::size_t, std::size_t) { look(); });
@@ -207,26 +213,28 @@ class Shrinker {
     }
   }
 
-  /// Large values fill files and queues sooner, so that fewer of them do.
+  /// Large values fill files and queues sooner. They stay if fewer of them do then.
   void lengthen_values() {
     constexpr std::size_t long_bytes = 1'500;
+    if (best_.events() <= events_wanted) return;
+    const ShrinkableRun shorter = best_;
     ShrinkableRun longer = best_;
-    bool is_longer = false;
     for (Deed& deed : longer.deeds) {
       auto* ask = std::get_if<Ask>(&deed.kind);
       auto* put = ask == nullptr ? nullptr : std::get_if<Put>(&ask->request);
-      if (put == nullptr || put->value.size() >= long_bytes) continue;
-      put->value.resize(long_bytes, 'x');
-      is_longer = true;
+      if (put != nullptr && put->value.size() < long_bytes) put->value.resize(long_bytes, 'x');
     }
-    if (is_longer && best_.events() > events_wanted && try_run(longer)) take_away_deeds(false);
+    if (!try_run(longer)) return;
+    take_away_deeds(false);
+    if (best_.events() > shorter.events() * 3 / 4) best_ = shorter;
   }
 
-  /// Takes ranges of `count` things away, from all of them down to single ones. `without(begin, end)` is the best run
-  /// without those, `taken(begin, end)` is called once they are gone for good.
+  /// Takes ranges of `count` things away, from all of them down to one of `parts_max_` parts, or single ones.
+  /// `without(begin, end)` is the best run without those, `taken(begin, end)` is called once they are gone for good.
   template <typename Without, typename Taken>
   void reduce(std::size_t count, Without&& without, Taken&& taken) {
-    for (std::size_t chunk = count; chunk > 0; chunk = chunk == 1 ? 0 : (chunk + 1) / 2) {
+    const std::size_t chunk_min = count / parts_max_ + 1;
+    for (std::size_t chunk = count; chunk >= chunk_min; chunk = chunk == 1 ? 0 : (chunk + 1) / 2) {
       // From the end: what came last is what nothing else follows from.
       for (std::size_t end = count; end > 0 && !judge_.is_late();) {
         const std::size_t begin = end > chunk ? end - chunk : 0;
@@ -241,9 +249,16 @@ class Shrinker {
 
   bool try_run(const ShrinkableRun& smaller) {
     // Many deeds take long and bring their own variety.
-    const std::uint64_t seeds = smaller.deeds.size() > 200 ? 2 : smaller.deeds.size() > 50 ? 4 : seeds_min_;
-    std::vector<ShrinkableRun> candidates(seeds, smaller);
-    for (std::uint64_t i = 1; i < seeds; ++i) candidates[i].seed = smaller.seed + i;
+    const std::uint64_t seeds = smaller.deeds.size() > 100 ? 2 : smaller.deeds.size() > 50 ? 4 : seeds_min_;
+    const std::optional<ShrinkableRun> lowered = std::exchange(lowered_, std::nullopt);
+    std::vector<ShrinkableRun> candidates;
+    for (std::uint64_t i = 0; i < seeds; ++i) {
+      candidates.push_back(smaller);
+      candidates.back().seed += i;
+      if (!lowered) continue;
+      candidates.push_back(*lowered);
+      candidates.back().seed += i;
+    }
     const auto failing = judge_.first_failing(candidates);
     if (!failing) return false;
     best_ = std::move(candidates[*failing]);
@@ -253,6 +268,8 @@ class Shrinker {
 
   ShrinkableRun best_;
   Judge& judge_;
+  std::optional<ShrinkableRun> lowered_;  ///< To be tried beside the next one.
+  std::size_t parts_max_ = 8;
   std::uint64_t seeds_min_ = 8;  ///< Of noise that a run of few deeds is tried with.
 };
 

@@ -6,6 +6,29 @@
 #include "sim/scenario.h"
 
 namespace metastore::sim {
+namespace {
+
+std::int64_t count_writes(const ShrinkableRun& run) {
+  return std::count_if(run.deeds.begin(), run.deeds.end(), [](const Deed& deed) {
+    const auto* ask = std::get_if<Ask>(&deed.kind);
+    return ask != nullptr && is_write(ask->request);
+  });
+}
+
+/// The revision that it names; null if it names none.
+std::int64_t* revision_of(DeedKind& kind) {
+  if (auto* watch = std::get_if<AddWatch>(&kind)) return &watch->start;
+  auto* ask = std::get_if<Ask>(&kind);
+  if (ask == nullptr) return nullptr;
+  return std::visit(
+      [](auto& request) -> std::int64_t* {
+        if constexpr (requires { request.revision; }) return &request.revision;
+        return nullptr;
+      },
+      ask->request);
+}
+
+}  // namespace
 
 std::optional<Plan> ShrinkableRun::plan() const {
   Plan plan = story_plan();
@@ -37,6 +60,20 @@ std::optional<ShrinkableRun> with_members(const ShrinkableRun& run, std::uint64_
         deed.kind);
   });
   return smaller;
+}
+
+std::optional<ShrinkableRun> without_revisions(const ShrinkableRun& run, const ShrinkableRun& smaller,
+                                               std::size_t place) {
+  const std::int64_t missing = count_writes(run) - count_writes(smaller);
+  ShrinkableRun lowered = smaller;
+  bool is_lower = false;
+  for (std::size_t i = place; i < lowered.deeds.size() && missing > 0; ++i) {
+    std::int64_t* const revision = revision_of(lowered.deeds[i].kind);
+    if (revision == nullptr || *revision <= missing) continue;
+    *revision -= missing;
+    is_lower = true;
+  }
+  return is_lower ? std::optional(std::move(lowered)) : std::nullopt;
 }
 
 std::optional<Request> unfolded(const Request& request, bool is_success) {

@@ -29,6 +29,11 @@ struct ShrinkableRun {
 /// The same on machines 1 to `left`: what befell another one befalls one of these. None if there are no more.
 std::optional<ShrinkableRun> with_members(const ShrinkableRun& run, std::uint64_t left);
 
+/// `smaller` is `run` without some deeds, of which the first stood at `place`. As many writes as are missing, so much
+/// smaller the revisions are that later deeds name. None if that changes nothing.
+std::optional<ShrinkableRun> without_revisions(const ShrinkableRun& run, const ShrinkableRun& smaller,
+                                               std::size_t place);
+
 /// What a transaction does if its comparisons hold, or if they do not, without comparing. None if it compares nothing
 /// and does not consist of one step.
 std::optional<Request> unfolded(const Request& request, bool is_success);
