@@ -96,6 +96,83 @@ TEST_CASE("a run that fails is made as small as it gets: what it needs stays, in
   CHECK(judge.steps > 3);
 }
 
+std::vector<Deed> deeds_of(const std::vector<std::string>& lines) {
+  std::vector<Deed> deeds;
+  for (const std::string& line : lines) {
+    std::string reason;
+    const auto kind = parse_deed(split_words(line), reason);
+    REQUIRE_MESSAGE(kind, line << ": " << reason);
+    deeds.push_back({Instant() + Duration::seconds(static_cast<std::int64_t>(deeds.size())), *kind});
+  }
+  return deeds;
+}
+
+/// A run fails for it if it reads the revision of its last put.
+struct RevisionJudge : Judge {
+  std::optional<std::size_t> first_failing(const std::vector<ShrinkableRun>& runs) {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      std::int64_t revision = 1;
+      for (const Deed& deed : runs[i].deeds) {
+        const Request& request = std::get<Ask>(deed.kind).request;
+        if (std::holds_alternative<Put>(request)) ++revision;
+        const auto* get = std::get_if<Get>(&request);
+        if (get != nullptr && revision > 1 && get->revision == revision) return i;
+      }
+    }
+    return std::nullopt;
+  }
+};
+
+TEST_CASE("the revisions that a run names fall with the writes that are taken away before them") {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 40; ++i) lines.push_back("put k" + std::to_string(i) + " client=1");
+  lines.push_back("range k1 revision=41 client=1");
+  const ShrinkableRun run{.settings = {}, .deeds = deeds_of(lines), .seed = 1};
+  RevisionJudge judge;
+  REQUIRE(judge.first_failing({run}));
+  const ShrinkableRun small = Shrinker(run, judge).shrink();
+  REQUIRE(small.deeds.size() == 2);
+  CHECK(std::get<Get>(std::get<Ask>(small.deeds[1].kind).request).revision == 2);
+}
+
+TEST_CASE("a run on fewer members keeps what can happen there") {
+  const ShrinkableRun run{.settings = {"keys=3", "members=5", "newcomers=1"},
+                          .deeds = deeds_of({"boot member=5", "cut 1>3 4>5", "cut 4>5", "add_member target=6 member=1",
+                                             "put k client=1 member=4"}),
+                          .seed = 1};
+  const auto fewer = with_members(run, 3);
+  REQUIRE(fewer);
+  CHECK(fewer->plan()->machines() == 3);
+  std::string lines;
+  for (const Deed& deed : fewer->deeds) lines += deed_text(deed.kind) + "\n";
+  CHECK(lines.find("boot member=2\ncut 1>3\nput k ") == 0);
+  CHECK(lines.find(" member=1 ") != lines.npos);
+  CHECK_FALSE(with_members(*fewer, 3));
+}
+
+TEST_CASE("a transaction is replaced by what one branch of it does") {
+  const auto unfold = [](const std::string& line, bool is_success) {
+    const auto request = unfolded(std::get<Ask>(deeds_of({line})[0].kind).request, is_success);
+    return request ? describe(*request) : "";
+  };
+  const auto described = [](const std::string& line) {
+    return describe(std::get<Ask>(deeds_of({line})[0].kind).request);
+  };
+  const std::string txn = "txn if mod k = 7 then { put k value=1 } else { range k } else { delete k } client=1";
+  CHECK(unfold(txn, true) == described("put k value=1 client=1"));
+  CHECK(unfold(txn, false) == described("txn then { range k } then { delete k } client=1"));
+  CHECK(unfold("txn then { range k } then { delete k } client=1", true) == "");
+}
+
+TEST_CASE("nobody compacts what the surveyor may have to look at") {
+  Story story;
+  REQUIRE(story.execute({"cluster"}, "") == "ok\n");
+  REQUIRE(story.execute({"boot"}, "") == "ok\n");
+  CHECK(story.execute({"compact", "2"}, "") == "it was not asked\n");
+  CHECK(story.execute({"compact", "1000000000"}, "") ==
+        "refused: etcdserver: mvcc: required revision is a future revision\n");
+}
+
 TEST_CASE("what a scenario cannot say is refused with the place") {
   std::string wrong;
   CHECK_FALSE(read_scenario("cluster\nmembers=1\n", wrong));
