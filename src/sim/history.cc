@@ -46,6 +46,13 @@ bool History::was_learner(std::uint64_t member, Instant from, Instant to) const 
                      [&](const Stretch& stretch) { return stretch.begin <= to && from <= stretch.end; });
 }
 
+bool History::was_learner_throughout(std::uint64_t member, Instant from, Instant to) const {
+  const auto found = learners_.find(member);
+  return found != learners_.end() &&
+         std::any_of(found->second.begin(), found->second.end(),
+                     [&](const Stretch& stretch) { return stretch.begin <= from && to <= stretch.end; });
+}
+
 bool has_changed(const Response& response) {
   return std::visit([](const auto& reply) { return changes(reply); }, response.reply);
 }

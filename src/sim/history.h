@@ -81,6 +81,8 @@ class History {
   const std::vector<Instant>& renewals() const { return renewals_; }
   /// Whether this member was a learner at some moment from the one to the other.
   bool was_learner(std::uint64_t member, Instant from, Instant to) const;
+  /// Whether it was one at every moment between.
+  bool was_learner_throughout(std::uint64_t member, Instant from, Instant to) const;
   /// The ids of leases that somebody asked for, or was given, in that order.
   const std::vector<std::int64_t>& leases() const { return leases_; }
   /// The newest revision that anybody was told of.

@@ -185,6 +185,8 @@ TEST_CASE("O4 lets a learner refuse what is not to be read of its own state, and
   CHECK(Story().learns(true, 2).failed(4, 5, own, learner).judge() == wrong);
   CHECK(Story().learns(true, 2).learns(false, 4).failed(5, 6, Put{"a", "1"}, learner).judge() == wrong);
   CHECK(Story().learns(false, 2).failed(3, 4, Put{"a", "1"}, learner).judge() == wrong);
+  CHECK(Story().learns(true, 2).put(3, 4, "a", "1", 2).judge() == "a learner must refuse it");
+  CHECK(Story().learns(true, 2).learns(false, 4).put(3, 5, "a", "1", 2).judge() == "");
 }
 
 TEST_CASE("O4 rejects errors without a reason, and success without a right to it") {

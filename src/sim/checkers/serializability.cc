@@ -123,6 +123,10 @@ class SerializabilityCheck {
     gather();
     if (auto found = place_all()) return found;
     for (const Operation& operation : history_.operations()) {
+      if (operation.ending == Ending::done && !is_for_learners(operation.request) &&
+          history_.was_learner_throughout(operation.member, operation.invoked, operation.returned)) {
+        return violation(operation, "a learner must refuse it");
+      }
       if (std::holds_alternative<HashKv>(operation.request)) continue;
       if (auto found = operation.ending == Ending::done ? check_revisions(operation) : check_error(operation)) {
         return found;
@@ -375,8 +379,7 @@ class SerializabilityCheck {
       return std::nullopt;
     }
     if (error == learner_error) {
-      const auto* get = std::get_if<Get>(&operation.request);
-      if ((get == nullptr || !get->is_serializable) &&
+      if (!is_for_learners(operation.request) &&
           history_.was_learner(operation.member, operation.invoked, operation.returned)) {
         return std::nullopt;
       }
@@ -423,6 +426,12 @@ class SerializabilityCheck {
       return violation(operation, "its keys were there all the time");
     }
     return violation(operation, "no reason for this error");
+  }
+
+  /// What a learner answers, too.
+  static bool is_for_learners(const Request& request) {
+    const auto* get = std::get_if<Get>(&request);
+    return get != nullptr && get->is_serializable;
   }
 
   /// Whether the error is one that the oracle of leases judges.
