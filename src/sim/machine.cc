@@ -223,7 +223,7 @@ void Machine::clear() {
   if (was_paused) around_.network.thaw(number_);
   is_removed_ = false;
   is_draining_ = false;
-  has_image_step_ = has_begun_to_lead_ = false;
+  has_image_step_ = has_begun_installing_ = has_begun_to_lead_ = false;
   is_drained_ = false;
   has_failed_ = false;
   led_term_ = Term();
@@ -281,6 +281,10 @@ void Machine::on_effects(const Effects& effects) {
   for (const StreamEnd& end : effects.stream_ends) judge.take(replies.on_stream_end(now, end.id));
   judge.take(replies.on_turn(now));
   has_image_step_ = has_image_step_ || !effects.image_steps.empty();
+  for (const raft::LogWrite& write : effects.log_writes) {
+    // A mark of the member's own lets segments go.
+    has_begun_installing_ = has_begun_installing_ || (write.mark && write.release_to == LogIndex());
+  }
   const Replica& replica = member_->replica();
   const ReplicaStatus status = replica.status();
   judge.on_applied(around_.world.now(), boots_ * around_.plan.machines() + number_, status.applied_index,

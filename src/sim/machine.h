@@ -103,6 +103,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   bool is_draining() const { return is_draining_; }
   /// Whether it has begun to stage or to install a part of a snapshot since it was last asked.
   bool take_image_step() { return std::exchange(has_image_step_, false); }
+  /// Whether its log has begun anew, at the mark of a snapshot, since it was last asked.
+  bool take_installing() { return std::exchange(has_begun_installing_, false); }
   /// Whether it has begun to lead since it was last asked.
   bool take_leadership() { return std::exchange(has_begun_to_lead_, false); }
   /// What it says to the others is not lost, repeated or late any more.
@@ -200,6 +202,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::vector<MemberId> former_;
   bool is_draining_ = false;
   bool has_image_step_ = false;
+  bool has_begun_installing_ = false;
   bool has_begun_to_lead_ = false;
   bool is_drained_ = false;
   Drained drained_{is_drained_};

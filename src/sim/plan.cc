@@ -242,6 +242,14 @@ void draw_schisms(Plan& plan, bool may_grow) {
   }
 }
 
+/// Whoever installs a snapshot is to lead, in some of the clusters in which somebody can come who lacks the log, too.
+void draw_inheritances(Plan& plan) {
+  Prng prng(plan.seed, "plan inheritances");
+  const bool is_any = prng.chance(1, 2);
+  if (plan.newcomers == 0 || plan.is_calm() || !is_any) return;
+  plan.inheritances = draw_scaled(prng, 1, 6);
+}
+
 /// In some clusters whoever was away needs a snapshot, as a rule.
 void draw_short_log(Plan& plan) {
   Prng prng(plan.seed, "plan short log");
@@ -300,6 +308,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   // Where few vote, each newcomer's vote is soon needed.
   if (members == 0 && plan.newcomers > 0 && Prng(seed, "plan few members").chance(1, 4)) plan.members = 2;
   draw_schisms(plan, members == 0);
+  draw_inheritances(plan);
   draw_short_log(plan);
   return plan;
 }
@@ -320,7 +329,7 @@ Plan without_faults(Plan plan) {
   plan.peers.cut_weights = {};
   plan.disaster_weights = {};
   plan.rest_weights = {};
-  plan.newcomers = plan.member_changes = plan.schisms = plan.successions = 0;
+  plan.newcomers = plan.member_changes = plan.schisms = plan.successions = plan.inheritances = 0;
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.quota_bytes = -1;

@@ -116,10 +116,11 @@ struct Plan {
   Duration succession_interval_max;
   std::uint64_t schisms = 0;  ///< Times that the leader is cut off, and another one beside it asked for.
   Duration schism_interval_max;
-  Duration hold_max;           ///< How long such a client holds what it got.
-  bool is_over_http2 = false;  ///< Requests travel as HTTP/2 bytes over simulated sockets.
-  Duration think_max;          ///< A client pauses 0 to this long between two requests.
-  Duration patience_min;       ///< A request's deadline.
+  std::uint64_t inheritances = 0;  ///< Members that are to lead before the snapshot that they take is in their engine.
+  Duration hold_max;               ///< How long such a client holds what it got.
+  bool is_over_http2 = false;      ///< Requests travel as HTTP/2 bytes over simulated sockets.
+  Duration think_max;              ///< A client pauses 0 to this long between two requests.
+  Duration patience_min;           ///< A request's deadline.
   Duration patience_max;
 
   std::uint64_t keys = 0;

@@ -37,6 +37,7 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       operator_(plan_, world_, machines_, nemeses_, doors_, trace_, deeds_),
       succession_(stage_, doors_, machines_, partitions_),
       schism_(plan_, world_, machines_, nemeses_, operator_, partitions_, deeds_),
+      inheritance_(plan_, world_, machines_, nemeses_, operator_, succession_, deeds_),
       auditor_(stage_, doors_, Client::Role::auditor, plan_.all_clients() + 1),
       writer_(stage_, doors_, Client::Role::writer, plan_.all_clients() + 2) {
   for (std::uint64_t number = 1; number <= plan_.machines(); ++number) {
@@ -79,6 +80,7 @@ bool Simulation::step() {
     } else if (machines_[i]->take_image_step()) {
       nemeses_[i]->on_image_step();
     }
+    if (machines_[i]->take_installing()) inheritance_.on_installing(i + 1);
     if (machines_[i]->take_leadership()) schism_.on_leader(i + 1);
   }
   if (auto violation = liveness_.on_event(world_.now(), has_happened)) judge_.fail(with_recoverability(*violation));
@@ -131,6 +133,7 @@ void Simulation::begin_final_phase() {
   operator_.retire();
   succession_.retire();
   schism_.retire();
+  inheritance_.retire();
   for (const auto& nemesis : nemeses_) nemesis->retire();
   for (const auto& machine : machines_) machine->heal();
   partitions_.retire();
@@ -412,6 +415,9 @@ void Simulation::count_faults_of_clusters(std::map<std::string, std::uint64_t>& 
       add("mark: schisms, changes of members", schism_.counts().changes);
       add("mark: schisms, who was alone dies behind a change", schism_.counts().lone);
     }
+  }
+  if (plan_.inheritances > 0) {
+    add("fault: members are to lead while they install a snapshot", inheritance_.begun());
   }
   add("judged: O1 votes", judge_.elections().votes());
   add("judged: O1 entries written again", judge_.elections().entries_met_again());

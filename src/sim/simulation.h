@@ -22,6 +22,7 @@
 #include "sim/disasters.h"
 #include "sim/door.h"
 #include "sim/history.h"
+#include "sim/inheritance.h"
 #include "sim/judge.h"
 #include "sim/keeper.h"
 #include "sim/machine.h"
@@ -147,6 +148,7 @@ class Simulation {
   Operator operator_;
   Succession succession_;
   Schism schism_;
+  Inheritance inheritance_;
   std::vector<std::unique_ptr<Client>> clients_;  ///< The surveyor is the first; those of contenders come last.
   Client auditor_;
   Client writer_;
