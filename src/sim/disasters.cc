@@ -11,15 +11,31 @@ namespace {
 /// Entries that everybody has applied since all knew each other, before a disk is lost: no log that was synced since
 /// can forget it again.
 constexpr std::uint64_t well_known_entries = 20;
+/// In election timeouts: how long some are cut off before a disk is lost, and how long it stays so behind a boot.
+constexpr std::int64_t timeouts_behind_max = 2;
+constexpr std::int64_t timeouts_relapsed_min = 2;
+constexpr std::int64_t timeouts_relapsed_max = 5;
+
+bool is_any_drawn(const Plan& plan) {
+  const auto& weights = plan.disaster_weights;
+  return std::any_of(weights.begin(), weights.end(), [](auto weight) { return weight > 0; });
+}
 
 }  // namespace
 
 Disasters::Disasters(const Plan& plan, World& world, std::vector<std::unique_ptr<Machine>>& machines,
-                     std::vector<std::unique_ptr<Nemesis>>& nemeses, TraceLog& trace)
-    : plan_(plan), world_(world), machines_(machines), nemeses_(nemeses), trace_(trace), prng_(plan.seed, "disasters") {
-  const auto& weights = plan.disaster_weights;
-  const bool is_any = std::any_of(weights.begin(), weights.end(), [](auto weight) { return weight > 0; });
-  if (plan.machines() > 1 && is_any && !plan.is_scripted) {
+                     std::vector<std::unique_ptr<Nemesis>>& nemeses, Partitions& partitions, TraceLog& trace)
+    : plan_(plan),
+      world_(world),
+      machines_(machines),
+      nemeses_(nemeses),
+      partitions_(partitions),
+      trace_(trace),
+      prng_(plan.seed, "disasters"),
+      relapses_(plan.seed, "relapses"),
+      is_any_(is_any_drawn(plan)),
+      relapses_left_(plan.relapses) {
+  if (plan.machines() > 1 && (is_any_ || relapses_left_ > 0) && !plan.is_scripted) {
     ticket_ = world_.after(prng_.between(Duration(), plan_.disaster_interval_max), *this);
   }
 }
@@ -34,10 +50,16 @@ void Disasters::retire() {
 }
 
 void Disasters::run() {
+  const bool may_strike = is_any_ && struck_ < plan_.disasters_max;
+  if (!holders_.empty() && !is_relapse_) return go_on_relapse();
   if (swapped_.has_value()) {
     const std::size_t swapped = *std::exchange(swapped_, std::nullopt);
     nemeses_[swapped]->suffer(SwapDisk{swapped + 1});
-  } else {
+    if (std::exchange(is_relapse_, false)) partitions_.mend();
+    holders_.clear();
+  } else if (begin_relapse()) {
+    return;
+  } else if (may_strike) {
     const auto kind =
         static_cast<Disaster>(prng_.weighted(plan_.disaster_weights.data(), plan_.disaster_weights.size()));
     if (strike(kind)) {
@@ -45,7 +67,8 @@ void Disasters::run() {
       ++struck_;
     }
   }
-  if (struck_ >= plan_.disasters_max && !swapped_.has_value()) return;
+  const bool has_more = relapses_left_ > 0 || (is_any_ && struck_ < plan_.disasters_max);
+  if (!has_more && !swapped_.has_value()) return;
   ticket_ = world_.after(prng_.between(Duration(), plan_.disaster_interval_max), *this);
 }
 
@@ -82,6 +105,44 @@ bool Disasters::strike(Disaster kind) {
       return true;
   }
   return false;
+}
+
+bool Disasters::begin_relapse() {
+  if (relapses_left_ == 0 || !relapses_.chance(1, 2)) return false;
+  const std::optional<std::uint64_t> leading = leading_machine(machines_);
+  if (!leading.has_value() || !are_all_known()) return false;
+  --relapses_left_;
+  trace_.add(world_.now(), "disaster", "some are cut off, before another one's disk is lost");
+  holders_ = draw_order(plan_, relapses_);
+  std::erase(holders_, *leading);
+  holders_.insert(holders_.begin(), *leading);
+  const auto quorum = static_cast<std::ptrdiff_t>(plan_.members / 2 + 1);
+  behind_.assign(holders_.begin() + quorum, holders_.end());
+  holders_.erase(holders_.begin() + quorum, holders_.end());
+  partitions_.part(behind_, holders_);
+  const Duration timeout = plan_.election_timeout;
+  ticket_ =
+      world_.after(relapses_.between(timeout / 2, timeout * timeouts_behind_max) + Duration::nanoseconds(1), *this);
+  return true;
+}
+
+void Disasters::go_on_relapse() {
+  const Site wiped = holders_.back();
+  if (machines_[wiped - 1]->is_down() || !are_all_known()) {
+    holders_.clear();
+    partitions_.mend();
+  } else {
+    ++relapse_count_;
+    is_relapse_ = true;
+    swapped_ = wiped - 1;
+    nemeses_[wiped - 1]->suffer(SwapDisk{wiped});
+    holders_.pop_back();
+    behind_.push_back(wiped);
+    partitions_.part(behind_, holders_);
+  }
+  const Duration timeout = plan_.election_timeout;
+  const Duration length = relapses_.between(timeout * timeouts_relapsed_min, timeout * timeouts_relapsed_max);
+  ticket_ = world_.after(length + plan_.down_max / 2 + Duration::nanoseconds(1), *this);
 }
 
 void Disasters::take_power(std::uint64_t machines) {

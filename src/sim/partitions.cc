@@ -49,6 +49,20 @@ void Partitions::run() {
   ticket_ = world_.after(prng_.between(Duration(), longest), *this);
 }
 
+void Partitions::mend() { decide(Mend{}); }
+
+void Partitions::part(const std::vector<Site>& ones, const std::vector<Site>& others) {
+  mend();
+  CutLinks cut;
+  for (const Site one : ones) {
+    for (const Site other : others) {
+      cut.links.emplace_back(one, other);
+      cut.links.emplace_back(other, one);
+    }
+  }
+  if (!cut.links.empty()) decide(cut);
+}
+
 void Partitions::perform(const Mend&) {
   trace_.add(world_.now(), "network", "is whole again");
   network_.mend_all();

@@ -25,6 +25,9 @@ class Partitions final : private port::Task {
   Partitions(const Partitions&) = delete;
   Partitions& operator=(const Partitions&) = delete;
 
+  /// Cuts nothing but all ways between these two parties.
+  void part(const std::vector<Site>& ones, const std::vector<Site>& others);
+  void mend();
   void perform(const CutLinks& cut);
   void perform(const Mend& mend);
   /// All is mended, for good.

@@ -75,6 +75,15 @@ void draw_disasters(Plan& plan) {
   plan.disaster_interval_max = draw_scaled(prng, Duration::milliseconds(200), Duration::seconds(30));
 }
 
+/// Those who are behind and one without its disk are a quorum only where the number of voters is odd.
+void draw_relapses(Plan& plan) {
+  Prng prng(plan.seed, "plan relapses");
+  const bool is_any = prng.chance(2, 3);
+  if (plan.machines() != plan.members || plan.members % 2 == 0 || plan.members == 1 || plan.is_calm() || !is_any)
+    return;
+  plan.relapses = draw_scaled(prng, 1, 3);
+}
+
 /// Processes that pause, and clocks that jump.
 void draw_pauses(Plan& plan) {
   if (plan.is_calm()) return;
@@ -308,6 +317,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   // Where few vote, each newcomer's vote is soon needed.
   if (members == 0 && plan.newcomers > 0 && Prng(seed, "plan few members").chance(1, 4)) plan.members = 2;
   draw_schisms(plan, members == 0);
+  draw_relapses(plan);
   draw_inheritances(plan);
   draw_short_log(plan);
   return plan;
@@ -329,7 +339,7 @@ Plan without_faults(Plan plan) {
   plan.peers.cut_weights = {};
   plan.disaster_weights = {};
   plan.rest_weights = {};
-  plan.newcomers = plan.member_changes = plan.schisms = plan.successions = plan.inheritances = 0;
+  plan.newcomers = plan.member_changes = plan.schisms = plan.successions = plan.inheritances = plan.relapses = 0;
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.quota_bytes = -1;

@@ -162,6 +162,7 @@ struct Plan {
   std::array<std::uint32_t, disaster_kinds> disaster_weights = {};  ///< All zero: none.
   std::uint64_t disasters_max = 0;
   Duration disaster_interval_max;
+  std::uint64_t relapses = 0;  ///< Disks that are lost while their members are alone with those who lack what they had.
 
   /// How those stay broken of whom a quorum has no need, until that has served everybody. All zero: nobody does.
   std::array<std::uint32_t, rest_kinds> rest_weights = {};

@@ -83,6 +83,7 @@ void visit_fields(AnyPlan& plan, Field&& field) {
         Names{"outage", "blackout", "leader_dies", "leader_stalls", "empty_disk", "leader_pauses"});
   field("disasters_max", plan.disasters_max);
   field("disaster_interval_max", plan.disaster_interval_max);
+  field("relapses", plan.relapses);
   field("rest", plan.rest_weights, Names{"down", "cut_off", "disk", "paused"});
   field("faults", plan.fault_weights,
         Names{"power_at_operation", "power_now", "kill", "restart", "sync_error", "write_error", "disk_full", "pause",

@@ -83,7 +83,7 @@ void Schism::begin() {
   const std::uint64_t company_max = std::max<std::uint64_t>(configurations.front().size() - 1, 2) / 2 - 1;
   Numbers ones = take_some(others, prng_.below(company_max + 1));
   ones.push_back(deposed_);
-  part(ones, others);
+  partitions_.part(ones, others);
   ask_for_changes(deposed_, others);
   if (floods_.chance(1, 2)) flood();
   world_.cancel(ticket_);
@@ -113,7 +113,7 @@ void Schism::go_on() {
     ones.insert(ones.end(), halves.begin(), halves.end());
     ones.push_back(deposed_);
     others.push_back(elected_);
-    part(ones, others);
+    partitions_.part(ones, others);
   } else {
     ones.push_back(deposed_);
   }
@@ -132,25 +132,9 @@ bool Schism::is_left_behind() const {
 void Schism::end() {
   world_.cancel(continuation_);
   if (elected_ != 0 && prng_.chance(1, 4)) strike(prng_.chance(1, 2) ? deposed_ : elected_);
-  note(Mend{});
-  partitions_.perform(Mend{});
+  partitions_.mend();
   deposed_ = elected_ = 0;
   wait(plan_.schism_interval_max);
-}
-
-void Schism::part(const Numbers& ones, const Numbers& others) {
-  note(Mend{});
-  partitions_.perform(Mend{});
-  CutLinks cut;
-  for (const std::uint64_t one : ones) {
-    for (const std::uint64_t other : others) {
-      cut.links.emplace_back(one, other);
-      cut.links.emplace_back(other, one);
-    }
-  }
-  if (cut.links.empty()) return;
-  note(cut);
-  partitions_.perform(cut);
 }
 
 void Schism::ask_for_changes(std::uint64_t asked, const Numbers& away) {

@@ -55,8 +55,6 @@ class Schism final : private port::Task {
   /// The others have a leader, since a moment.
   void go_on();
   void end();
-  /// Nothing goes from one party to the other; within them all is whole.
-  void part(const Numbers& ones, const Numbers& others);
   /// Some changes, mostly about those that the one who is asked does not hear.
   void ask_for_changes(std::uint64_t asked, const Numbers& away);
   std::optional<ChangeMembers> draw_change(std::uint64_t asked, const Numbers& away);

@@ -33,7 +33,7 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       network_(world_, Prng(plan_.seed, "network"), plan_.network, plan_.peers.network),
       doors_(world_, plan_, plan_.is_over_http2 ? &network_ : nullptr),
       partitions_(plan_, world_, network_, trace_, deeds_),
-      disasters_(plan_, world_, machines_, nemeses_, trace_),
+      disasters_(plan_, world_, machines_, nemeses_, partitions_, trace_),
       operator_(plan_, world_, machines_, nemeses_, doors_, trace_, deeds_),
       succession_(stage_, doors_, machines_, partitions_),
       schism_(plan_, world_, machines_, nemeses_, operator_, partitions_, deeds_),
@@ -377,6 +377,7 @@ void Simulation::count_faults_of_clusters(std::map<std::string, std::uint64_t>& 
   for (std::size_t kind = 0; kind < disaster_kinds; ++kind) {
     add("fault: " + std::string(disasters[kind]), disasters_.counts()[kind]);
   }
+  if (plan_.relapses > 0) add("fault: the disk of who has what others lack is lost", disasters_.relapses());
   constexpr std::string_view rests[] = {"down", "cut off", "its disk fails", "paused"};
   for (std::size_t kind = 0; kind < rest_kinds; ++kind) {
     add("fault: stays broken while a quorum serves, " + std::string(rests[kind]), rest_counts_[kind]);
