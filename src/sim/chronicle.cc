@@ -82,6 +82,8 @@ void Chronicle::on_effects(std::uint64_t member, const Effects& effects) {
   for (const raft::Envelope& envelope : effects.messages) {
     has_something_ = true;
     const std::uint64_t to = number_of(envelope.to);
+    // Nobody has started yet who could be told.
+    if (to == 0) continue;
     std::string text = message_text(envelope);
     under_way_[{member, to, text}].push_back(arrows_.size());
     arrows_.push_back({next_moment(), std::nullopt, member_lane(member), member_lane(to), std::move(text)});
