@@ -55,6 +55,8 @@ class History {
   Operation& begin(std::uint64_t client, std::uint64_t member, Request request, Instant now);
   void end_done(Operation& operation, Response response, Instant now);
   void end_failed(Operation& operation, std::string error, Instant now);
+  /// So many requests were asked of which nobody wants to hear anything.
+  void asked_in_vain(std::uint64_t requests) { in_vain_ += requests; }
   /// Somebody was told of this revision, if by no reply.
   void saw_revision(std::int64_t revision) { newest_revision_ = std::max(newest_revision_, revision); }
   void add_survey(std::int64_t revision, Survey survey);
@@ -98,6 +100,8 @@ class History {
   const std::array<std::uint64_t, std::variant_size_v<Request>>& done_by_kind() const { return done_by_kind_; }
   std::uint64_t refused() const { return refused_; }
   std::uint64_t unknown() const { return unknown_; }
+  /// Requests that nobody waits for any more, though they may still be done.
+  std::uint64_t forsaken() const { return unknown_ + in_vain_; }
 
  private:
   struct Stretch {
@@ -125,6 +129,7 @@ class History {
   std::array<std::uint64_t, std::variant_size_v<Request>> done_by_kind_ = {};
   std::uint64_t refused_ = 0;
   std::uint64_t unknown_ = 0;
+  std::uint64_t in_vain_ = 0;
 };
 
 /// Whether the reply says that keys were changed.

@@ -31,13 +31,15 @@ namespace metastore::sim {
 inline LeaseTerms lease_terms(const Plan& plan) {
   // A keep-alive that goes by way of a follower may renew its lease again, or only then, when it comes late.
   const Duration underway = plan.machines() == 1 ? Duration() : plan.peers.messages.late_max + plan.peers.cut_max;
+  const Duration round_trip = plan.machines() == 1 ? Duration() : plan.peers.network.delay_max * 2;
   return {.is_alone = plan.machines() == 1,
           .clock_pace_ppm = plan.clock_pace_ppm,
           .ttl_seconds_min = shortest_ttl_seconds(plan.election_timeout),
           .grace = election_timeout_max(plan),
           .slack_at_least = plan.election_timeout * 10 + (plan.disk.work_max + plan.disk.stall) * 20 +
                             Duration::seconds(5) + underway,
-          .slack_a_request = plan.disk.work_max + plan.disk.stall};
+          // Each may be an entry that a log is told, and a peer, by itself.
+          .slack_a_request = plan.disk.work_max + plan.disk.stall + round_trip};
 }
 
 class Judge {

@@ -20,10 +20,11 @@ constexpr Duration look_interval = Duration::milliseconds(100);
 
 }  // namespace
 
-Operator::Operator(const Plan& plan, World& world, std::vector<std::unique_ptr<Machine>>& machines,
+Operator::Operator(const Plan& plan, World& world, History& history, std::vector<std::unique_ptr<Machine>>& machines,
                    std::vector<std::unique_ptr<Nemesis>>& nemeses, Doors& doors, TraceLog& trace, DeedLog& deeds)
     : plan_(plan),
       world_(world),
+      history_(history),
       machines_(machines),
       nemeses_(nemeses),
       doors_(doors),
@@ -129,6 +130,7 @@ void Operator::perform(const ChangeMembers& change) {
 void Operator::perform(const Flood& flood) {
   Door& door = doors_.of(flood.member);
   if (!door.is_open() || door.network() != nullptr) return;
+  history_.asked_in_vain(flood.requests);
   const Bytes message = Bytes::copy_of(encode_request(Revoke{lease_of_nobody}));
   for (std::uint64_t i = 0; i < flood.requests; ++i) door.submit(kv::Method::lease_revoke, message, patience);
 }

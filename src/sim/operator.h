@@ -13,6 +13,7 @@
 #include "core/host/port/loop.h"
 #include "sim/deed.h"
 #include "sim/door.h"
+#include "sim/history.h"
 #include "sim/machine.h"
 #include "sim/nemesis.h"
 #include "sim/plan.h"
@@ -24,7 +25,7 @@ namespace metastore::sim {
 class Operator final : private port::Task {
  public:
   /// The machines and their nemeses, in the order of their numbers, may be made later.
-  Operator(const Plan& plan, World& world, std::vector<std::unique_ptr<Machine>>& machines,
+  Operator(const Plan& plan, World& world, History& history, std::vector<std::unique_ptr<Machine>>& machines,
            std::vector<std::unique_ptr<Nemesis>>& nemeses, Doors& doors, TraceLog& trace, DeedLog& deeds);
   ~Operator();
   Operator(const Operator&) = delete;
@@ -59,6 +60,7 @@ class Operator final : private port::Task {
 
   const Plan& plan_;
   World& world_;
+  History& history_;
   std::vector<std::unique_ptr<Machine>>& machines_;
   std::vector<std::unique_ptr<Nemesis>>& nemeses_;
   Doors& doors_;

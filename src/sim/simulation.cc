@@ -34,7 +34,7 @@ Simulation::Simulation(const Plan& plan, bool is_trace_wanted, port::Task* told_
       doors_(world_, plan_, plan_.is_over_http2 ? &network_ : nullptr),
       partitions_(plan_, world_, network_, trace_, deeds_),
       disasters_(plan_, world_, machines_, nemeses_, partitions_, trace_),
-      operator_(plan_, world_, machines_, nemeses_, doors_, trace_, deeds_),
+      operator_(plan_, world_, history_, machines_, nemeses_, doors_, trace_, deeds_),
       succession_(stage_, doors_, machines_, partitions_),
       schism_(plan_, world_, machines_, nemeses_, operator_, partitions_, deeds_),
       inheritance_(plan_, world_, machines_, nemeses_, operator_, succession_, deeds_),

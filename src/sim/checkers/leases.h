@@ -32,7 +32,7 @@ struct LeaseTerms {
     return Duration::microseconds(meanwhile.milliseconds() * clock_pace_ppm / 1'000 + (clock_pace_ppm > 0 ? 1 : 0));
   }
   Duration slack(const History& history) const {
-    return slack_at_least + slack_a_request * static_cast<std::int64_t>(history.unknown());
+    return slack_at_least + slack_a_request * static_cast<std::int64_t>(history.forsaken());
   }
 };
 

@@ -57,6 +57,10 @@ class Story {
     history_.begin_keep_alive(lease, member_, at(asked));
     return *this;
   }
+  Story& in_vain(std::uint64_t requests) {
+    history_.asked_in_vain(requests);
+    return *this;
+  }
   Story& time(std::int64_t asked, std::int64_t remaining, std::int64_t granted, std::vector<std::string> keys = {}) {
     return done(asked, asked + 1, TimeToLive{lease, true}, {0, TimeToLiveReply{remaining, granted, std::move(keys)}});
   }
@@ -183,6 +187,7 @@ TEST_CASE("O6 rejects a lease that lives on although nobody keeps it alive") {
   CHECK(Story().grant(1, 3, 3).time(7, -2, 3).verdict() == "");
   CHECK(Story().grant(1, 3, 3).time(8, -3, 3).verdict() ==
         "lease 7: it had a time to live at 9.000000s, but it had to end by 7.000000s");
+  CHECK(Story().grant(1, 3, 3).in_vain(1).time(8, -3, 3).verdict() == "");
   CHECK(Story().grant(1, 3, 3).unanswered_keep_alive(4).time(8, -1, 3).verdict() == "");
   CHECK(Story().grant(1, 3, 3).boots(6).time(8, 2, 3).verdict() == "");
 }
