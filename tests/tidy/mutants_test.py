@@ -9,7 +9,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATCHES = sorted((ROOT / "tests" / "mutants").glob("*.patch"))
 TEXT = r"\S.*\n(?:[a-z].*\n)*"
-HEAD = re.compile(rf"Row: [A-Z]+\d+(, [A-Z]+\d+)*\nPlace: {TEXT}Trigger: {TEXT}(Needs: a fault\n|Shown by: \S+\n)?\n")
+ROWS = r"([A-Z]+\d+(, [A-Z]+\d+)*|our own)"
+HEAD = re.compile(rf"Row: {ROWS}\nPlace: {TEXT}Trigger: {TEXT}(Needs: a fault\n|Shown by: \S+\n)?\n")
 
 
 class Mutants(unittest.TestCase):
