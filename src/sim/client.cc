@@ -23,14 +23,12 @@ constexpr Duration reconnect_as_told = Duration::milliseconds(10);
 /// How long the writer thinks at most before it tries again, and how long it waits at least.
 constexpr Duration writer_pause = Duration::milliseconds(50);
 constexpr Duration writer_patience = Duration::seconds(1);
-/// No run has so many: who compacts there is refused.
-constexpr std::int64_t revisions_max = 100'000'000;
 
 /// Nobody compacts what is not settled, or the surveyor could not look at it any more. What was drawn keeps to that,
 /// but a revision is settled later, or never, where other deeds were taken away.
 bool can_be_surveyed_behind(const Request& request, const History& history) {
   const auto* compact = std::get_if<Compact>(&request);
-  return compact == nullptr || compact->revision <= history.settled_revision() || compact->revision > revisions_max;
+  return compact == nullptr || compact->revision <= history.settled_revision() || compact->revision >= far_future;
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ void Contender::learn_entry(const Operation& operation, const Txn& txn) {
     return;
   }
   const auto& reply = std::get<TxnReply>(operation.response.reply);
-  const std::string& key = txn.comparisons[0].key;
+  const std::string& key = txn.comparisons[0].keys.begin;
   std::int64_t created = operation.response.revision;
   if (!reply.succeeded) {
     const auto* own = std::get_if<GetReply>(&reply.replies[0]);
@@ -251,7 +251,7 @@ void Contender::begin() {
 void Contender::enter() {
   const Put own{.key = wanted_key_, .value = "holder " + std::to_string(id_), .lease = session_};
   Txn txn;
-  txn.comparisons.push_back({.key = wanted_key_, .target = CompareTarget::create});
+  txn.comparisons.push_back({.keys = {wanted_key_, ""}, .target = CompareTarget::create});
   txn.success = {own, first_of(prefix_of(wanted_key_))};
   txn.failure = {Get{.keys = {wanted_key_, ""}}, first_of(prefix_of(wanted_key_))};
   ask(std::move(txn), Step::entering);
@@ -291,7 +291,8 @@ void Contender::hold() {
   if (prng_.chance(1, 3)) return ask(Get{.keys = {key_, ""}}, Step::holding);
   if (prng_.chance(1, 3)) {
     Txn proclamation;
-    proclamation.comparisons.push_back({.key = key_, .target = CompareTarget::create, .number = create_revision_});
+    proclamation.comparisons.push_back(
+        {.keys = {key_, ""}, .target = CompareTarget::create, .number = create_revision_});
     proclamation.success = {Put{.key = key_, .value = "leader " + std::to_string(id_), .lease = session_}};
     proclamation.failure = {Get{.keys = {key_, ""}}};
     return ask(std::move(proclamation), Step::proclaiming);
@@ -308,7 +309,8 @@ void Contender::leave() {
       return ask(Revoke{session_}, Step::leaving);
     case 1: {
       Txn resignation;
-      resignation.comparisons.push_back({.key = key, .target = CompareTarget::create, .number = create_revision_});
+      resignation.comparisons.push_back(
+          {.keys = {key, ""}, .target = CompareTarget::create, .number = create_revision_});
       resignation.success = {Delete{{key, ""}}};
       return ask(std::move(resignation), Step::leaving);
     }

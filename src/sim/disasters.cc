@@ -50,16 +50,14 @@ void Disasters::retire() {
 }
 
 void Disasters::run() {
-  const bool may_strike = is_any_ && struck_ < plan_.disasters_max;
-  if (!holders_.empty() && !is_relapse_) return go_on_relapse();
+  if (!holders_.empty() && !swapped_.has_value()) return go_on_relapse();
   if (swapped_.has_value()) {
     const std::size_t swapped = *std::exchange(swapped_, std::nullopt);
     nemeses_[swapped]->suffer(SwapDisk{swapped + 1});
-    if (std::exchange(is_relapse_, false)) partitions_.mend();
-    holders_.clear();
+    if (!std::exchange(holders_, {}).empty()) partitions_.mend();
   } else if (begin_relapse()) {
     return;
-  } else if (may_strike) {
+  } else if (may_strike()) {
     const auto kind =
         static_cast<Disaster>(prng_.weighted(plan_.disaster_weights.data(), plan_.disaster_weights.size()));
     if (strike(kind)) {
@@ -67,8 +65,7 @@ void Disasters::run() {
       ++struck_;
     }
   }
-  const bool has_more = relapses_left_ > 0 || (is_any_ && struck_ < plan_.disasters_max);
-  if (!has_more && !swapped_.has_value()) return;
+  if (relapses_left_ == 0 && !may_strike() && !swapped_.has_value()) return;
   ticket_ = world_.after(prng_.between(Duration(), plan_.disaster_interval_max), *this);
 }
 
@@ -121,8 +118,7 @@ bool Disasters::begin_relapse() {
   holders_.erase(holders_.begin() + quorum, holders_.end());
   partitions_.part(behind_, holders_);
   const Duration timeout = plan_.election_timeout;
-  ticket_ =
-      world_.after(relapses_.between(timeout / 2, timeout * timeouts_behind_max) + Duration::nanoseconds(1), *this);
+  ticket_ = world_.after(draw_odd_pause(relapses_, timeout / 2, timeout * timeouts_behind_max), *this);
   return true;
 }
 
@@ -133,7 +129,6 @@ void Disasters::go_on_relapse() {
     partitions_.mend();
   } else {
     ++relapse_count_;
-    is_relapse_ = true;
     swapped_ = wiped - 1;
     nemeses_[wiped - 1]->suffer(SwapDisk{wiped});
     holders_.pop_back();
@@ -141,8 +136,8 @@ void Disasters::go_on_relapse() {
     partitions_.part(behind_, holders_);
   }
   const Duration timeout = plan_.election_timeout;
-  const Duration length = relapses_.between(timeout * timeouts_relapsed_min, timeout * timeouts_relapsed_max);
-  ticket_ = world_.after(length + plan_.down_max / 2 + Duration::nanoseconds(1), *this);
+  const Duration length = draw_odd_pause(relapses_, timeout * timeouts_relapsed_min, timeout * timeouts_relapsed_max);
+  ticket_ = world_.after(length + plan_.down_max / 2, *this);
 }
 
 void Disasters::take_power(std::uint64_t machines) {

@@ -39,6 +39,7 @@ class Disasters final : private port::Task {
 
  private:
   void run() override;
+  bool may_strike() const { return is_any_ && struck_ < plan_.disasters_max; }
   /// False if nobody is there whom it could befall.
   bool strike(Disaster kind);
   void take_power(std::uint64_t machines);
@@ -64,9 +65,9 @@ class Disasters final : private port::Task {
   const bool is_any_;  ///< Besides relapses.
   std::uint64_t relapses_left_;
   std::uint64_t relapse_count_ = 0;
-  std::vector<Site> behind_;   ///< Of a relapse: who is cut off,
-  std::vector<Site> holders_;  ///< and who is not. The last of them is to lose its disk, and does not lead.
-  bool is_relapse_ = false;    ///< The disk is lost, and the last of the holders is with the others.
+  std::vector<Site> behind_;  ///< Of a relapse: who is cut off,
+  /// and who is not: the last of them does not lead, and is with the others once it has lost its disk.
+  std::vector<Site> holders_;
 };
 
 }  // namespace metastore::sim

@@ -39,18 +39,18 @@ void History::learns(std::uint64_t member, bool is_learner, Instant now) {
   if (!is_learner && was_learner) stretches.back().end = now;
 }
 
-bool History::was_learner(std::uint64_t member, Instant from, Instant to) const {
+template <typename Condition>
+bool History::has_stretch(std::uint64_t member, Condition&& condition) const {
   const auto found = learners_.find(member);
-  return found != learners_.end() &&
-         std::any_of(found->second.begin(), found->second.end(),
-                     [&](const Stretch& stretch) { return stretch.begin <= to && from <= stretch.end; });
+  return found != learners_.end() && std::any_of(found->second.begin(), found->second.end(), condition);
+}
+
+bool History::was_learner(std::uint64_t member, Instant from, Instant to) const {
+  return has_stretch(member, [&](const Stretch& stretch) { return stretch.begin <= to && from <= stretch.end; });
 }
 
 bool History::was_learner_throughout(std::uint64_t member, Instant from, Instant to) const {
-  const auto found = learners_.find(member);
-  return found != learners_.end() &&
-         std::any_of(found->second.begin(), found->second.end(),
-                     [&](const Stretch& stretch) { return stretch.begin <= from && to <= stretch.end; });
+  return has_stretch(member, [&](const Stretch& stretch) { return stretch.begin <= from && to <= stretch.end; });
 }
 
 bool has_changed(const Response& response) {

@@ -109,6 +109,10 @@ class History {
     Instant end = Instant::never();
   };
 
+  /// Whether some stretch in which `member` learned satisfies `condition`.
+  template <typename Condition>
+  bool has_stretch(std::uint64_t member, Condition&& condition) const;
+
   void settle(std::int64_t revision);
   void learn_of_lease(std::int64_t id);
 

@@ -71,11 +71,12 @@ void Inheritance::run() {
 void Inheritance::begin() {
   const std::optional<std::uint64_t> leading = leading_machine(machines_);
   const Machine& heir = *machines_[heir_ - 1];
-  newcomer_ = 0;
-  if (!leading || heir.is_down() || heir.status().is_learner || !has_somebody_behind(*leading)) {
+  const std::optional<std::uint64_t> behind = leading ? somebody_behind(*leading) : std::nullopt;
+  if (!behind || heir.is_down() || heir.status().is_learner) {
     heir_ = 0;
     return;
   }
+  newcomer_ = machines_[*behind - 1]->is_admitted() ? 0 : *behind;
   --left_;
   ++begun_;
   has_begun_ = true;
@@ -93,23 +94,19 @@ void Inheritance::begin() {
   look_soon();
 }
 
-bool Inheritance::has_somebody_behind(std::uint64_t leader) {
+std::optional<std::uint64_t> Inheritance::somebody_behind(std::uint64_t leader) const {
   for (std::uint64_t number = 1; number <= machines_.size(); ++number) {
     if (number == heir_ || number == leader) continue;
     const Machine& machine = *machines_[number - 1];
-    if (!machine.is_admitted()) {
-      newcomer_ = number;
-      return true;
-    }
-    if (!machine.is_down() && machine.status().applied_index < machines_[leader - 1]->compacted_index()) return true;
+    if (!machine.is_admitted()) return number;
+    if (!machine.is_down() && machine.status().applied_index < machines_[leader - 1]->compacted_index()) return number;
   }
-  return false;
+  return std::nullopt;
 }
 
 void Inheritance::look_soon() {
-  // Never at a moment at which members do something by their own clocks: who is first then is nobody's decision.
   const Duration longest = plan_.election_timeout / looks_a_timeout;
-  ticket_ = world_.after(prng_.between(Duration::microseconds(1), longest) + Duration::nanoseconds(1), *this);
+  ticket_ = world_.after(draw_odd_pause(prng_, Duration::microseconds(1), longest), *this);
 }
 
 }  // namespace metastore::sim

@@ -40,8 +40,8 @@ class Inheritance final : private port::Task {
  private:
   void run() override;
   void begin();
-  /// Somebody who lacks what has left the leader's log: he is there, or is asked for. False if there is nobody.
-  bool has_somebody_behind(std::uint64_t leader);
+  /// Somebody who lacks what has left the leader's log, or would if he were added.
+  std::optional<std::uint64_t> somebody_behind(std::uint64_t leader) const;
   void look_soon();
   template <typename Kind>
   void note(const Kind& kind);

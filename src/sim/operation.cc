@@ -68,9 +68,8 @@ std::string describe_txn(const Txn& txn) {
   constexpr std::string_view results[] = {"=", ">", "<", "!="};
   std::string out = "txn if ";
   for (const Comparison& comparison : txn.comparisons) {
-    out += std::string(targets[static_cast<std::size_t>(comparison.target)]) + "(" +
-           describe_keys({comparison.key, comparison.end}) + ")" +
-           std::string(results[static_cast<std::size_t>(comparison.result)]) +
+    out += std::string(targets[static_cast<std::size_t>(comparison.target)]) + "(" + describe_keys(comparison.keys) +
+           ")" + std::string(results[static_cast<std::size_t>(comparison.result)]) +
            (comparison.target == CompareTarget::value ? quoted(comparison.value) : std::to_string(comparison.number)) +
            " ";
   }

@@ -73,8 +73,7 @@ enum class CompareResult : std::uint8_t { equal = 0, greater = 1, less = 2, not_
 
 /// Holds for every key of the range; where there is none, for one that is not there.
 struct Comparison {
-  std::string key;
-  std::string end = {};  ///< As a KeyRange's.
+  KeyRange keys;
   CompareTarget target = CompareTarget::version;
   CompareResult result = CompareResult::equal;
   std::int64_t number = 0;

@@ -434,6 +434,10 @@ Duration draw_pause(const Plan& plan, Prng& prng) {
   return prng.between(plan.election_timeout / 2, plan.election_timeout * 6);
 }
 
+Duration draw_odd_pause(Prng& prng, Duration shortest, Duration longest) {
+  return prng.between(shortest, longest) + Duration::nanoseconds(1);
+}
+
 std::vector<std::uint64_t> draw_order(const Plan& plan, Prng& prng) {
   std::vector<std::uint64_t> order;
   for (std::uint64_t number = 1; number <= plan.machines(); ++number) order.push_back(number);

@@ -197,6 +197,8 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members = 0);
 
 /// How long a pause lasts: mostly longer than it takes to elect another leader.
 Duration draw_pause(const Plan& plan, Prng& prng);
+/// Never a moment at which members do something by their own clocks: who is first then is nobody's decision.
+Duration draw_odd_pause(Prng& prng, Duration shortest, Duration longest);
 /// The numbers of all machines, in any order.
 std::vector<std::uint64_t> draw_order(const Plan& plan, Prng& prng);
 /// The fixed profile that speed is measured with: three members, every class of faults, and questions without end.

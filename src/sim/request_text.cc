@@ -56,8 +56,7 @@ std::string txn_text(const Txn& txn) {
   for (const Comparison& comparison : txn.comparisons) {
     const bool is_value = comparison.target == CompareTarget::value;
     out += " if " + std::string(targets[static_cast<std::size_t>(comparison.target)]) + " " +
-           keys_text({comparison.key, comparison.end}) + " " +
-           std::string(results[static_cast<std::size_t>(comparison.result)]) + " " +
+           keys_text(comparison.keys) + " " + std::string(results[static_cast<std::size_t>(comparison.result)]) + " " +
            (is_value ? quoted_word(comparison.value) : std::to_string(comparison.number));
   }
   for (const Action& action : txn.success) out += " then { " + action_text(action) + " }";
@@ -116,12 +115,12 @@ Delete take_delete(WordReader& words) {
 std::optional<Comparison> take_comparison(WordReader& words) {
   Comparison comparison;
   const std::string target = words.take();
-  comparison.key = words.take();
+  comparison.keys.begin = words.take();
   std::string result = words.take();
   // By its place alone: what follows may be a range, too.
   constexpr std::string_view end_word = "end=";
   if (result == "to_end" || result.starts_with(end_word)) {
-    comparison.end = result == "to_end" ? std::string(to_end) : result.substr(end_word.size());
+    comparison.keys.end = result == "to_end" ? std::string(to_end) : result.substr(end_word.size());
     result = words.take();
   }
   std::size_t known = 0;

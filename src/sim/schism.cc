@@ -44,7 +44,7 @@ void Schism::retire() {
 
 void Schism::wait(Duration longest) {
   world_.cancel(ticket_);
-  ticket_ = world_.after(prng_.between(Duration::microseconds(1), longest) + Duration::nanoseconds(1), *this);
+  ticket_ = world_.after(draw_odd_pause(prng_, Duration::microseconds(1), longest), *this);
 }
 
 template <typename Kind>

@@ -149,12 +149,11 @@ void Simulation::begin_final_phase() {
 
 void Simulation::break_rest() {
   const auto& weights = plan_.rest_weights;
+  // While it may change, nobody knows who votes.
+  if (machines_.size() == 1 || weights == std::array<std::uint32_t, rest_kinds>{} || operator_.may_change()) return;
   const std::vector<std::vector<MemberId>> known = configurations();
-  // Before anybody has started nobody knows who votes, and all would seem dispensable; nor is it known while that may
-  // change.
-  if (machines_.size() == 1 || known.empty() || operator_.may_change() ||
-      weights == std::array<std::uint32_t, rest_kinds>{})
-    return;
+  // Nor before anybody has started: all would seem dispensable.
+  if (known.empty()) return;
   Prng prng(plan_.seed, "rest");
   std::vector<std::optional<MemberId>> running;
   for (const auto& machine : machines_) {

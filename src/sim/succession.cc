@@ -100,17 +100,15 @@ bool Succession::is_level(std::uint64_t leader, std::uint64_t successor) const {
 }
 
 void Succession::look_soon() {
-  // Never at a moment at which members do something by their own clocks: who is first then is nobody's decision.
   const Duration longest = stage_.plan.election_timeout / looks;
-  turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), longest) + Duration::nanoseconds(1), *this);
+  turn_ = stage_.world.after(draw_odd_pause(prng_, Duration::microseconds(1), longest), *this);
 }
 
 void Succession::begin_contest(std::uint64_t leader, std::uint64_t successor) {
   stage_.world.cancel(turn_);
   // What was said to the deposed leader may reach it while it still believes that it leads.
   const Duration timeout = stage_.plan.election_timeout;
-  contest_ =
-      Contest{leader, stage_.world.now() + prng_.between(timeout / 4, timeout * 3 / 2) + Duration::nanoseconds(1)};
+  contest_ = Contest{leader, stage_.world.now() + draw_odd_pause(prng_, timeout / 4, timeout * 3 / 2)};
   CutLinks cut;
   for (std::uint64_t other = 1; other <= machines_.size(); ++other) {
     if (other != leader) cut.links.emplace_back(other, leader);

@@ -44,7 +44,7 @@ Txn Traffic::draw_update(bool is_deletion) {
   const auto seen = seen_.find(key);
   Txn txn;
   txn.comparisons.push_back(
-      {.key = key, .target = CompareTarget::mod, .number = seen == seen_.end() ? 0 : seen->second});
+      {.keys = {key, ""}, .target = CompareTarget::mod, .number = seen == seen_.end() ? 0 : seen->second});
   if (is_deletion) {
     txn.success.emplace_back(Delete{{key, ""}});
   } else {
@@ -60,7 +60,7 @@ Txn Traffic::draw_update(bool is_deletion) {
 Txn Traffic::take_compactor_turn() const {
   Txn txn;
   txn.comparisons.push_back(
-      {.key = std::string(compactor_key), .target = CompareTarget::version, .number = compactor_version_});
+      {.keys = {std::string(compactor_key), ""}, .target = CompareTarget::version, .number = compactor_version_});
   txn.success.emplace_back(
       Put{.key = std::string(compactor_key), .value = std::to_string(history_.settled_revision())});
   txn.failure.emplace_back(Get{.keys = {std::string(compactor_key), ""}});
@@ -101,7 +101,7 @@ void Traffic::see(const GetReply& reply) {
 
 void Traffic::learn_txn(const Operation& operation, const Txn& txn) {
   if (txn.comparisons.size() != 1 || txn.success.size() != 1 || txn.failure.size() != 1) return;
-  const std::string& key = txn.comparisons[0].key;
+  const std::string& key = txn.comparisons[0].keys.begin;
   const auto& reply = std::get<TxnReply>(operation.response.reply);
   const auto* found = reply.succeeded ? nullptr : std::get_if<GetReply>(&reply.replies[0]);
   if (!reply.succeeded && found == nullptr) return;

@@ -57,8 +57,8 @@ void fill(const Action& action, pb::RequestOp& out) {
 }
 
 void fill(const Comparison& comparison, pb::Compare& out) {
-  out.set_key(comparison.key);
-  out.set_range_end(comparison.end);
+  out.set_key(comparison.keys.begin);
+  out.set_range_end(comparison.keys.end);
   out.set_result(static_cast<pb::Compare::CompareResult>(comparison.result));
   out.set_target(static_cast<pb::Compare::CompareTarget>(comparison.target));
   switch (comparison.target) {

@@ -8,8 +8,6 @@
 namespace metastore::sim {
 namespace {
 
-/// A revision that no run reaches: asking for it is asking for the future whatever happened unseen.
-constexpr std::int64_t far_future = 1'000'000'000;
 constexpr std::int64_t ttl_seconds_too_large = 9'000'000'001;
 
 }  // namespace
@@ -199,11 +197,11 @@ Get Workload::draw_get(bool is_list) {
 
 Comparison Workload::draw_comparison() {
   Comparison comparison;
-  comparison.key = draw_key();
+  comparison.keys.begin = draw_key();
   comparison.target = static_cast<CompareTarget>(prng_.below(4));
   if (rarities_.chance(1, 12)) comparison.target = CompareTarget::lease;
   comparison.result = static_cast<CompareResult>(prng_.below(4));
-  const auto seen = seen_.find(comparison.key);
+  const auto seen = seen_.find(comparison.keys.begin);
   if (seen == seen_.end() || prng_.chance(1, 5)) {
     comparison.number = prng_.between(0, 3);
     comparison.value = "value 1 ";
@@ -217,9 +215,7 @@ Comparison Workload::draw_comparison() {
                                                                    : kv.mod_revision;
   comparison.value = kv.value;
   if (rarities_.chance(1, 6)) {
-    const KeyRange keys = draw_range();
-    comparison.key = keys.begin;
-    comparison.end = keys.end;
+    comparison.keys = draw_range();
     // Some number that all, or none, or some of them exceed.
     if (rarities_.chance(1, 2)) comparison.number = rarities_.chance(1, 2) ? 0 : history_.newest_revision() / 2;
   }
@@ -285,7 +281,10 @@ Request Workload::draw_malformed() {
       return Grant{++leases_asked_, ttl_seconds_too_large};
     case 0: {
       Put put{"", draw_value(), false};
-      if (rarities_.chance(1, 2)) put.key = draw_key(), put.keeps_value = true;
+      if (rarities_.chance(1, 2)) {
+        put.key = draw_key();
+        put.keeps_value = true;
+      }
       return put;
     }
     case 1:

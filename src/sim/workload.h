@@ -16,6 +16,8 @@
 
 namespace metastore::sim {
 
+/// A revision that no run reaches: asking for it is asking for the future whatever happened unseen.
+inline constexpr std::int64_t far_future = 1'000'000'000;
 /// Of leases that no run outlives.
 inline constexpr std::int64_t long_ttl_seconds = 10'000'000;
 

@@ -35,7 +35,7 @@ class Store {
     bool is_change = false;
     if (const auto* txn = std::get_if<Txn>(&request)) {
       const Comparison& asked = txn->comparisons.front();
-      const auto found = next.find(asked.key);
+      const auto found = next.find(asked.keys.begin);
       TxnReply reply{(found == next.end() ? 0 : found->second.mod_revision) == asked.number, {}};
       for (const Action& action : reply.succeeded ? txn->success : txn->failure) {
         if (const auto* put = std::get_if<Put>(&action)) {
@@ -258,7 +258,7 @@ class Teller {
       case 4: {
         Txn txn;
         const std::int64_t number = prng_.between(0, 1) * prng_.between(1, newest);
-        txn.comparisons.push_back({.key = key, .target = CompareTarget::mod, .number = number});
+        txn.comparisons.push_back({.keys = {key, ""}, .target = CompareTarget::mod, .number = number});
         txn.success.emplace_back(Put{key, draw_value()});
         txn.failure.emplace_back(Get{.keys = {draw_key(), ""}});
         return txn;

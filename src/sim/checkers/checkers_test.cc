@@ -230,11 +230,11 @@ TEST_CASE("O4 rejects a put that keeps what is not there, and a refusal of one w
 
 TEST_CASE("O4 judges transactions: branches, nested ones, what inner reads see, and the form") {
   Txn txn;
-  txn.comparisons.push_back({.key = "a", .target = CompareTarget::mod, .number = 2});
+  txn.comparisons.push_back({.keys = {"a", ""}, .target = CompareTarget::mod, .number = 2});
   txn.success.emplace_back(Put{"a", "2", true});
   txn.success.emplace_back(Get{.keys = {"a", ""}});
   Txn nested;
-  nested.comparisons.push_back({.key = "a", .number = 1});
+  nested.comparisons.push_back({.keys = {"a", ""}, .number = 1});
   nested.success.emplace_back(Delete{{"b", ""}});
   txn.success.emplace_back(std::vector<Txn>{nested});
   TxnReply reply{true, {PutReply{a1}, GetReply{{a2}, false, 1}, std::vector<TxnReply>{{true, {DeleteReply{0, {}}}}}}};

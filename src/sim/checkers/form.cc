@@ -35,7 +35,7 @@ std::string_view parts_error(const Txn& txn, std::uint64_t budget) {
   const std::uint64_t operations = std::max({txn.comparisons.size(), txn.success.size(), txn.failure.size()});
   if (operations > budget) return "etcdserver: too many operations in txn request";
   for (const Comparison& comparison : txn.comparisons) {
-    if (comparison.key.empty()) return empty_key;
+    if (comparison.keys.begin.empty()) return empty_key;
   }
   for (const std::vector<Action>* branch : {&txn.success, &txn.failure}) {
     for (const Action& action : *branch) {

@@ -186,7 +186,7 @@ class Model::Evaluation {
   }
 
   bool holds(const Comparison& comparison) const {
-    const auto [begin, end] = span(keys_, KeyRange{comparison.key, comparison.end});
+    const auto [begin, end] = span(keys_, comparison.keys);
     if (begin == end) return comparison.target != CompareTarget::value && holds(comparison, KeyValue());
     return std::all_of(begin, end, [&comparison](const auto& entry) { return holds(comparison, entry.second); });
   }

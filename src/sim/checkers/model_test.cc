@@ -72,13 +72,13 @@ TEST_CASE("a comparison of a range holds for all of its keys, and of none for a 
   using Target = CompareTarget;
   using Result = CompareResult;
   const std::string end = all_keys().end;
-  CHECK(holds({.key = "a", .end = end, .target = Target::version, .result = Result::greater}));
-  CHECK_FALSE(holds({.key = "a", .end = end, .target = Target::version, .result = Result::greater, .number = 1}));
-  CHECK_FALSE(holds({.key = "a", .end = end, .target = Target::lease}));
-  CHECK(holds({.key = "a", .end = "c", .target = Target::lease}));
-  CHECK(holds({.key = "c", .target = Target::lease, .number = 7}));
-  CHECK(holds({.key = "x", .end = "y", .target = Target::version}));
-  CHECK_FALSE(holds({.key = "x", .end = "y", .target = Target::value, .result = Result::not_equal, .value = "1"}));
+  CHECK(holds({.keys = {"a", end}, .target = Target::version, .result = Result::greater}));
+  CHECK_FALSE(holds({.keys = {"a", end}, .target = Target::version, .result = Result::greater, .number = 1}));
+  CHECK_FALSE(holds({.keys = {"a", end}, .target = Target::lease}));
+  CHECK(holds({.keys = {"a", "c"}, .target = Target::lease}));
+  CHECK(holds({.keys = {"c", ""}, .target = Target::lease, .number = 7}));
+  CHECK(holds({.keys = {"x", "y"}, .target = Target::version}));
+  CHECK_FALSE(holds({.keys = {"x", "y"}, .target = Target::value, .result = Result::not_equal, .value = "1"}));
 }
 
 TEST_CASE("a put keeps the value or the lease that is there, and is refused where nothing is") {
