@@ -12,6 +12,7 @@
 #include "core/base/limits.h"
 #include "core/base/tagged.h"
 #include "sim/checkers/atlas.h"
+#include "sim/checkers/commits.h"
 #include "sim/checkers/durability.h"
 #include "sim/checkers/elections.h"
 #include "sim/checkers/hashes.h"
@@ -45,7 +46,7 @@ inline LeaseTerms lease_terms(const Plan& plan) {
 class Judge {
  public:
   Judge(const Plan& plan, Duration reply_patience)
-      : plan_(plan), reply_patience_(reply_patience), lease_terms_(lease_terms(plan)) {}
+      : plan_(plan), reply_patience_(reply_patience), commits_(atlas_, plan.members), lease_terms_(lease_terms(plan)) {}
 
   void fail(Violation violation) {
     if (!violation_) violation_ = std::move(violation);
@@ -65,9 +66,11 @@ class Judge {
   ReplayChecker& replay() { return replay_; }
   ElectionChecker& elections() { return elections_; }
   Atlas& atlas() { return atlas_; }
+  CommitChecker& commits() { return commits_; }
   void on_crash(MemberId member) {
     replies_of(member).on_crash();
     elections_.on_crash(member);
+    commits_.on_crash(member);
     atlas_.on_crash(member);
   }
   void take(std::optional<Violation> violation) {
@@ -97,6 +100,7 @@ class Judge {
   const ReplayChecker& replay() const { return replay_; }
   const ElectionChecker& elections() const { return elections_; }
   const Atlas& atlas() const { return atlas_; }
+  const CommitChecker& commits() const { return commits_; }
   std::uint64_t replies_judged() const {
     std::uint64_t judged = 0;
     for (const auto& [member, replies] : replies_) judged += replies.judged();
@@ -112,6 +116,7 @@ class Judge {
   std::map<MemberId, ReplyChecker> replies_;
   ElectionChecker elections_;
   Atlas atlas_;
+  CommitChecker commits_;
   SerializabilityCounts serializability_;
   std::deque<WatchSession> watch_sessions_;
   WatchCounts watches_;

@@ -41,6 +41,7 @@ Machine::Machine(const Surroundings& surroundings, Door& door, std::uint64_t num
       id_(member_id(number)),
       is_admitted_(number <= surroundings.plan.members),
       is_newcomer_(!is_admitted_),
+      changes_(id_, Duration()),
       disk_checker_(surroundings.plan.disk.report_max),
       backlog_(Limits()) {}
 
@@ -62,6 +63,8 @@ void Machine::boot(std::string_view damaged_path, std::uint64_t configuration) {
   backlog_counts_ += backlog_.counts();
   const MemberSettings settings = settings_of(around_.plan, configuration);
   backlog_ = BacklogChecker(settings.limits);
+  changes_judged_ += changes_.judged();
+  changes_ = ChangeChecker(id_, Duration::milliseconds(static_cast<std::int64_t>(settings.limits.peer_settled_ms)));
   election_timeout_ = settings.election_timeout;
   auto worker =
       std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "worker " + boot_name), around_.plan.disk);
@@ -227,6 +230,7 @@ void Machine::clear() {
   is_drained_ = false;
   has_failed_ = false;
   led_term_ = Term();
+  committed_ = LogIndex();
   hashes_asked_.clear();
 }
 
@@ -247,6 +251,7 @@ void Machine::on_input(const Input& input) {
   around_.hash.add(input_record, number_, encoded_);
   if (const auto* request = std::get_if<ClientRequest>(&input.event)) {
     around_.judge.take(around_.judge.replies_of(id_).on_request(input.now, request->id, request->deadline));
+    hear_of_change(*request, input.now);
     if (request->method == kv::Method::hash) hashes_asked_.insert(request->id);
     kv::MoveLeaderRequest move;
     if (request->method == kv::Method::move_leader && kv::read(request->message.view(), move)) {
@@ -260,6 +265,11 @@ void Machine::on_input(const Input& input) {
     if (is_on_own_disk()) around_.judge.atlas().on_written(id_, written->id);
     if (backlog_.on_log_written(written->id)) judge_log_files();
   }
+  if (const auto* connected = std::get_if<PeerConnected>(&input.event)) {
+    changes_.on_connected(input.now, connected->peer);
+  }
+  if (const auto* refused = std::get_if<PeerUnreachable>(&input.event)) changes_.on_disconnected(refused->peer);
+  if (const auto* lost = std::get_if<PeerLost>(&input.event)) changes_.on_disconnected(lost->peer);
   if (const auto* closed = std::get_if<StreamClosed>(&input.event)) {
     around_.judge.replies_of(id_).on_closed(closed->id);
   }
@@ -294,6 +304,7 @@ void Machine::on_effects(const Effects& effects) {
   judge_backlog(status, effects);
   judge_hashes(status, effects);
   judge_moves(status, effects);
+  judge_changes(effects);
   chart(status, effects);
   announce_compactions(effects);
   if (++turns_ % turns_between_invariants == 0) check_invariants();

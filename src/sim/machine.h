@@ -18,6 +18,7 @@
 #include "server/member.h"
 #include "sim/calling.h"
 #include "sim/checkers/backlog.h"
+#include "sim/checkers/changes.h"
 #include "sim/checkers/disks.h"
 #include "sim/checkers/matches.h"
 #include "sim/courier.h"
@@ -133,6 +134,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   const CourierCounts& messages() const { return courier_.counts(); }
   const EngineCounts& checkpoints() const { return disk_->engines.counts(); }
   const MatchChecker& matches() const { return matches_; }
+  /// Answers about changes of members.
+  std::uint64_t changes_judged() const { return changes_judged_ + changes_.judged(); }
   BacklogCounts backlogs() const {
     BacklogCounts all = backlog_counts_;
     return all += backlog_.counts();
@@ -174,6 +177,8 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void judge_backlog(const ReplicaStatus& status, const Effects& effects);
   void judge_log_files();
   void judge_hashes(const ReplicaStatus& status, const Effects& effects);
+  void hear_of_change(const ClientRequest& request, Instant now);
+  void judge_changes(const Effects& effects);
   void judge_moves(const ReplicaStatus& status, const Effects& effects);
   /// A compaction that nobody asked for tells the history of itself before it takes anything.
   void announce_compactions(const Effects& effects);
@@ -210,8 +215,12 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   std::vector<std::vector<MemberId>> last_configurations_;
   Duration election_timeout_;         ///< In this life.
   std::set<RequestId> hashes_asked_;  ///< Of the whole state, and not answered yet.
+  LogIndex committed_;                ///< At the end of its last turn.
+  std::vector<Term> risen_;           ///< Scratch: the terms of what is committed since.
   Term led_term_;                     ///< The latest in which this run of its member led.
   MatchChecker matches_;
+  ChangeChecker changes_;
+  std::uint64_t changes_judged_ = 0;  ///< Of its former runs.
   DiskChecker disk_checker_;
   BacklogChecker backlog_;
   BacklogCounts backlog_counts_;  ///< Of its former runs.

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "core/base/crc32c.h"
+#include "core/kv/request.h"
 #include "core/mvcc/store.h"
 #include "core/replica/membership_changes.h"
 #include "sim/machine.h"
@@ -79,6 +80,19 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
   const MemberId self = id_;
   ElectionChecker& elections = around_.judge.elections();
   around_.judge.take(elections.on_turn(now, self, status.term, status.commit_index, status.is_leader));
+  const raft::Raft& raft = member_->replica().raft();
+  risen_.clear();
+  if (status.commit_index > committed_ && status.commit_index == raft.compacted_index()) {
+    risen_.push_back(raft.mark_at(status.commit_index).term);
+  } else {
+    for (LogIndex index = std::max(committed_, raft.compacted_index()); index < status.commit_index;) {
+      index = index.next();
+      risen_.push_back(raft.entry(index).term);
+    }
+  }
+  committed_ = status.commit_index;
+  around_.judge.take(around_.judge.commits().on_turn(
+      now, self, {status.term, committed_, risen_, status.is_leader, raft.conf_state().voters}));
   if (status.is_leader && status.term != led_term_) {
     led_term_ = status.term;
     has_begun_to_lead_ = true;
@@ -144,6 +158,31 @@ void Machine::judge_hashes(const ReplicaStatus& status, const Effects& effects) 
     if (!response) continue;
     const std::uint32_t hash = std::get<HashStateReply>(response->reply).hash;
     around_.judge.take(around_.judge.replay().on_told(around_.world.now(), status.applied_index, hash));
+  }
+}
+
+void Machine::hear_of_change(const ClientRequest& request, Instant now) {
+  if (request.method != kv::Method::member_add && request.method != kv::Method::member_remove) return;
+  std::vector<MemberSeen> seen;
+  for (const auto& [id, member] : members().all()) seen.push_back({id, member.is_learner, !member.name.empty()});
+  kv::MemberAddRequest addition;
+  kv::MemberRemoveRequest removal;
+  if (request.method == kv::Method::member_add && kv::read(request.message.view(), addition)) {
+    changes_.on_addition(now, turns_, request.id, addition.is_learner, seen);
+  }
+  if (request.method == kv::Method::member_remove && kv::read(request.message.view(), removal)) {
+    changes_.on_removal(now, turns_, request.id, removal.id, seen);
+  }
+}
+
+void Machine::judge_changes(const Effects& effects) {
+  for (const Reply& reply : effects.replies) {
+    const auto* error = std::get_if<ErrorCode>(&reply.result);
+    const ChangeAnswer answer = error == nullptr                          ? ChangeAnswer::done
+                                : *error == ErrorCode::not_enough_started ? ChangeAnswer::not_enough_started
+                                : *error == ErrorCode::unhealthy          ? ChangeAnswer::unhealthy
+                                                                          : ChangeAnswer::otherwise;
+    around_.judge.take(changes_.on_answered(loop_->now(), turns_, reply.id, answer));
   }
 }
 

@@ -277,6 +277,7 @@ Report Simulation::report() const {
 }
 
 void Simulation::count_judged(Report& report) const {
+  report.counts.push_back({"judged: O1 commits of leaders", judge_.commits().by_leaders()});
   report.counts.push_back({"judged: O1 leaders", judge_.elections().leaders()});
   report.counts.push_back({"judged: O2 states met again", judge_.replay().judged()});
   report.counts.push_back({"judged: O3 replies", judge_.durability().judged()});
@@ -365,6 +366,7 @@ void Simulation::count_faults(Report& report) const {
 
 void Simulation::count_faults_of_clusters(std::map<std::string, std::uint64_t>& counts) const {
   const auto add = [&counts](std::string_view name, std::uint64_t count) { counts[std::string(name)] += count; };
+  add("judged: O1 commits of others", judge_.commits().by_others());
   for (const auto& machine : machines_) add("judged: O1 matches that rose", machine->matches().judged());
   constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"};
   for (std::size_t kind = 0; kind < cut_kinds; ++kind) {
@@ -397,6 +399,7 @@ void Simulation::count_faults_of_clusters(std::map<std::string, std::uint64_t>& 
       add("mark: members that updated one", machine->told("updated member"));
       add("mark: members that removed one", machine->told("removed member"));
       add("mark: members that left", machine->former().size());
+      add("judged: contract 5.8 changes of members", machine->changes_judged());
     }
     add("mark: newcomers that were started", operator_.admitted());
   }

@@ -58,11 +58,16 @@ void Atlas::on_crash(MemberId member) {
   disk.terms.erase(disk.terms.upper_bound(disk.durable), disk.terms.end());
 }
 
-bool Atlas::holds_committed(const Disk& disk) const {
+bool Atlas::holds(const Disk& disk, LogIndex index, Term term) {
   // The log that holds an entry holds all before it, or a checkpoint does.
-  const auto found = disk.terms.find(committed_);
-  const bool is_in_log = found != disk.terms.end() && found->second == committed_term_;
-  return disk.durable >= committed_ && (is_in_log || disk.marked > committed_);
+  const auto found = disk.terms.find(index);
+  const bool is_in_log = found != disk.terms.end() && found->second == term;
+  return disk.durable >= index && (is_in_log || disk.marked > index);
+}
+
+bool Atlas::holds(MemberId member, LogIndex index, Term term) const {
+  const auto disk = disks_.find(member);
+  return disk != disks_.end() && holds(disk->second, index, term);
 }
 
 std::string Atlas::verdict(const std::vector<MemberId>& running,
@@ -75,7 +80,7 @@ std::string Atlas::verdict(const std::vector<MemberId>& running,
   }
   std::string holders;
   for (const auto& [id, disk] : disks_) {
-    if (!runs(id) || !holds_committed(disk)) continue;
+    if (!runs(id) || !holds(disk, committed_, committed_term_)) continue;
     holders += (holders.empty() ? "" : ", ") + std::to_string(id.value()) + " (log " +
                std::to_string(disk.terms.empty() ? 0 : disk.terms.begin()->first.value()) + " to " +
                std::to_string(disk.durable.value()) + ")";

@@ -31,6 +31,9 @@ class Atlas {
   /// What was not durable may be gone, until it is found.
   void on_crash(MemberId member);
 
+  /// Whether this entry, or a checkpoint behind it, is durable there.
+  bool holds(MemberId member, LogIndex index, Term term) const;
+
   /// "recoverable: ..." or "not recoverable: ...", if these members run and may write, and each of these sets of voters
   /// may rule.
   std::string verdict(const std::vector<MemberId>& running,
@@ -48,7 +51,7 @@ class Atlas {
     std::deque<Write> writes;  ///< Not durable yet.
   };
 
-  bool holds_committed(const Disk& disk) const;
+  static bool holds(const Disk& disk, LogIndex index, Term term);
 
   std::map<MemberId, Disk> disks_;
   LogIndex committed_;
