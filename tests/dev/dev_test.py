@@ -129,6 +129,16 @@ class Dev(unittest.TestCase):
         self.assertIn("sim run --seed 1\n", self.dev("sim", "--seed", "1")[1])
         self.assertIn("sim swarm --seeds 1..2\n", self.dev("sim", "swarm", "--seeds", "1..2")[1])
 
+    def test_three_members_are_started_that_know_each_other(self):
+        self.stand_in("build/gcc/src/metastore", '#!/usr/bin/env bash\necho "member $*" >>"$LOG"\n')
+        status, output, calls = self.dev("cluster", "--log-level=debug")
+        peers = ",".join(f"http://127.0.0.1:{port}" for port in (9021, 9022, 9023))
+        self.assertEqual(status, 0)
+        self.assertEqual(sorted(call for call in calls if call.startswith("member")),
+                         [f"member --id={n} --cluster={peers} --grpc-addr=127.0.0.1:{9120 + n} "
+                          f"--data-dir=build/cluster/m{n} --log-level=debug" for n in (1, 2, 3)])
+        self.assertIn("ETCDCTL_ENDPOINTS=127.0.0.1:9121,127.0.0.1:9122,127.0.0.1:9123\n", output)
+
     def test_an_unknown_command_is_refused_with_the_usage(self):
         status, output, _ = self.dev("rnu")
         self.assertEqual(status, 2)
