@@ -63,8 +63,13 @@ void Client::pause() {
   Duration longest = stage_.plan.think_max;
   if (role_ == Role::surveyor) longest = Duration::milliseconds(stage_.is_final && !has_concluded_ ? 1 : 500);
   if (role_ == Role::auditor) longest = Duration::milliseconds(500);
-  if (role_ == Role::writer) longest = writer_pause;
+  if (role_ == Role::writer) longest = stage_.writes_on ? Duration::milliseconds(1) : writer_pause;
   pause_for(longest);
+}
+
+void Client::start() {
+  stage_.world.cancel(turn_ticket_);
+  pause();
 }
 
 void Client::ask() {
@@ -164,7 +169,7 @@ void Client::learn(const Operation& operation) {
     const std::int64_t granted = std::get<TimeToLiveReply>(operation.response.reply).granted_seconds;
     if (granted == 0 || granted == long_ttl_seconds) ++audited_;
   } else if (role_ == Role::writer) {
-    has_concluded_ = true;
+    ++written_;
   }
 }
 
@@ -174,7 +179,7 @@ std::optional<Request> Client::next_audit() {
 }
 
 std::optional<Request> Client::next_write() const {
-  if (has_concluded_) return std::nullopt;
+  if (written_ > 0 && !stage_.writes_on) return std::nullopt;
   // Where no room is left, what frees some is taken all the same.
   if (stage_.plan.quota_bytes >= 0) return Delete{.keys = {"probe", ""}};
   return Put{.key = "probe", .value = "probe " + std::to_string(stage_.history.operations().size())};

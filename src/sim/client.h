@@ -45,6 +45,7 @@ struct Stage {
   std::uint64_t operations_left = 0;
   bool is_final = false;  ///< The workload is over: the surveyor reads what is left to know, and the newest revision.
   Instant final_since = {};
+  bool writes_on = false;                   ///< Whoever writes then does not stop.
   std::optional<Instant> answered_at = {};  ///< The first write or linearizable read that was asked since then.
 };
 
@@ -61,10 +62,10 @@ class Client {
 
   std::uint64_t id() const { return id_; }
   bool is_idle() const { return operation_ == nullptr && waiting_.empty(); }
-  /// The workload is over. Requires: it is the writer.
-  void start() { pause(); }
-  /// The writer was told that it has written.
-  bool has_written() const { return has_concluded_; }
+  /// The workload is over. Requires: it is the writer, and no request of it is under way.
+  void start();
+  /// How often the writer was told that it has written.
+  std::uint64_t written() const { return written_; }
   /// The surveyor has read the newest revision after the workload's end.
   bool has_concluded() const {
     return has_concluded_ && stage_.history.settled_revision() == stage_.history.newest_revision();
@@ -114,6 +115,7 @@ class Client {
   std::int64_t gap_ = 0;  ///< The surveyor's last look: a gap that is still one at the next look is surveyed.
   bool has_concluded_ = false;
   std::size_t audited_ = 0;
+  std::uint64_t written_ = 0;
   bool has_been_silent_ = false;
 };
 

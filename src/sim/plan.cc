@@ -259,13 +259,18 @@ void draw_inheritances(Plan& plan) {
   plan.inheritances = draw_scaled(prng, 1, 6);
 }
 
-/// In some clusters whoever was away needs a snapshot, as a rule.
+/// In some clusters whoever was away needs a snapshot, as a rule; in some of them more is written while he takes it.
 void draw_short_log(Plan& plan) {
   Prng prng(plan.seed, "plan short log");
   if (plan.machines() == 1 || prng.chance(2, 3)) return;
   plan.limits.log_entries_kept = draw_scaled(prng, 1, 64);
   plan.checkpoint_interval =
       std::min(plan.checkpoint_interval, draw_scaled(prng, Duration::milliseconds(1), Duration::milliseconds(500)));
+  plan.writes_on = prng.chance(1, 2);
+  if (!plan.writes_on) return;
+  plan.limits.log_entries_kept = draw_scaled(prng, 1, 8);
+  plan.checkpoint_interval =
+      std::min(plan.checkpoint_interval, draw_scaled(prng, Duration::milliseconds(1), Duration::milliseconds(20)));
 }
 
 /// Times that let so many members elect a leader, and less to do for each of them.
@@ -340,6 +345,7 @@ Plan without_faults(Plan plan) {
   plan.disaster_weights = {};
   plan.rest_weights = {};
   plan.newcomers = plan.member_changes = plan.schisms = plan.successions = plan.inheritances = plan.relapses = 0;
+  plan.writes_on = false;
   const std::uint64_t segment_bytes = plan.limits.wal_segment_bytes;
   plan.limits = Limits();
   plan.quota_bytes = -1;

@@ -118,6 +118,7 @@ struct Plan {
   Duration schism_interval_max;
   std::uint64_t inheritances = 0;  ///< Members that are to lead before the snapshot that they take is in their engine.
   Duration hold_max;               ///< How long such a client holds what it got.
+  bool writes_on = false;          ///< When the faults have ended, until nobody lags behind any more.
   bool is_over_http2 = false;      ///< Requests travel as HTTP/2 bytes over simulated sockets.
   Duration think_max;              ///< A client pauses 0 to this long between two requests.
   Duration patience_min;           ///< A request's deadline.

@@ -41,6 +41,7 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("schisms", plan.schisms);
   field("schism_interval_max", plan.schism_interval_max);
   field("inheritances", plan.inheritances);
+  field("writes_on", plan.writes_on);
   field("http2", plan.is_over_http2);
   field("think_max", plan.think_max);
   field("patience_min", plan.patience_min);

@@ -12,6 +12,8 @@ namespace {
 
 /// O8's bound: so many election timeouts of the members, longest stalls of their disks, or patiences of their clients.
 constexpr std::int64_t final_phase_multiple = 50;
+/// Nobody waits for them.
+constexpr std::uint64_t requests_beside_a_write = 8;
 /// How late the reply to a request may come after its deadline.
 constexpr Duration reply_patience_beyond_request_timeout = Duration::seconds(1);
 
@@ -144,6 +146,7 @@ void Simulation::begin_final_phase() {
   for (const auto& watcher : watchers_) watcher->retire();
   for (const auto& keeper : keepers_) keeper->retire();
   writer_.start();
+  if (rest_.empty()) write_on();
   liveness_.on_faults_ended(world_.now(), final_bound(), !rest_.empty());
 }
 
@@ -178,12 +181,43 @@ void Simulation::heal_rest() {
     doors_.at(i).set_out_of_reach(false);
   }
   network_.heal();
+  write_on();
   liveness_.on_faults_ended(world_.now(), final_bound(), false);
 }
 
+void Simulation::write_on() {
+  if (!plan_.writes_on) return;
+  for (std::size_t i = 0; i < machines_.size(); ++i) {
+    if (!machines_[i]->is_admitted()) continue;
+    lags_.insert(i);
+    if (!machines_[i]->is_down()) behind_ = std::max(behind_, machines_[i]->status().commit_index);
+  }
+  stage_.writes_on = true;
+  writer_.start();
+}
+
+void Simulation::see_who_lags() {
+  const std::size_t before = lags_.size();
+  std::erase_if(lags_, [this](std::size_t i) {
+    const Machine& machine = *machines_[i];
+    if (!machine.is_admitted()) return true;
+    if (machine.is_down()) return false;
+    const LogIndex applied = machine.status().applied_index;
+    return applied > behind_ && applied > machine.compacted_index();
+  });
+  // With whom the writer waits for, many more.
+  const std::optional<std::uint64_t> leading = leading_machine(machines_);
+  if (std::exchange(written_, writer_.written()) != writer_.written() && leading.has_value()) {
+    operator_.perform(Flood{*leading, requests_beside_a_write});
+  }
+  caught_up_ += before - lags_.size();
+  stage_.writes_on = !lags_.empty();
+}
+
 void Simulation::judge_final_phase() {
+  if (stage_.writes_on) see_who_lags();
   if (stage_.answered_at && !liveness_.recovery()) liveness_.on_answer(*stage_.answered_at);
-  const Served served = {.is_written = writer_.has_written(),
+  const Served served = {.is_written = writer_.written() > 0,
                          .is_read = clients_.front()->has_concluded() && clients_.front()->is_idle(),
                          .have_leases_ended = are_leases_audited(),
                          .have_watchers_been_told = has_everything_been_told(),
@@ -419,6 +453,7 @@ void Simulation::count_faults_of_clusters(std::map<std::string, std::uint64_t>& 
       add("mark: schisms, who was alone dies behind a change", schism_.counts().lone);
     }
   }
+  if (plan_.writes_on) add("mark: members that caught up while more was written", caught_up_);
   if (plan_.inheritances > 0) {
     add("fault: members are to lead while they install a snapshot", inheritance_.begun());
   }

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -120,6 +121,9 @@ class Simulation {
   /// Breaks those for good whom a quorum does not need, and nobody else.
   void break_rest();
   void heal_rest();
+  /// More is written until nobody lags behind, if the plan says so.
+  void write_on();
+  void see_who_lags();
   void judge_final_phase();
   /// O9, behind what O8 says.
   Violation with_recoverability(Violation violation) const;
@@ -158,6 +162,10 @@ class Simulation {
   LivenessChecker liveness_;
   std::vector<std::size_t> rest_;  ///< Machines that stay broken while a quorum of the others serves.
   std::array<std::uint64_t, rest_kinds> rest_counts_ = {};
+  LogIndex behind_;             ///< What is committed when all faults have ended,
+  std::set<std::size_t> lags_;  ///< and who has not come there by the entries of a log.
+  std::uint64_t caught_up_ = 0;
+  std::uint64_t written_ = 0;  ///< By the writer, when it was last looked at.
   bool is_over_ = false;
   std::deque<Deed> deeds_ahead_;  ///< Of a scenario.
   Calling<&Simulation::play_next> playing_{*this};

@@ -6,11 +6,6 @@
 #include <utility>
 
 namespace metastore::sim {
-namespace {
-
-std::string text(Term term) { return "term " + std::to_string(term.value()); }
-
-}  // namespace
 
 std::optional<Violation> CommitChecker::on_turn(Instant now, MemberId member, const CommitContext& context) {
   Log& log = logs_[member];

@@ -5,12 +5,6 @@
 #include <utility>
 
 namespace metastore::sim {
-namespace {
-
-std::string text(Term term) { return "term " + std::to_string(term.value()); }
-
-}  // namespace
-
 std::optional<Violation> ElectionChecker::on_turn(Instant now, MemberId member, Term term, LogIndex commit,
                                                   bool is_leader) {
   Life& life = lives_[member];

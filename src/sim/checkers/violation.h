@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/tagged.h"
 #include "core/base/time.h"
 
 namespace metastore::sim {
@@ -14,6 +15,9 @@ struct Violation {
   Instant at;
   std::string message;
 };
+
+/// "term 7".
+inline std::string text(Term term) { return "term " + std::to_string(term.value()); }
 
 }  // namespace metastore::sim
 
