@@ -33,7 +33,8 @@ void StreamCall::read_on(bool wants_more) {
   if (is_over_) return;
   if (line_) return line_->pause_reading(!wants_more);
   if (!wants_more || undrained_bytes_ == 0) return;
-  words_ = 0;
+  // What was said and not answered yet will still be answered.
+  words_ -= std::min(words_, std::exchange(words_answered_, 0));
   door_.post(StreamDrained{*id_, std::exchange(undrained_bytes_, 0)});
 }
 
@@ -58,6 +59,7 @@ void StreamCall::on_chunk(const Chunk& chunk) {
     const auto message = method_ == kv::Method::watch ? decode_watch_message(bytes_) : std::nullopt;
     fragments_bytes_ = message && message->is_fragment ? fragments_bytes_ + message_bytes_ : 0;
     messages_.push_back(std::exchange(bytes_, {}));
+    ++words_answered_;
   }
   news_.run();
 }

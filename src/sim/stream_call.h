@@ -62,7 +62,8 @@ class StreamCall {
   std::uint64_t message_bytes_max_ = 0;  ///< Of one message, or of one that came in fragments.
   std::uint64_t fragments_bytes_ = 0;    ///< Of the fragments that the message goes on with.
   std::uint64_t undrained_bytes_ = 0;
-  std::uint64_t words_ = 0;  ///< Said since something was taken.
+  std::uint64_t words_ = 0;           ///< Said, and not answered before something was taken.
+  std::uint64_t words_answered_ = 0;  ///< By messages that came since.
 
   // As bytes.
   Calling<&StreamCall::on_bytes> arrival_{*this};

@@ -42,11 +42,10 @@ void ChangeChecker::on_addition(Instant now, std::uint64_t turn, RequestId id, b
   const std::size_t voters = count(members, [](const MemberSeen&) { return true; });
   const std::size_t started = count(members, [](const MemberSeen& member) { return member.has_started; });
   const std::size_t there = count(members, [&](const MemberSeen& member) { return is_there(now, member.id); });
-  // Who is alone may have company.
-  const bool is_alone = voters == 1;
   ChangeAnswer due = ChangeAnswer::done;
-  if (!is_alone && there < quorum_of(voters + 1)) due = ChangeAnswer::unhealthy;
-  if (!is_learner && started < quorum_of(voters + 1) && !(is_alone && started == 1)) {
+  // Who is alone may have company, and who has not heard of anybody yet cannot judge by who is there.
+  if (voters > 1 && there < quorum_of(voters + 1)) due = ChangeAnswer::unhealthy;
+  if (!is_learner && started < quorum_of(voters + 1) && !(voters == 1 && started == 1)) {
     due = ChangeAnswer::not_enough_started;
   }
   asked_[id] = {turn, due};

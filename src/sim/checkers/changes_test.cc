@@ -54,6 +54,9 @@ TEST_CASE("a voter may be added while a quorum with it has started; who is alone
   Cluster one(1, 0, 1);
   CHECK(one.accepts_addition(ChangeAnswer::done, false, 0));
   CHECK_FALSE(one.accepts_addition(ChangeAnswer::unhealthy));
+  Cluster unheard(0, 0, 0);
+  CHECK(unheard.accepts_addition(ChangeAnswer::not_enough_started));
+  CHECK(unheard.accepts_addition(ChangeAnswer::done, true));
 }
 
 TEST_CASE("a voter that is there may be removed while the others are a quorum; others may always go") {
