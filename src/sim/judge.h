@@ -18,6 +18,7 @@
 #include "sim/checkers/hashes.h"
 #include "sim/checkers/leases.h"
 #include "sim/checkers/locks.h"
+#include "sim/checkers/logs.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/replies.h"
 #include "sim/checkers/retention.h"
@@ -67,10 +68,12 @@ class Judge {
   ElectionChecker& elections() { return elections_; }
   Atlas& atlas() { return atlas_; }
   CommitChecker& commits() { return commits_; }
+  LogChecker& logs() { return logs_; }
   void on_crash(MemberId member) {
     replies_of(member).on_crash();
     elections_.on_crash(member);
     commits_.on_crash(member);
+    logs_.on_crash(member);
     atlas_.on_crash(member);
   }
   void take(std::optional<Violation> violation) {
@@ -101,6 +104,7 @@ class Judge {
   const ElectionChecker& elections() const { return elections_; }
   const Atlas& atlas() const { return atlas_; }
   const CommitChecker& commits() const { return commits_; }
+  const LogChecker& logs() const { return logs_; }
   std::uint64_t replies_judged() const {
     std::uint64_t judged = 0;
     for (const auto& [member, replies] : replies_) judged += replies.judged();
@@ -117,6 +121,7 @@ class Judge {
   ElectionChecker elections_;
   Atlas atlas_;
   CommitChecker commits_;
+  LogChecker logs_{atlas_};
   SerializabilityCounts serializability_;
   std::deque<WatchSession> watch_sessions_;
   WatchCounts watches_;

@@ -301,11 +301,13 @@ void Machine::on_effects(const Effects& effects) {
                    replica.hash());
   around_.history.learns(number_, status.is_learner, around_.world.now());
   judge_raft(status, effects);
+  judge_commits(status);
   judge_backlog(status, effects);
   judge_hashes(status, effects);
   judge_moves(status, effects);
   judge_changes(effects);
   chart(status, effects);
+  judge_log(status, effects);
   announce_compactions(effects);
   if (++turns_ % turns_between_invariants == 0) check_invariants();
   if (around_.chronicle != nullptr) around_.chronicle->on_effects(number_, effects);

@@ -174,6 +174,9 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void chart_log();
   void chart(const ReplicaStatus& status, const Effects& effects);
   void judge_raft(const ReplicaStatus& status, const Effects& effects);
+  void judge_commits(const ReplicaStatus& status);
+  /// Requires: chart() was told of this turn.
+  void judge_log(const ReplicaStatus& status, const Effects& effects);
   void judge_backlog(const ReplicaStatus& status, const Effects& effects);
   void judge_log_files();
   void judge_hashes(const ReplicaStatus& status, const Effects& effects);

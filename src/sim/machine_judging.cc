@@ -80,19 +80,6 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
   const MemberId self = id_;
   ElectionChecker& elections = around_.judge.elections();
   around_.judge.take(elections.on_turn(now, self, status.term, status.commit_index, status.is_leader));
-  const raft::Raft& raft = member_->replica().raft();
-  risen_.clear();
-  if (status.commit_index > committed_ && status.commit_index == raft.compacted_index()) {
-    risen_.push_back(raft.mark_at(status.commit_index).term);
-  } else {
-    for (LogIndex index = std::max(committed_, raft.compacted_index()); index < status.commit_index;) {
-      index = index.next();
-      risen_.push_back(raft.entry(index).term);
-    }
-  }
-  committed_ = status.commit_index;
-  around_.judge.take(around_.judge.commits().on_turn(
-      now, self, {status.term, committed_, risen_, status.is_leader, raft.conf_state().voters}));
   if (status.is_leader && status.term != led_term_) {
     led_term_ = status.term;
     has_begun_to_lead_ = true;
@@ -119,6 +106,33 @@ void Machine::judge_raft(const ReplicaStatus& status, const Effects& effects) {
       around_.judge.take(matches_.on_promotion(now, change->member.id, entry.index));
     }
   }
+}
+
+void Machine::judge_commits(const ReplicaStatus& status) {
+  const raft::Raft& raft = member_->replica().raft();
+  risen_.clear();
+  if (status.commit_index > committed_ && status.commit_index == raft.compacted_index()) {
+    risen_.push_back(raft.mark_at(status.commit_index).term);
+  } else {
+    for (LogIndex index = std::max(committed_, raft.compacted_index()); index < status.commit_index;) {
+      index = index.next();
+      risen_.push_back(raft.entry(index).term);
+    }
+  }
+  committed_ = status.commit_index;
+  around_.judge.take(around_.judge.commits().on_turn(
+      around_.world.now(), id_, {status.term, committed_, risen_, status.is_leader, raft.conf_state().voters}));
+}
+
+void Machine::judge_log(const ReplicaStatus& status, const Effects& effects) {
+  if (!is_on_own_disk()) return;
+  LogChecker& logs = around_.judge.logs();
+  for (const raft::LogWrite& write : effects.log_writes) {
+    for (const raft::Entry& entry : write.append) {
+      around_.judge.take(logs.on_entry(around_.world.now(), id_, status.term, entry.index, entry.term));
+    }
+  }
+  logs.on_turn(id_, status.term, status.is_leader);
 }
 
 void Machine::judge_backlog(const ReplicaStatus& status, const Effects& effects) {

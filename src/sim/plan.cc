@@ -263,14 +263,10 @@ void draw_inheritances(Plan& plan) {
 void draw_short_log(Plan& plan) {
   Prng prng(plan.seed, "plan short log");
   if (plan.machines() == 1 || prng.chance(2, 3)) return;
-  plan.limits.log_entries_kept = draw_scaled(prng, 1, 64);
-  plan.checkpoint_interval =
-      std::min(plan.checkpoint_interval, draw_scaled(prng, Duration::milliseconds(1), Duration::milliseconds(500)));
   plan.writes_on = prng.chance(1, 2);
-  if (!plan.writes_on) return;
-  plan.limits.log_entries_kept = draw_scaled(prng, 1, 8);
-  plan.checkpoint_interval =
-      std::min(plan.checkpoint_interval, draw_scaled(prng, Duration::milliseconds(1), Duration::milliseconds(20)));
+  plan.limits.log_entries_kept = draw_scaled(prng, 1, plan.writes_on ? 8 : 64);
+  const Duration longest = Duration::milliseconds(plan.writes_on ? 20 : 500);
+  plan.checkpoint_interval = std::min(plan.checkpoint_interval, draw_scaled(prng, Duration::milliseconds(1), longest));
 }
 
 /// Times that let so many members elect a leader, and less to do for each of them.

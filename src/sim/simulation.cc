@@ -205,17 +205,22 @@ void Simulation::see_who_lags() {
     const LogIndex applied = machine.status().applied_index;
     return applied > behind_ && applied > machine.compacted_index();
   });
-  // With whom the writer waits for, many more.
-  const std::optional<std::uint64_t> leading = leading_machine(machines_);
-  if (std::exchange(written_, writer_.written()) != writer_.written() && leading.has_value()) {
-    operator_.perform(Flood{*leading, requests_beside_a_write});
-  }
   caught_up_ += before - lags_.size();
   stage_.writes_on = !lags_.empty();
 }
 
+void Simulation::flood_beside_writer() {
+  const std::optional<std::uint64_t> leading = leading_machine(machines_);
+  if (std::exchange(written_, writer_.written()) != writer_.written() && leading.has_value()) {
+    operator_.perform(Flood{*leading, requests_beside_a_write});
+  }
+}
+
 void Simulation::judge_final_phase() {
-  if (stage_.writes_on) see_who_lags();
+  if (stage_.writes_on) {
+    see_who_lags();
+    flood_beside_writer();
+  }
   if (stage_.answered_at && !liveness_.recovery()) liveness_.on_answer(*stage_.answered_at);
   const Served served = {.is_written = writer_.written() > 0,
                          .is_read = clients_.front()->has_concluded() && clients_.front()->is_idle(),
@@ -401,6 +406,7 @@ void Simulation::count_faults(Report& report) const {
 void Simulation::count_faults_of_clusters(std::map<std::string, std::uint64_t>& counts) const {
   const auto add = [&counts](std::string_view name, std::uint64_t count) { counts[std::string(name)] += count; };
   add("judged: O1 commits of others", judge_.commits().by_others());
+  add("judged: O1 entries of followers", judge_.logs().judged());
   for (const auto& machine : machines_) add("judged: O1 matches that rose", machine->matches().judged());
   constexpr std::string_view cuts[] = {"isolation", "halves", "deaf", "mute", "pair", "bridge", "swizzle"};
   for (std::size_t kind = 0; kind < cut_kinds; ++kind) {

@@ -124,6 +124,8 @@ class Simulation {
   /// More is written until nobody lags behind, if the plan says so.
   void write_on();
   void see_who_lags();
+  /// Behind each write of the writer, many more requests at once.
+  void flood_beside_writer();
   void judge_final_phase();
   /// O9, behind what O8 says.
   Violation with_recoverability(Violation violation) const;

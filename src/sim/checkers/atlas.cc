@@ -1,23 +1,23 @@
 #include "sim/checkers/atlas.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace metastore::sim {
 
 void Atlas::on_boot(MemberId member, LogIndex marked, Term term) {
-  disks_[member] = {.terms = {{marked, term}}, .marked = marked, .durable = marked, .writes = {}};
+  disks_[member] = {.log = LogOutline(marked, term), .marked = marked, .durable = marked, .writes = {}};
 }
 
 void Atlas::on_found(MemberId member, LogIndex index, Term term) {
   Disk& disk = disks_[member];
-  disk.terms.emplace_hint(disk.terms.end(), index, term);
+  disk.log.put(index, term);
   disk.durable = index;
 }
 
 void Atlas::on_entry(MemberId member, LogWriteId write, LogIndex index, Term term) {
   Disk& disk = disks_[member];
-  disk.terms.erase(disk.terms.lower_bound(index), disk.terms.end());
-  disk.terms[index] = term;
+  disk.log.put(index, term);
   if (disk.durable >= index) disk.durable = index.previous();
   for (Write& earlier : disk.writes) earlier.last = std::min(earlier.last, index.previous());
   if (disk.writes.empty() || disk.writes.back().id != write) disk.writes.push_back({write, index});
@@ -26,11 +26,7 @@ void Atlas::on_entry(MemberId member, LogWriteId write, LogIndex index, Term ter
 
 void Atlas::on_mark(MemberId member, LogWriteId write, LogIndex index, Term term) {
   Disk& disk = disks_[member];
-  const auto found = disk.terms.find(index);
-  // A log that has the entry goes on behind it; any other one is replaced.
-  if (found == disk.terms.end() || found->second != term) disk.terms.clear();
-  disk.terms.erase(disk.terms.begin(), disk.terms.lower_bound(index));
-  disk.terms[index] = term;
+  disk.log.begin_at(index, term);
   disk.marked = index;
   disk.writes.push_back({write, index});
 }
@@ -45,24 +41,21 @@ void Atlas::on_written(MemberId member, LogWriteId write) {
 
 void Atlas::on_committed(MemberId member, LogIndex index) {
   if (index <= committed_) return;
-  const Disk& disk = disks_[member];
-  const auto found = disk.terms.find(index);
-  if (found == disk.terms.end()) return;
+  const std::optional<Term> term = disks_[member].log.term_at(index);
+  if (!term) return;
   committed_ = index;
-  committed_term_ = found->second;
+  committed_term_ = *term;
 }
 
 void Atlas::on_crash(MemberId member) {
   Disk& disk = disks_[member];
   disk.writes.clear();
-  disk.terms.erase(disk.terms.upper_bound(disk.durable), disk.terms.end());
+  disk.log.cut_behind(disk.durable);
 }
 
 bool Atlas::holds(const Disk& disk, LogIndex index, Term term) {
   // The log that holds an entry holds all before it, or a checkpoint does.
-  const auto found = disk.terms.find(index);
-  const bool is_in_log = found != disk.terms.end() && found->second == term;
-  return disk.durable >= index && (is_in_log || disk.marked > index);
+  return disk.durable >= index && (disk.log.term_at(index) == term || disk.marked > index);
 }
 
 bool Atlas::holds(MemberId member, LogIndex index, Term term) const {
@@ -82,8 +75,7 @@ std::string Atlas::verdict(const std::vector<MemberId>& running,
   for (const auto& [id, disk] : disks_) {
     if (!runs(id) || !holds(disk, committed_, committed_term_)) continue;
     holders += (holders.empty() ? "" : ", ") + std::to_string(id.value()) + " (log " +
-               std::to_string(disk.terms.empty() ? 0 : disk.terms.begin()->first.value()) + " to " +
-               std::to_string(disk.durable.value()) + ")";
+               std::to_string(disk.log.base().value()) + " to " + std::to_string(disk.durable.value()) + ")";
   }
   const std::string entry =
       "entry " + std::to_string(committed_.value()) + " of term " + std::to_string(committed_term_.value());

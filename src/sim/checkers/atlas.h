@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/tagged.h"
+#include "sim/checkers/log_outline.h"
 
 namespace metastore::sim {
 
@@ -31,6 +32,8 @@ class Atlas {
   /// What was not durable may be gone, until it is found.
   void on_crash(MemberId member);
 
+  /// As the member wants it written.
+  const LogOutline& log_of(MemberId member) const { return disks_.at(member).log; }
   /// Whether this entry, or a checkpoint behind it, is durable there.
   bool holds(MemberId member, LogIndex index, Term term) const;
 
@@ -45,7 +48,7 @@ class Atlas {
     LogIndex last;
   };
   struct Disk {
-    std::map<LogIndex, Term> terms;  ///< Of its log, from the newest mark on.
+    LogOutline log;  ///< From the newest mark on.
     LogIndex marked;
     LogIndex durable;
     std::deque<Write> writes;  ///< Not durable yet.

@@ -1,11 +1,14 @@
 #include "sim/checkers/commits.h"
 
 #include <algorithm>
-#include <iterator>
 #include <string>
 #include <utility>
 
 namespace metastore::sim {
+
+CommitChecker::CommitChecker(const Atlas& disks, std::uint64_t founders) : disks_(disks) {
+  for (std::uint64_t index = 1; index <= founders; ++index) committed_.put(LogIndex(index), Term(1));
+}
 
 std::optional<Violation> CommitChecker::on_turn(Instant now, MemberId member, const CommitContext& context) {
   Log& log = logs_[member];
@@ -24,9 +27,9 @@ std::optional<Violation> CommitChecker::on_risen(Instant now, MemberId member, c
     return Violation{"O1", now,
                      "entry " + std::to_string(context.commit.value()) + " of " + text(term) + " is committed" + how};
   };
-  if (context.commit <= newest_) {
+  if (context.commit <= committed_.last()) {
     ++by_others_;
-    const Term committed = committed_term(context.commit);
+    const Term committed = *committed_.term_at(context.commit);
     return committed == term ? std::nullopt : std::optional(wrong(", where one of " + text(committed) + " is"));
   }
   const auto holds = [&](MemberId voter) { return disks_.holds(voter, context.commit, term); };
@@ -43,17 +46,11 @@ std::optional<Violation> CommitChecker::on_risen(Instant now, MemberId member, c
     if (term != context.term) return wrong(" in " + text(context.term) + " before anything of that term");
   }
   ++by_leaders_;
-  while (newest_ < context.commit) {
-    newest_ = newest_.next();
-    const Term next = context.risen[context.risen.size() - 1 - (context.commit.value() - newest_.value())];
-    if (begins_.rbegin()->second != next) begins_.emplace_hint(begins_.end(), newest_, next);
+  while (committed_.last() < context.commit) {
+    const LogIndex next = committed_.last().next();
+    committed_.put(next, context.risen[context.risen.size() - 1 - (context.commit.value() - next.value())]);
   }
   return std::nullopt;
-}
-
-Term CommitChecker::committed_term(LogIndex index) const {
-  const auto later = begins_.upper_bound(index);
-  return later == begins_.begin() ? Term() : std::prev(later)->second;
 }
 
 }  // namespace metastore::sim

@@ -12,6 +12,7 @@
 #include "core/base/tagged.h"
 #include "core/base/time.h"
 #include "sim/checkers/atlas.h"
+#include "sim/checkers/log_outline.h"
 #include "sim/checkers/violation.h"
 
 namespace metastore::sim {
@@ -30,8 +31,7 @@ struct CommitContext {
 class CommitChecker {
  public:
   /// A new cluster begins with an entry of term 1 for each of its `founders`, which nobody needs to commit.
-  CommitChecker(const Atlas& disks, std::uint64_t founders)
-      : disks_(disks), newest_(founders), begins_{{LogIndex(1), Term(1)}} {}
+  CommitChecker(const Atlas& disks, std::uint64_t founders);
 
   /// At the end of a turn of `member`.
   std::optional<Violation> on_turn(Instant now, MemberId member, const CommitContext& context);
@@ -50,12 +50,10 @@ class CommitChecker {
   };
 
   std::optional<Violation> on_risen(Instant now, MemberId member, const Log& log, const CommitContext& context);
-  Term committed_term(LogIndex index) const;
 
   const Atlas& disks_;
   std::map<MemberId, Log> logs_;
-  LogIndex newest_;                  ///< That is committed.
-  std::map<LogIndex, Term> begins_;  ///< Of each term that has committed entries, the first of them.
+  LogOutline committed_;
   std::uint64_t by_leaders_ = 0;
   std::uint64_t by_others_ = 0;
 };

@@ -94,7 +94,7 @@ TEST_CASE("O9 knows whether anybody who runs has on disk what was committed") {
   write(atlas, three, 2);
   atlas.on_committed(one, LogIndex(3));
   CHECK(atlas.verdict({two, three}, voters) ==
-        "recoverable: entry 3 of term 1 is the last that is committed, and durable at 2 (log 1 to 3)");
+        "recoverable: entry 3 of term 1 is the last that is committed, and durable at 2 (log 0 to 3)");
   CHECK(atlas.verdict({two}, voters) == "not recoverable: 1 of 3 voters are there");
   CHECK(
       atlas.verdict({one, two, three}, {{one, two, three}, {one, two, three, MemberId(4), MemberId(5), MemberId(6)}}) ==
