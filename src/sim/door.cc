@@ -73,12 +73,50 @@ class Door::Line final : private port::Task {
   std::optional<api::StreamId> stream_;
 };
 
+/// A reply that comes in chunks. A slow reader takes them after a while.
+class Door::Reading final : private port::Task {
+ public:
+  Reading(Door& door, RequestId id) : door_(door), id_(id) {
+    const Duration longest = door.plan_.reading_pause_max;
+    if (longest > Duration() && door.readers_.chance(1, 2)) pause_max_ = longest;
+  }
+  ~Reading() { door_.world_.cancel(ticket_); }
+
+  void take(const Chunk& chunk) {
+    if (chunk.message_bytes > 0) message_bytes_ = chunk.message_bytes;
+    const bool is_pausing = undrained_ > 0;
+    for (const Bytes& part : chunk.parts) {
+      bytes_ += part.view();
+      undrained_ += part.size();
+    }
+    if (pause_max_ == Duration()) return run();
+    ++door_.parts_left_lying_;
+    if (!is_pausing) ticket_ = door_.world_.after(door_.readers_.between(Duration(), pause_max_), *this);
+  }
+  Bytes message() const {
+    ASSERT(bytes_.size() == message_bytes_);
+    return Bytes::copy_of(bytes_);
+  }
+
+ private:
+  void run() override { door_.post(StreamDrained{id_, std::exchange(undrained_, 0)}); }
+
+  Door& door_;
+  const RequestId id_;
+  Duration pause_max_;
+  std::uint64_t message_bytes_ = 0;
+  std::string bytes_;
+  std::uint64_t undrained_ = 0;
+  World::Ticket ticket_;
+};
+
 Door::Door(World& world, const Plan& plan, NetworkSim* network, std::uint64_t number)
     : world_(world),
       plan_(plan),
       number_(number),
       port_(client_port(number)),
       prng_(plan.seed, numbered("door", number)),
+      readers_(plan.seed, numbered("readers", number)),
       network_(network) {}
 
 Door::~Door() = default;
@@ -92,7 +130,7 @@ void Door::close() {
   inbox_ = nullptr;
   loop_ = nullptr;
   for (const auto& [id, call] : std::exchange(streams_, {})) call->on_end();
-  parts_.clear();
+  readings_.clear();
   for (const auto& [id, client] : std::exchange(posted_, {})) break_off(id, client);
 }
 
@@ -115,32 +153,23 @@ void Door::break_off(RequestId id, std::uint64_t client) {
 
 void Door::stream(std::vector<Chunk> chunks, std::vector<StreamEnd> ends) {
   for (const Chunk& chunk : chunks) {
-    if (posted_.contains(chunk.id)) take(chunk);
+    if (posted_.contains(chunk.id)) {
+      std::unique_ptr<Reading>& reading = readings_[chunk.id];
+      if (reading == nullptr) reading = std::make_unique<Reading>(*this, chunk.id);
+      reading->take(chunk);
+    }
     if (const auto found = streams_.find(chunk.id); found != streams_.end()) found->second->on_chunk(chunk);
   }
   for (const StreamEnd& end : ends) {
     if (auto found = streams_.extract(end.id); !found.empty()) found.mapped()->on_end();
     if (!posted_.contains(end.id)) continue;
-    const Parts parts = std::move(parts_.extract(end.id).mapped());
+    const std::unique_ptr<Reading> reading = std::move(readings_.extract(end.id).mapped());
     if (end.error.has_value()) {
       answer(end.id, {std::nullopt, std::string(text(*end.error))});
     } else {
-      ASSERT(parts.bytes.size() == parts.message_bytes);
-      answer(end.id, {Bytes::copy_of(parts.bytes), ""});
+      answer(end.id, {reading->message(), ""});
     }
   }
-}
-
-void Door::take(const Chunk& chunk) {
-  // What a client takes is drained at once: those that stall are streams.
-  Parts& parts = parts_[chunk.id];
-  if (chunk.message_bytes > 0) parts.message_bytes = chunk.message_bytes;
-  std::uint64_t bytes = 0;
-  for (const Bytes& part : chunk.parts) {
-    parts.bytes += part.view();
-    bytes += part.size();
-  }
-  inbox_->post(StreamDrained{chunk.id, bytes});
 }
 
 void Door::answer(RequestId id, Answer answer) {
@@ -203,6 +232,12 @@ Doors::Doors(World& world, const Plan& plan, NetworkSim* network) {
   for (std::uint64_t number = 1; number <= plan.machines(); ++number) {
     doors_.push_back(std::make_unique<Door>(world, plan, network, number));
   }
+}
+
+std::uint64_t Doors::parts_left_lying() const {
+  std::uint64_t parts = 0;
+  for (const auto& door : doors_) parts += door->parts_left_lying();
+  return parts;
 }
 
 Door& Doors::next(Door& former, Prng& prng) {

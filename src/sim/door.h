@@ -64,22 +64,19 @@ class Door final : public port::ClientExecutor {
   /// Nothing more of the stream shall reach its call.
   void forget(RequestId stream) { streams_.erase(stream); }
 
+  /// Parts of long answers whose readers took their time.
+  std::uint64_t parts_left_lying() const { return parts_left_lying_; }
+
   /// The client waits no longer: no answer will reach it.
   void abandon(Client& client);
 
  private:
   class Delivery;
   class Line;
-
-  /// What has come of a reply in chunks.
-  struct Parts {
-    std::uint64_t message_bytes = 0;
-    std::string bytes;
-  };
+  class Reading;
 
   /// The client's connection is gone.
   void break_off(RequestId id, std::uint64_t client);
-  void take(const Chunk& chunk);
   void answer(RequestId id, Answer answer);
 
   World& world_;
@@ -87,14 +84,16 @@ class Door final : public port::ClientExecutor {
   const std::uint64_t number_;
   const int port_;
   Prng prng_;
+  Prng readers_;
   NetworkSim* network_;
   port::Inbox* inbox_ = nullptr;
   const port::Loop* loop_ = nullptr;
   bool is_out_of_reach_ = false;
   std::uint64_t next_request_ = 1;
+  std::uint64_t parts_left_lying_ = 0;
   std::map<RequestId, std::uint64_t> posted_;
   std::map<RequestId, StreamCall*> streams_;
-  std::map<RequestId, Parts> parts_;                               ///< Of some that are posted.
+  std::map<RequestId, std::unique_ptr<Reading>> readings_;         ///< Of some that are posted.
   std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;  ///< By client.
   std::map<std::uint64_t, std::unique_ptr<Line>> lines_;           ///< By client.
 };
@@ -108,6 +107,7 @@ class Doors {
   /// Requires: there is such a member.
   Door& of(std::uint64_t number) { return *doors_[number - 1]; }
   Door& first() { return *doors_.front(); }
+  std::uint64_t parts_left_lying() const;
   /// Where one goes who has been at `former`: mostly there again, unless nobody is in; now and then to another member.
   Door& next(Door& former, Prng& prng);
 

@@ -269,6 +269,11 @@ void draw_short_log(Plan& plan) {
   plan.checkpoint_interval = std::min(plan.checkpoint_interval, draw_scaled(prng, Duration::milliseconds(1), longest));
 }
 
+void draw_readers(Plan& plan) {
+  Prng prng(plan.seed, "plan readers");
+  if (prng.chance(1, 2)) plan.reading_pause_max = draw_scaled(prng, Duration::milliseconds(1), Duration::seconds(2));
+}
+
 /// Times that let so many members elect a leader, and less to do for each of them.
 Plan with_members(Plan plan, std::uint64_t members) {
   plan.members = members;
@@ -321,6 +326,7 @@ Plan draw_plan(std::uint64_t seed, std::uint64_t members) {
   draw_relapses(plan);
   draw_inheritances(plan);
   draw_short_log(plan);
+  draw_readers(plan);
   return plan;
 }
 

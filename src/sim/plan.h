@@ -121,6 +121,7 @@ struct Plan {
   bool writes_on = false;          ///< When the faults have ended, until nobody lags behind any more.
   bool is_over_http2 = false;      ///< Requests travel as HTTP/2 bytes over simulated sockets.
   Duration think_max;              ///< A client pauses 0 to this long between two requests.
+  Duration reading_pause_max;      ///< So long half of those who read a long answer leave each part of it lying.
   Duration patience_min;           ///< A request's deadline.
   Duration patience_max;
 

@@ -44,6 +44,7 @@ void visit_fields(AnyPlan& plan, Field&& field) {
   field("writes_on", plan.writes_on);
   field("http2", plan.is_over_http2);
   field("think_max", plan.think_max);
+  field("reading_pause_max", plan.reading_pause_max);
   field("patience_min", plan.patience_min);
   field("patience_max", plan.patience_max);
   field("keys", plan.keys);

@@ -309,6 +309,9 @@ Report Simulation::report() const {
     report.counts.push_back({"judged: locks held", judge_.locks().claims});
     report.counts.push_back({"judged: locks that passed on", judge_.locks().successions});
   }
+  if (plan_.reading_pause_max > Duration()) {
+    report.counts.push_back({"done: parts of long answers that were left lying", doors_.parts_left_lying()});
+  }
   report.counts.push_back({"judged: O10 and law 5 replies", judge_.replies_judged()});
   report.counts.push_back({"door: decoded", plan_.is_over_http2 ? 0u : 1u});
   report.counts.push_back({"door: http2", plan_.is_over_http2 ? 1u : 0u});
