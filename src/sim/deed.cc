@@ -81,7 +81,8 @@ struct Writer {
   }
   std::string operator()(const Mend&) const { return "mend"; }
   std::string operator()(const OpenStream& open) const {
-    return "open_stream" + named("watcher", open.watcher) + named("member", open.member) + flag("eager", open.is_eager);
+    return "open_stream" + named("watcher", open.watcher) + named("member", open.member) +
+           flag("eager", open.is_eager) + flag("require_leader", open.requires_leader);
   }
   std::string operator()(const AddWatch& watch) const {
     std::string out = "watch " + keys_text(watch.keys) + named("watcher", watch.watcher);
@@ -98,7 +99,8 @@ struct Writer {
   }
   std::string operator()(const CloseStream& close) const { return "close_stream" + named("watcher", close.watcher); }
   std::string operator()(const Renew& renew) const {
-    return "renew " + std::to_string(renew.lease) + named("keeper", renew.keeper) + named("member", renew.member);
+    return "renew " + std::to_string(renew.lease) + named("keeper", renew.keeper) + named("member", renew.member) +
+           flag("require_leader", renew.requires_leader);
   }
   std::string operator()(const CloseKeeper& close) const { return "close_keeper" + named("keeper", close.keeper); }
 };
@@ -171,7 +173,7 @@ std::optional<DeedKind> parse_watch(WordReader& words) {
 std::optional<DeedKind> parse_renew(WordReader& words) {
   const auto lease = parse_integer(words.take());
   if (!lease) return std::nullopt;
-  return Renew{words.take_count("keeper", 1), words.take_count("member", 1), *lease};
+  return Renew{words.take_count("keeper", 1), words.take_count("member", 1), *lease, words.take_flag("require_leader")};
 }
 
 std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
@@ -204,7 +206,8 @@ std::optional<DeedKind> parse_with(const std::string& verb, WordReader& words) {
   if (verb == "cut") return parse_cut(words);
   if (verb == "mend") return Mend{};
   if (verb == "open_stream") {
-    return OpenStream{words.take_count("watcher", 1), words.take_count("member", 1), words.take_flag("eager")};
+    return OpenStream{words.take_count("watcher", 1), words.take_count("member", 1), words.take_flag("eager"),
+                      words.take_flag("require_leader")};
   }
   if (verb == "watch") return parse_watch(words);
   if (verb == "cancel_watch") return CancelWatch{words.take_count("watcher", 1)};

@@ -140,7 +140,8 @@ struct Mend {};
 struct OpenStream {
   std::uint64_t watcher = 0;
   std::uint64_t member = 0;
-  bool is_eager = false;  ///< It asks for progress behind every event.
+  bool is_eager = false;         ///< It asks for progress behind every event.
+  bool requires_leader = false;  ///< It shall end when the member knows of none.
 };
 
 /// It asks for one more watch on it.
@@ -180,6 +181,7 @@ struct Renew {
   std::uint64_t keeper = 0;
   std::uint64_t member = 0;
   std::int64_t lease = 0;
+  bool requires_leader = false;  ///< A new one shall end when the member knows of none.
 };
 
 struct CloseKeeper {

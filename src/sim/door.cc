@@ -181,11 +181,11 @@ void Door::answer(RequestId id, Answer answer) {
   delivery.deliver(std::move(answer), prng_.between(plan_.network.delay_min, plan_.network.delay_max));
 }
 
-RequestId Door::open_stream(kv::Method method, StreamCall& call) {
+RequestId Door::open_stream(kv::Method method, bool requires_leader, StreamCall& call) {
   ASSERT(is_open());
   const RequestId id(next_request_++);
   streams_.emplace(id, &call);
-  inbox_->post(StreamOpened{id, method});
+  inbox_->post(StreamOpened{.id = id, .method = method, .require_leader = requires_leader});
   return id;
 }
 

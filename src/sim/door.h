@@ -58,7 +58,7 @@ class Door final : public port::ClientExecutor {
   NetworkSim* network() const { return network_; }
   const Limits& limits() const { return plan_.limits; }
   /// Opens a streaming call, without the network. Requires: is_open().
-  RequestId open_stream(kv::Method method, StreamCall& call);
+  RequestId open_stream(kv::Method method, bool requires_leader, StreamCall& call);
   /// Says something on a stream. Requires: is_open().
   void post(Event event) { inbox_->post(std::move(event)); }
   /// Nothing more of the stream shall reach its call.

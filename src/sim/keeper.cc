@@ -20,7 +20,8 @@ Keeper::Keeper(Stage& stage, Doors& doors, std::uint64_t id)
       door_(&doors.first()),
       id_(id),
       name_("keeper " + std::to_string(id)),
-      prng_(stage.plan.seed, name_) {
+      prng_(stage.plan.seed, name_),
+      leader_prng_(stage.plan.seed, name_ + " requires a leader") {
   if (!stage.plan.is_scripted && id <= stage.plan.keepers)
     turn_ = stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this);
 }
@@ -48,7 +49,8 @@ void Keeper::run() {
   if (lease_ == 0 || prng_.chance(1, 20)) lease_ = known[prng_.below(known.size())];
   for (std::uint64_t count = prng_.chance(1, 10) ? 3 : 1; count > 0; --count) {
     const std::int64_t lease = prng_.chance(1, 5) ? known[prng_.below(known.size())] : lease_;
-    decide(Renew{id_, door_->number(), lease});
+    const bool opens = call_ == nullptr || call_->is_over();
+    decide(Renew{id_, door_->number(), lease, opens && leader_prng_.chance(1, 2)});
   }
 }
 
@@ -57,7 +59,7 @@ void Keeper::perform(const Renew& renew) {
   door_ = &doors_.of(renew.member);
   if (!door_->is_open()) return;
   if (call_ == nullptr || call_->is_over()) {
-    call_ = std::make_unique<StreamCall>(*door_, kv::Method::lease_keep_alive, news_);
+    call_ = std::make_unique<StreamCall>(*door_, kv::Method::lease_keep_alive, renew.requires_leader, news_);
   }
   call_->read_on(true);
   asked_.push_back(&stage_.history.begin_keep_alive(renew.lease, door_->number(), stage_.world.now()));

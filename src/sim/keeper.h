@@ -48,6 +48,7 @@ class Keeper final : private port::Task {
   const std::uint64_t id_;
   const std::string name_;
   Prng prng_;
+  Prng leader_prng_;  ///< Which streams require a leader.
   Calling<&Keeper::take_news> news_{*this};
   World::Ticket turn_;
   std::unique_ptr<StreamCall> call_;

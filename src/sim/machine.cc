@@ -66,6 +66,7 @@ void Machine::boot(std::string_view damaged_path, std::uint64_t configuration) {
   changes_judged_ += changes_.judged();
   changes_ = ChangeChecker(id_, Duration::milliseconds(static_cast<std::int64_t>(settings.limits.peer_settled_ms)));
   election_timeout_ = settings.election_timeout;
+  leaderless_.on_boot(election_timeout_);
   auto worker =
       std::make_unique<WorkerSim>(around_.world, Prng(around_.plan.seed, "worker " + boot_name), around_.plan.disk);
   worker_ = worker.get();
@@ -270,7 +271,12 @@ void Machine::on_input(const Input& input) {
   }
   if (const auto* refused = std::get_if<PeerUnreachable>(&input.event)) changes_.on_disconnected(refused->peer);
   if (const auto* lost = std::get_if<PeerLost>(&input.event)) changes_.on_disconnected(lost->peer);
+  if (const auto* opened = std::get_if<StreamOpened>(&input.event)) {
+    const bool has_leader = member_->replica().status().leader != MemberId();
+    leaderless_.on_opened(opened->id, opened->require_leader, has_leader);
+  }
   if (const auto* closed = std::get_if<StreamClosed>(&input.event)) {
+    leaderless_.on_closed(closed->id);
     around_.judge.replies_of(id_).on_closed(closed->id);
   }
   if (around_.chronicle != nullptr) around_.chronicle->on_input(number_, input);
@@ -306,6 +312,7 @@ void Machine::on_effects(const Effects& effects) {
   judge_hashes(status, effects);
   judge_moves(status, effects);
   judge_changes(effects);
+  judge_streams(status, effects);
   chart(status, effects);
   judge_log(status, effects);
   announce_compactions(effects);

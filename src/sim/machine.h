@@ -20,6 +20,7 @@
 #include "sim/checkers/backlog.h"
 #include "sim/checkers/changes.h"
 #include "sim/checkers/disks.h"
+#include "sim/checkers/leaderless.h"
 #include "sim/checkers/matches.h"
 #include "sim/courier.h"
 #include "sim/door.h"
@@ -136,6 +137,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   const MatchChecker& matches() const { return matches_; }
   /// Answers about changes of members.
   std::uint64_t changes_judged() const { return changes_judged_ + changes_.judged(); }
+  const LeaderlessChecker& leaderless() const { return leaderless_; }
   BacklogCounts backlogs() const {
     BacklogCounts all = backlog_counts_;
     return all += backlog_.counts();
@@ -182,6 +184,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   void judge_hashes(const ReplicaStatus& status, const Effects& effects);
   void hear_of_change(const ClientRequest& request, Instant now);
   void judge_changes(const Effects& effects);
+  void judge_streams(const ReplicaStatus& status, const Effects& effects);
   void judge_moves(const ReplicaStatus& status, const Effects& effects);
   /// A compaction that nobody asked for tells the history of itself before it takes anything.
   void announce_compactions(const Effects& effects);
@@ -224,6 +227,7 @@ class Machine final : private port::Supervisor, private port::Observer, private 
   MatchChecker matches_;
   ChangeChecker changes_;
   std::uint64_t changes_judged_ = 0;  ///< Of its former runs.
+  LeaderlessChecker leaderless_;
   DiskChecker disk_checker_;
   BacklogChecker backlog_;
   BacklogCounts backlog_counts_;  ///< Of its former runs.

@@ -200,6 +200,15 @@ void Machine::judge_changes(const Effects& effects) {
   }
 }
 
+void Machine::judge_streams(const ReplicaStatus& status, const Effects& effects) {
+  const Instant now = loop_->now();
+  leaderless_.on_turn(now, status.leader != MemberId());
+  for (const StreamEnd& end : effects.stream_ends) {
+    around_.judge.take(leaderless_.on_ended(now, end.id, end.error == ErrorCode::no_leader));
+  }
+  around_.judge.take(leaderless_.on_turn_over(now, effects.wake_at));
+}
+
 void Machine::judge_moves(const ReplicaStatus& status, const Effects& effects) {
   ElectionChecker& elections = around_.judge.elections();
   for (const Reply& reply : effects.replies) {

@@ -387,6 +387,8 @@ void Simulation::count_faults(Report& report) const {
     add("judged: O11 misdirected writes refused, log", nemesis.misplaced.log_refused);
     add("judged: O11 misdirected writes refused, engine", nemesis.misplaced.engine_refused);
     add("judged: O11 misdirected writes refused, identity", nemesis.misplaced.identity_refused);
+    add("judged: contract 1.4 streams refused without a leader", machine.leaderless().refused());
+    add("judged: contract 1.4 streams ended without a leader", machine.leaderless().ended());
     const BacklogCounts backlogs = machine.backlogs();
     add("judged: O10 logs in memory", backlogs.logs);
     add("judged: O10 files of the log that had to go", backlogs.files);

@@ -7,13 +7,15 @@
 
 namespace metastore::sim {
 
-StreamCall::StreamCall(Door& door, kv::Method method, port::Task& news) : door_(door), method_(method), news_(news) {
+StreamCall::StreamCall(Door& door, kv::Method method, bool requires_leader, port::Task& news)
+    : door_(door), method_(method), news_(news) {
   if (NetworkSim* const network = door.network(); network != nullptr) {
     line_.emplace(*network, door.port(), arrival_);
-    stream_ = line_->calls().open(kv::path(method), std::nullopt);
+    const auto metadata = requires_leader ? api::Metadata{{"hasleader", "true"}} : api::Metadata();
+    stream_ = line_->calls().open(kv::path(method), std::nullopt, metadata);
     line_->flush();
   } else {
-    id_ = door.open_stream(method, *this);
+    id_ = door.open_stream(method, requires_leader, *this);
   }
 }
 

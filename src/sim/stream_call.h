@@ -24,9 +24,9 @@ inline constexpr std::uint64_t watches_a_stream_max = 4;
 
 class StreamCall {
  public:
-  /// `news` is run when a message has come or the call has ended; it must not destroy the call. Requires: the door is
-  /// open.
-  StreamCall(Door& door, kv::Method method, port::Task& news);
+  /// With `requires_leader` the member shall end it when it knows of none. `news` is run when a message has come or the
+  /// call has ended; it must not destroy the call. Requires: the door is open.
+  StreamCall(Door& door, kv::Method method, bool requires_leader, port::Task& news);
   /// Ends it without a word, as a process does that dies.
   ~StreamCall();
   StreamCall(const StreamCall&) = delete;

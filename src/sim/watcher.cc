@@ -27,7 +27,8 @@ Watcher::Watcher(Stage& stage, Doors& doors, std::uint64_t id)
       door_(&doors.first()),
       id_(id),
       name_("watcher " + std::to_string(id)),
-      prng_(stage.plan.seed, name_) {
+      prng_(stage.plan.seed, name_),
+      leader_prng_(stage.plan.seed, name_ + " requires a leader") {
   if (!stage.plan.is_scripted && is_own_master())
     turn_ = stage.world.after(prng_.between(Duration(), stage.plan.think_max), *this);
 }
@@ -68,6 +69,7 @@ void Watcher::retire() {
   stage_.world.cancel(turn_);
   // What is drawn from here on shall not depend on how the run came here.
   prng_ = Prng(stage_.plan.seed, name_ + " at the end");
+  leader_prng_ = Prng(stage_.plan.seed, name_ + " requires a leader at the end");
   // Nor on whom it would have asked next.
   if (call_ == nullptr || call_->is_over()) door_ = &doors_.of(1);
   turn_ = stage_.world.after(prng_.between(Duration(), final_pause), *this);
@@ -102,7 +104,7 @@ AddWatch Watcher::draw_watch() {
 
 void Watcher::open() {
   const bool is_eager = prng_.chance(1, 4);
-  decide(OpenStream{id_, door_->number(), is_eager});
+  decide(OpenStream{id_, door_->number(), is_eager, leader_prng_.chance(1, 2)});
   const std::uint64_t count = prng_.chance(1, 2) ? 1 : prng_.between(std::uint64_t{1}, watches_a_stream_max);
   while (watches_asked_ < count) decide(draw_watch());
 }
@@ -111,7 +113,7 @@ void Watcher::perform(const OpenStream& open) {
   if (call_ != nullptr) close();
   door_ = &doors_.of(open.member);
   if (!door_->is_open()) return;
-  call_ = std::make_unique<StreamCall>(*door_, kv::Method::watch, news_);
+  call_ = std::make_unique<StreamCall>(*door_, kv::Method::watch, open.requires_leader, news_);
   is_slow_ = false;
   is_eager_ = open.is_eager;
   fragments_.reset();

@@ -258,8 +258,8 @@ void Replica::settle(Instant now, Effects& effects) {
           ? now
           : std::min({raft_.wake_at(), waiting_.next_deadline(), streams_.next_deadline(), watches_.wake_at(),
                       count_down_at(now), checkpoint_due_at(), ranges_.wake_at(), auto_compaction_.wake_at()});
-  effects.wake_at =
-      std::min({effects.wake_at, call_again_at(), compare_states_at(), snapshots_.wake_at(), large_.wake_at()});
+  effects.wake_at = std::min(
+      {effects.wake_at, call_again_at(), compare_states_at(), snapshots_.wake_at(), large_.wake_at(), no_leader_at()});
 }
 
 void Replica::drain_raft(Effects& effects) {

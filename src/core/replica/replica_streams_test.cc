@@ -3,12 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "core/replica/cluster_driver_test.h"
 #include "core/replica/driver_test.h"
 
 namespace metastore {
 namespace {
 
 using etcdserverpb::WatchResponse;
+using testing::Cluster;
 using testing::Driver;
 using testing::encoded;
 using testing::put;
@@ -96,6 +98,32 @@ TEST_CASE("every stream ends once, and for the right reason") {
   driver.turn({StreamClosed{RequestId(5)}, StreamDrained{RequestId(5), 10}, Stopping{}, open(7)});
   CHECK(driver.stream_ends ==
         std::vector<StreamEnd>{{RequestId(6), ErrorCode::stopped}, {RequestId(7), ErrorCode::stopped}});
+}
+
+TEST_CASE("a stream that requires a leader ends as soon as none has been known for three election timeouts") {
+  Cluster cluster(3);
+  cluster.begin();
+  const std::uint64_t alone = cluster.follower();
+  const Driver& member = cluster.at(alone);
+  const auto has_leader = [&] { return member.replica.status().leader != MemberId(); };
+  const auto lose_leader = [&] {
+    cluster.isolated.insert(alone);
+    REQUIRE(cluster.run_until([&] { return !has_leader(); }));
+  };
+  cluster.post(alone, StreamOpened{RequestId(1), kv::Method::watch, Instant::never(), true});
+  cluster.post(alone, StreamOpened{RequestId(2), kv::Method::watch});
+  lose_leader();
+  cluster.run(test_config().election_timeout * 2);
+  cluster.isolated.clear();
+  REQUIRE(cluster.run_until(has_leader, test_config().election_timeout));
+  cluster.run(test_config().election_timeout * 2);
+  CHECK(member.stream_ends.empty());
+
+  lose_leader();
+  const Instant lost = cluster.now();
+  REQUIRE(cluster.run_until([&] { return !member.stream_ends.empty(); }));
+  CHECK(cluster.now() == lost + test_config().election_timeout * 3);
+  CHECK(member.stream_ends == std::vector<StreamEnd>{{RequestId(1), ErrorCode::no_leader}});
 }
 
 TEST_CASE("a client that has asked for all it wants still gets its events") {
