@@ -1,5 +1,6 @@
-// metastore-sim: the command line of the simulator, and the only file of it that knows processes, pipes and real time.
-// Seeds of a swarm run in child processes, one a core, so that a failed assertion is one failed seed and not the end.
+// metastore-sim: the command line of the simulator. Only this file, and those that end in _posix, know processes, pipes
+// and real time. Seeds of a swarm run in child processes, one a core, so that a failed assertion is one failed seed and
+// not the end.
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -57,7 +58,8 @@ constexpr std::string_view usage =
     "shrink takes away what a failing run does not need to fail in the same way, and saves the rest as a scenario.\n"
     "swarm runs many seeds on all cores and ends in a table; with --seconds it begins no seed after that real time,\n"
     "      with --twice each seed must end in the same hash twice, --hashes prints them.\n"
-    "--calm leaves out all faults and all drawn limits; --members says how many there are, in place of the seed.\n"
+    "--calm leaves out all faults and drawn limits (but for the size of a segment); --members says how many there\n"
+    "are, in place of the seed.\n"
     "Exit status: 0 if all passed, 1 if one failed or a row of the table stayed zero, 2 for a bad command line.\n";
 
 /// What the product does not have yet, and no seed can try: a reader shall not take its absence for a proof.

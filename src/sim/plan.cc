@@ -408,7 +408,7 @@ Plan speed_plan() {
   plan.operations_ahead_max = 50;
   plan.boot_crash_percent = 10;
   plan.boot_operations_ahead_max = 32;
-  plan.flip_percent = 10;
+  plan.flip_percent = plan.misplaced_percent = plan.reconfigure_percent = 10;
   return plan;
 }
 
