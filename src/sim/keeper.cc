@@ -43,13 +43,13 @@ void Keeper::run() {
   const Duration pause = prng_.chance(1, 40) ? silence_max : pause_max;
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
   const auto& known = stage_.history.leases();
-  if (call_ == nullptr || call_->is_over()) door_ = &doors_.next(*door_, prng_);
+  if (!has_stream()) door_ = &doors_.next(*door_, prng_);
   if (!door_->is_open() || known.empty()) return;
   if (call_ != nullptr && prng_.chance(1, 40)) return decide(CloseKeeper{id_});
   if (lease_ == 0 || prng_.chance(1, 20)) lease_ = known[prng_.below(known.size())];
   for (std::uint64_t count = prng_.chance(1, 10) ? 3 : 1; count > 0; --count) {
     const std::int64_t lease = prng_.chance(1, 5) ? known[prng_.below(known.size())] : lease_;
-    const bool opens = call_ == nullptr || call_->is_over();
+    const bool opens = !has_stream();
     decide(Renew{id_, door_->number(), lease, opens && leader_prng_.chance(1, 2)});
   }
 }
@@ -58,7 +58,7 @@ void Keeper::perform(const Renew& renew) {
   if (door_->number() != renew.member) perform(CloseKeeper{});
   door_ = &doors_.of(renew.member);
   if (!door_->is_open()) return;
-  if (call_ == nullptr || call_->is_over()) {
+  if (!has_stream()) {
     call_ = std::make_unique<StreamCall>(*door_, kv::Method::lease_keep_alive, renew.requires_leader, news_);
   }
   call_->read_on(true);

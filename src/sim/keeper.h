@@ -40,6 +40,7 @@ class Keeper final : private port::Task {
   void run() override;
   template <typename Kind>
   void decide(const Kind& kind);
+  bool has_stream() const { return call_ != nullptr && !call_->is_over(); }
   void take_news();
 
   Stage& stage_;

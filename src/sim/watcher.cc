@@ -48,9 +48,9 @@ void Watcher::run() {
                                            : std::max(stage_.plan.think_max * 4, final_pause);
   turn_ = stage_.world.after(prng_.between(Duration::microseconds(1), pause), *this);
   if (door_->is_out_of_reach()) close();
-  if (call_ == nullptr || call_->is_over()) door_ = &doors_.next(*door_, prng_);
+  if (!has_stream()) door_ = &doors_.next(*door_, prng_);
   if (!door_->is_open()) return;
-  if (call_ == nullptr || call_->is_over()) {
+  if (!has_stream()) {
     open();
   } else {
     act();
@@ -71,7 +71,7 @@ void Watcher::retire() {
   prng_ = Prng(stage_.plan.seed, name_ + " at the end");
   leader_prng_ = Prng(stage_.plan.seed, name_ + " requires a leader at the end");
   // Nor on whom it would have asked next.
-  if (call_ == nullptr || call_->is_over()) door_ = &doors_.of(1);
+  if (!has_stream()) door_ = &doors_.of(1);
   turn_ = stage_.world.after(prng_.between(Duration(), final_pause), *this);
 }
 
@@ -122,7 +122,7 @@ void Watcher::perform(const OpenStream& open) {
 }
 
 void Watcher::perform(const AddWatch& add) {
-  if (call_ == nullptr || call_->is_over() || watches_asked_ == watches_a_stream_max) return;
+  if (!has_stream() || watches_asked_ == watches_a_stream_max) return;
   WatchSession& session = stage_.judge.begin_watch({.watcher = id_,
                                                     .opened = stage_.world.now(),
                                                     .keys = add.keys,
@@ -139,13 +139,13 @@ void Watcher::perform(const AddWatch& add) {
 }
 
 void Watcher::perform(const CancelWatch&) {
-  if (call_ == nullptr || call_->is_over() || watches_.empty() || !watches_.front().id) return;
+  if (!has_stream() || watches_.empty() || !watches_.front().id) return;
   watches_.front().is_cancel_asked = true;
   call_->send(encode_watch_cancel(*watches_.front().id));
 }
 
 void Watcher::perform(const AskProgress&) {
-  if (call_ != nullptr && !call_->is_over()) call_->send(encode_progress_request());
+  if (has_stream()) call_->send(encode_progress_request());
 }
 
 void Watcher::perform(const ReadStream& read) {

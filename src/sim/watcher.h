@@ -71,6 +71,7 @@ class Watcher final : private port::Task {
   AddWatch draw_watch();
   void act();
   void close();
+  bool has_stream() const { return call_ != nullptr && !call_->is_over(); }
   void take_news();
   void on_message(WatchMessage message);
   void on_progress(const WatchMessage& message);
